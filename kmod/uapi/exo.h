@@ -1,0 +1,752 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note OR MIT */
+/*
+ * exo.h: the contract between exo.ko, libexo, tests and the fio engine.
+ *
+ * This header is the manual of /dev/exo. One open file is one environment
+ * ("env"). Every call is an ioctl whose number is _IO('x', EXO_NR_*) and whose
+ * argument points at the struct of the same name.
+ *
+ * Conventions, valid for every call:
+ *  - Block means 4096 bytes, named by its number on the disk. Frame means one
+ *    page of the pool, named by its number. `first`/`start` + `count` name
+ *    half-open runs.
+ *  - Every struct starts with struct exo_head. `size` is the caller's sizeof;
+ *    a struct only ever grows at its tail, a shorter one is read as if the
+ *    missing tail were zero (down to the size of the first released version).
+ *  - Members named `pad*` or `reserved*` must be zero going in and come back zero.
+ *  - Members named `out_*` are ignored going in and written coming back.
+ *  - A user pointer is a __u64 holding the address.
+ *  - On failure nothing has changed. `out_reason` says the cause (EXO_R_*),
+ *    `out_detail` the number that the cause needs (documented at the cause).
+ *
+ * errno ladder, the same everywhere:
+ *  ENOTTY      unknown call                 E2BIG   newer struct, non-zero tail
+ *  EOPNOTSUPP  unknown flag, reserved != 0  EINVAL  understood, and wrong
+ *  EFAULT      a pointer is not readable or writable
+ *  EACCES      the capability lacks         EPERM   a UDF or conservation refuses
+ *  EBUSY       taken or changing            ESTALE  an expected version is old
+ *  EDQUOT      quota or limit               ENOMEM  pool or kernel memory
+ *  ENOSPC      catalogue full               EIO     device failed
+ *  ENOENT      no such disk, root, template EEXIST  name taken
+ *  EUCLEAN     damaged or foreign disk content
+ */
+#ifndef _UAPI_EXO_H
+#define _UAPI_EXO_H
+
+#include <linux/types.h>
+#ifdef __KERNEL__
+#include <linux/ioctl.h>
+#else
+#include <sys/ioctl.h>
+#endif
+
+#define EXO_ABI_VERSION 1
+#define EXO_DEVICE "/dev/exo"
+
+#define EXO_BLOCK_SIZE 4096u
+#define EXO_SECTOR_SIZE 512u
+#define EXO_NOBLOCK (~0ull)	/* "no block": parent is the root entry */
+#define EXO_NOFRAME (~0u)
+#define EXO_NOROOT (~0u)
+
+/* Limits of this version; QUERY returns those that a later one may raise. */
+#define EXO_MAX_DISKS 16u
+#define EXO_MAX_ROOTS 128u	/* per disk */
+#define EXO_MAX_TEMPLATES 64u	/* per disk, ids 1..63; 0 is plain data */
+#define EXO_MAX_REFS 6u		/* templates that a template may name */
+#define EXO_MAX_INSNS 3072u	/* instructions of one UDF */
+#define EXO_MAX_SLOTS 64u	/* claims of one partition */
+#define EXO_MAX_EDITS 256u	/* per transaction */
+#define EXO_MAX_DECLS 1024u	/* per transaction */
+#define EXO_MAX_RUNS 1024u	/* per READ or WRITE */
+#define EXO_MAX_BIND 1024u	/* blocks per BIND, frames per call, blocks per IO */
+#define EXO_MAX_CAPS 64u	/* slots of an env */
+#define EXO_CAP_DEPTH 8u	/* numbers in a capability's name */
+#define EXO_NAME_MAX 48u	/* root and template names, with the final NUL */
+#define EXO_MIN_DISK_BLOCKS 4096u /* 16 MiB */
+
+struct exo_head {
+	__u32 size;	/* sizeof of the caller's struct */
+	__u32 flags;	/* the call's own flags; unknown bits are refused */
+	__u32 out_reason; /* EXO_R_* */
+	__u32 pad;
+	__aligned_u64 out_detail;
+};
+
+/* ---- why a call was refused ------------------------------------------- */
+
+#define EXO_R_NONE 0
+/* argument form */
+#define EXO_R_SIZE 1		/* size below the minimum; detail: minimum */
+#define EXO_R_FLAGS 2		/* unknown flag; detail: the unknown bits */
+#define EXO_R_RESERVED 3	/* pad or reserved member not zero */
+#define EXO_R_POINTER 4		/* user memory not accessible; detail: address */
+#define EXO_R_RANGE 5		/* a count, offset or range out of bounds; detail: it */
+#define EXO_R_NAME 6		/* name empty, too long, or not printable */
+/* capabilities */
+#define EXO_R_SLOT 10		/* no capability in that slot; detail: slot */
+#define EXO_R_CAP 11		/* capability does not dominate; detail: root or 0 */
+#define EXO_R_ADMIN 12		/* needs the root of the name space */
+/* disks */
+#define EXO_R_NO_DISK 20	/* detail: disk */
+#define EXO_R_NOT_BLOCKDEV 21	/* path is not a block device, or cannot be opened; detail: errno */
+#define EXO_R_DISK_TAKEN 22	/* mounted, or held by somebody else */
+#define EXO_R_TOO_SMALL 23	/* detail: blocks it has */
+#define EXO_R_NOT_EXO 24	/* no exo superblock */
+#define EXO_R_VERSION_DISK 25	/* format version not supported; detail: version */
+#define EXO_R_SUPER 26		/* superblock damaged */
+#define EXO_R_TRUNCATED 27	/* device is shorter than the superblock says; detail: blocks missing */
+#define EXO_R_ATTACHED 28	/* already attached; detail: disk */
+#define EXO_R_IN_USE 29		/* buffers are bound or I/O runs; detail: how many */
+#define EXO_R_READONLY 30	/* disk attached read-only */
+#define EXO_R_IO 31		/* device error; detail: block */
+#define EXO_R_SECTOR 32		/* device's logical block is over 4096 or odd; detail: it */
+#define EXO_R_DISKS_FULL 33	/* all disk numbers are taken */
+#define EXO_R_DIRTY 34		/* dirty buffers cannot be written; detail: how many */
+/* templates and UDFs */
+#define EXO_R_UDF_SCAN 40	/* instruction not allowed; detail: index<<32 | EXO_SCAN_* */
+#define EXO_R_UDF_VERIFY 41	/* kernel verifier refused; its words are in the log; detail: errno */
+#define EXO_R_UDF_ZERO 42	/* owns(all zeroes) is not empty */
+#define EXO_R_UDF_REJECT 43	/* UDF calls the partition malformed; detail: block<<3 | partition index */
+#define EXO_R_UDF_CLAIM 44	/* a claim overflows, leaves the disk, or names no template; detail: as above */
+#define EXO_R_UDF_CTX 45	/* reads outside struct exo_udf_ctx */
+#define EXO_R_TEMPLATES_FULL 46
+#define EXO_R_NO_TEMPLATE 47	/* detail: template */
+#define EXO_R_PARTITION 48	/* partition size not 512, 1024, 2048 or 4096; detail: it */
+#define EXO_R_UDF_LENGTH 49	/* 0 or more than EXO_MAX_INSNS; detail: it */
+/* roots */
+#define EXO_R_ROOT_EXISTS 60	/* detail: root */
+#define EXO_R_NO_ROOT 61	/* detail: root */
+#define EXO_R_ROOTS_FULL 62	/* catalogue, or this owner's share of it, is full; detail: limit */
+#define EXO_R_QUARANTINED 63	/* root is quarantined; detail: root */
+#define EXO_R_CONTESTED 64	/* block has two owners after a crash; detail: block */
+#define EXO_R_QUOTA 65		/* root's quota; detail: blocks left */
+#define EXO_R_HELD 66		/* block is held back while a root is quarantined; detail: block */
+/* transactions and binding */
+#define EXO_R_NOT_FREE 80	/* ALLOC of a block that is not free; ranges; detail: block */
+#define EXO_R_NOT_CONSERVED 81	/* owns(after) != owns(before) + ALLOC - FREE; ranges */
+#define EXO_R_OVERLAP 82	/* one block claimed twice; ranges; detail: block */
+#define EXO_R_VERSION 83	/* detail: block whose version moved */
+#define EXO_R_NOT_IN_CORE 84	/* detail: block to read first */
+#define EXO_R_NOT_META 85	/* edit of a block that is not bound metadata; detail: block */
+#define EXO_R_STILL_OWNS 86	/* FREE of metadata that owns blocks; detail: block */
+#define EXO_R_DECL 87		/* declaration empty, overlapping, unknown op; detail: index */
+#define EXO_R_CYCLE 88		/* write order would be circular; sync, then retry; detail: block */
+#define EXO_R_TAINTED 89	/* block points at uninitialised blocks; ranges say what goes first */
+#define EXO_R_NOT_CLAIMED 90	/* parent does not claim it; detail: block */
+#define EXO_R_META_WRITE 91	/* metadata is never writable in place; use EXO_TXN */
+#define EXO_R_NEEDS_FREE 92	/* block waits for its old parent's write; sync, then retry; detail: block */
+#define EXO_R_LEAVES 93		/* MOVE that does not leave one partition and enter another */
+/* frames */
+#define EXO_R_FRAME_LIMIT 100	/* detail: limit<<32 | used */
+#define EXO_R_NO_FRAMES 101	/* pool exhausted; detail: frames wanted */
+#define EXO_R_FRAME 102		/* no such frame, or not this env's; detail: frame */
+#define EXO_R_CACHED 103	/* direct I/O on a block that an env has bound; detail: block */
+#define EXO_R_NOMEM 104		/* kernel memory */
+#define EXO_R_BUSY 105		/* another operation is changing it; retry; detail: block */
+
+/* Sub-codes of EXO_R_UDF_SCAN. */
+#define EXO_SCAN_HELPER 1	/* call of a helper */
+#define EXO_SCAN_KFUNC 2	/* call of a kernel function */
+#define EXO_SCAN_SUBPROG 3	/* call of a subprogram, or address of one */
+#define EXO_SCAN_MAP 4		/* map reference other than index 0 or 1 by value */
+#define EXO_SCAN_LEGACY 5	/* LD_ABS or LD_IND */
+#define EXO_SCAN_ATOMIC 6	/* atomic operation */
+#define EXO_SCAN_OPCODE 7	/* opcode that exo does not know */
+#define EXO_SCAN_BACKEDGE 8	/* jump backwards: unroll the loop */
+#define EXO_SCAN_TRUNCATED 9	/* second half of a 16-byte load is missing */
+#define EXO_SCAN_RESERVED 10	/* reserved instruction field not zero */
+
+/* ---- capabilities ------------------------------------------------------ */
+
+#define EXO_RIGHT_READ 1u
+#define EXO_RIGHT_WRITE 2u
+#define EXO_RIGHT_ALL 3u
+
+/* Name spaces: {} is the root (CAP_SYS_ADMIN), {1, uid} a user, {2, gid} a group. */
+#define EXO_CAP_NS_UID 1u
+#define EXO_CAP_NS_GID 2u
+
+struct exo_cap {
+	__u32 name[EXO_CAP_DEPTH]; /* numbers behind `depth` are zero */
+	__u32 depth;		/* 0..EXO_CAP_DEPTH */
+	__u32 rights;		/* EXO_RIGHT_* */
+};
+
+/* ---- structures mapped read-only --------------------------------------- */
+
+/*
+ * mmap offsets on /dev/exo; all need MAP_SHARED, and all but EXO_MAP_POOL PROT_READ alone.
+ * A mapping starts exactly at its constant and is at most as long as its head says.
+ */
+#define EXO_MAP_REGISTRY 0x0100000000ull /* struct exo_reg_head, then hash, then buffers */
+#define EXO_MAP_STATS 0x0200000000ull	 /* struct exo_stats, one page */
+#define EXO_MAP_FREEMAP(disk) (0x0300000000ull + ((unsigned long long)(disk) << 34))
+#define EXO_MAP_POOL 0x1000000000000ull	 /* + frame * 4096 */
+
+/* First member of every mapped area. */
+struct exo_map_head {
+	__aligned_u64 magic;	/* EXO_MAGIC_* */
+	__u32 version;		/* layout version, 1 */
+	__u32 features;		/* bits, none defined yet */
+	__aligned_u64 bytes;	/* length of the whole area */
+};
+
+#define EXO_MAGIC_REGISTRY 0x3147455258450001ull
+#define EXO_MAGIC_STATS 0x5441545358450001ull
+#define EXO_MAGIC_FREEMAP 0x4545524658450001ull
+
+struct exo_reg_head {
+	struct exo_map_head head;
+	__u32 frames;		/* entries of the buffer table = frames of the pool */
+	__u32 buckets;		/* hash buckets, a power of two */
+	__aligned_u64 hash_off;	/* from the area's start: __u32 [buckets], frame + 1 or 0 */
+	__aligned_u64 bufs_off;	/* from the area's start: struct exo_buf [frames] */
+	__u32 lru_first;	/* least recently used clean unreferenced buffer: frame + 1 or 0 */
+	__u32 lru_last;
+};
+
+/* States of a frame. */
+#define EXO_BUF_FREE 0		/* nobody's */
+#define EXO_BUF_PRIVATE 1	/* an env's own memory; owner = env id */
+#define EXO_BUF_READING 2	/* bound to a block, content on its way */
+#define EXO_BUF_VALID 3		/* bound to a block, content good */
+
+/* Flags of a buffer. */
+#define EXO_BUF_DIRTY 0x01u	/* newer than the disk */
+#define EXO_BUF_WRITING 0x02u	/* a write of it runs */
+#define EXO_BUF_META 0x04u	/* metadata: never writable in place */
+#define EXO_BUF_UNKNOWN 0x08u	/* read ahead of time; owner not known yet; nobody can see it */
+#define EXO_BUF_ERROR 0x10u	/* last write failed; still dirty */
+
+/*
+ * One per frame; entry number = frame number. Written by the module only.
+ *
+ * Reading without a lock (barrier pairs):
+ *   look up:  walk hash[exo_hash(disk, block) & (buckets - 1)] over `next`; for a candidate load `version`
+ *             (acquire), refuse odd, compare disk, block and state, then load `version` again behind a
+ *             load fence; equal means that the fields belong together.
+ *   content:  load version (acquire), read the frame, load fence, load version: equal means unchanged.
+ *   module:   makes version odd, store fence, changes, store fence, makes it even (+2 in all).
+ * A chain may be followed into a reused entry; bound the walk by `frames` steps and start again.
+ */
+struct exo_buf {
+	__aligned_u64 version;	/* odd while changing; moves when the identity, or metadata content, changes */
+	__aligned_u64 block;
+	__u16 disk;
+	__u8 state;		/* EXO_BUF_FREE.. */
+	__u8 flags;		/* EXO_BUF_DIRTY.. */
+	__u32 template_id;	/* 0 for plain data */
+	__u32 root;		/* root that owns it; EXO_NOROOT while unknown */
+	__u32 refs;		/* envs that have it bound */
+	__u32 next;		/* hash chain: frame + 1 or 0 */
+	__u32 taint;		/* uninitialised blocks that it points at and that must be durable first */
+	__u32 lru_prev;		/* frame + 1 or 0 */
+	__u32 lru_next;
+	__u32 owner;		/* env id of a private frame, else 0 */
+	__u32 pad;
+	__u32 user[2];		/* EXO_USER_WORDS: hints that its users set; the module never reads them */
+};
+
+static inline __u32 exo_hash(__u32 disk, __u64 block)
+{
+	return (__u32)(((block ^ ((__u64)disk << 56)) * 0x9E3779B97F4A7C15ull) >> 32);
+}
+
+/* Free map of a disk: bit b of word b / 64 is 1 when block b is free. Bits change one at a time, without order. */
+struct exo_freemap_head {
+	struct exo_map_head head;
+	__aligned_u64 blocks;	/* of the disk */
+	__aligned_u64 free;	/* ones in the map */
+	__aligned_u64 bits_off;	/* from the area's start: __u64 [(blocks + 63) / 64] */
+	__aligned_u64 first;	/* first block that can ever be free (behind the module's own) */
+};
+
+/* Counters since the module was loaded; each only grows unless it says "now". */
+struct exo_stats {
+	struct exo_map_head head;
+	__aligned_u64 calls;		/* system calls answered */
+	__aligned_u64 refusals;		/* of them, refused */
+	__aligned_u64 txns;		/* transactions committed */
+	__aligned_u64 edits;		/* edits in them */
+	__aligned_u64 udf_runs;		/* owns-UDF invocations */
+	__aligned_u64 binds;		/* blocks bound */
+	__aligned_u64 faults;		/* pool page faults answered */
+	__aligned_u64 blocks_read;	/* from devices */
+	__aligned_u64 blocks_written;
+	__aligned_u64 flushes;
+	__aligned_u64 reads;		/* requests given to devices */
+	__aligned_u64 writes;
+	__aligned_u64 reclaims;		/* clean buffers reused */
+	__aligned_u64 envs;		/* now: open environments */
+	__aligned_u64 frames_free;	/* now */
+	__aligned_u64 frames_private;	/* now */
+	__aligned_u64 frames_cached;	/* now: bound to blocks */
+	__aligned_u64 frames_dirty;	/* now */
+	__aligned_u64 disks;		/* now: attached */
+	__aligned_u64 udfs;		/* now: loaded programs */
+};
+
+/* ---- what a UDF sees --------------------------------------------------- */
+
+/*
+ * owns-UDF: eBPF, program type SYSCALL. It reads the partition through map index 0 (value of
+ * `partition` bytes, read-only) and writes claims through map index 1 (struct exo_udf_claim
+ * [EXO_MAX_SLOTS], zeroed before each run, write-only). Returns 0, or any other number to call
+ * the partition malformed. A slot with count 0 claims nothing.
+ */
+struct exo_udf_ctx {
+	__u32 partition;	/* bytes */
+	__u32 index;		/* of this partition in its block */
+};
+
+struct exo_udf_claim {
+	__aligned_u64 start;
+	__u32 count;
+	__u32 ref;		/* 0 plain data, 1 the template itself, 2 + i its refs[i] */
+};
+
+/* ---- calls ------------------------------------------------------------- */
+
+#define EXO_NR_QUERY 1
+#define EXO_NR_FORMAT 2
+#define EXO_NR_ATTACH 3
+#define EXO_NR_DETACH 4
+#define EXO_NR_DISK_INFO 5
+#define EXO_NR_CAP_LIST 6
+#define EXO_NR_FRAME_ALLOC 7
+#define EXO_NR_FRAME_FREE 8
+#define EXO_NR_TEMPLATE_ADD 9
+#define EXO_NR_TEMPLATE_GET 10
+#define EXO_NR_ROOT_ADD 11
+#define EXO_NR_ROOT_DEL 12
+#define EXO_NR_ROOT_GET 13
+#define EXO_NR_TXN 14
+#define EXO_NR_BIND 15
+#define EXO_NR_UNBIND 16
+#define EXO_NR_READ 17
+#define EXO_NR_WRITE 18
+#define EXO_NR_FLUSH 19
+#define EXO_NR_SYNC 20
+#define EXO_NR_IO 21
+#define EXO_NR_CONTESTED 22
+#define EXO_NR_USER_WORDS 23
+#define EXO_NR_MAX 23
+
+#define EXO_CALL(nr) _IO('x', nr)
+
+/* QUERY: what this module supports. Needs nothing. Fails if: size, pointer. */
+struct exo_query {
+	struct exo_head head;
+	__u32 out_abi;		/* EXO_ABI_VERSION */
+	__u32 out_env;		/* this env's id, never 0 */
+	__aligned_u64 out_calls; /* bit n: call number n is supported */
+	__u32 out_frames;	/* frames of the pool */
+	__u32 out_frame_limit;	/* private frames that one env may hold */
+	__u32 out_bind_limit;	/* buffers that one env may have bound */
+	__u32 out_max_bind;	/* EXO_MAX_BIND, and so on */
+	__u32 out_max_edits;
+	__u32 out_max_decls;
+	__u32 out_max_insns;
+	__u32 out_max_slots;
+	__u32 out_caps;		/* capabilities that this env holds */
+	__u32 pad;
+	__aligned_u64 out_reg_bytes; /* length of the EXO_MAP_REGISTRY area */
+};
+
+/*
+ * FORMAT: write an empty exo disk. Slot `cap` must hold the root of the name space. Destroys what the device
+ * holds; looking for a foreign signature first is the caller's business (exoctl does).
+ * Fails if: not a block device; taken; under EXO_MIN_DISK_BLOCKS; attached; I/O error.
+ */
+struct exo_format {
+	struct exo_head head;
+	__u32 cap;
+	__u32 path_len;		/* bytes, without NUL; 1..4095 */
+	__aligned_u64 path;	/* of the block device, seen from the caller */
+	__aligned_u64 user_quota; /* blocks that a root of a plain user may have at most; 0 no limit */
+	__aligned_u64 out_blocks;
+	__aligned_u64 out_free;
+};
+
+/*
+ * ATTACH: claim a block device exclusively and learn who owns what. Slot `cap`: root of the name space.
+ * Verifies every template again; walks from the roots unless the last detach was clean.
+ * Damage quarantines single roots and does not fail the call: see DISK_INFO.
+ * Fails if: as FORMAT; not exo; unknown version; superblock damaged; device truncated.
+ */
+#define EXO_ATTACH_WALK 1u	/* walk even after a clean detach */
+#define EXO_ATTACH_READONLY 2u
+struct exo_attach {
+	struct exo_head head;
+	__u32 cap;
+	__u32 path_len;
+	__aligned_u64 path;
+	__u32 out_disk;		/* disk number, 0..EXO_MAX_DISKS - 1 */
+	__u32 pad;
+};
+
+/*
+ * DETACH: write what is dirty, store the free map, let the device go. Slot `cap`: root of the name space.
+ * Fails if: an env has buffers of it bound (EBUSY, EXO_R_IN_USE); dirty buffers cannot be written
+ * (EXO_R_DIRTY) unless EXO_DETACH_DISCARD, which throws them away like a power cut.
+ */
+#define EXO_DETACH_DISCARD 1u
+struct exo_detach {
+	struct exo_head head;
+	__u32 disk;
+	__u32 cap;
+};
+
+/* DISK_INFO: facts about a disk and the outcome of its attach. Fails if: no such disk. */
+#define EXO_DISK_READONLY 1u
+#define EXO_DISK_WALKED 2u	/* free map comes from a walk, not from the stored map */
+#define EXO_DISK_WAS_CLEAN 4u	/* the last detach was clean */
+#define EXO_DISK_VOLATILE 8u	/* device has a volatile write cache */
+#define EXO_DISK_FAILED 16u	/* device is gone */
+struct exo_disk_info {
+	struct exo_head head;
+	__u32 disk;
+	__u32 out_flags;	/* EXO_DISK_* */
+	__aligned_u64 out_blocks;
+	__aligned_u64 out_free;
+	__aligned_u64 out_waiting;	/* freed, waiting for their old parent's write */
+	__aligned_u64 out_uninit;	/* allocated, never durable */
+	__aligned_u64 out_held;		/* held back because of quarantined roots */
+	__aligned_u64 out_dirty;	/* dirty buffers */
+	__aligned_u64 out_contested;	/* blocks with two owners */
+	__aligned_u64 out_walk_meta;	/* metadata blocks visited by the walk */
+	__aligned_u64 out_walk_owned;	/* blocks found owned by it */
+	__aligned_u64 out_walk_ns;	/* its duration in nanoseconds */
+	__u32 out_roots;
+	__u32 out_quarantined;	/* of them */
+	__u32 out_templates;
+	__u32 out_bad_templates; /* of them, refused by the verifier at attach */
+	__u32 out_sector;	/* bytes of the device's logical block: the grain of tearing */
+	__u32 out_version;	/* format version */
+	__u8 out_uuid[16];
+	__u8 out_path[64];	/* as attached, cut short with a NUL */
+};
+
+/* CAP_LIST: capabilities of this env, slot by slot; an empty slot has rights 0. Fails if: pointer. */
+struct exo_cap_list {
+	struct exo_head head;
+	__aligned_u64 caps;	/* struct exo_cap [count], written */
+	__u32 count;		/* room, 1..EXO_MAX_CAPS */
+	__u32 out_count;	/* slots in use */
+};
+
+/*
+ * FRAME_ALLOC: private frames. `frames` gives numbers that are wanted (each must be free), or with
+ * EXO_FRAME_ANY receives them. All or none. The frames are zeroed. Map them through EXO_MAP_POOL.
+ * Fails if: limit (EDQUOT, EXO_R_FRAME_LIMIT); not free (EBUSY, EXO_R_FRAME); pool empty (ENOMEM).
+ * FRAME_FREE: give them back; their mappings vanish. Fails if: one is not this env's (none is freed).
+ */
+#define EXO_FRAME_ANY 1u
+struct exo_frame_alloc {
+	struct exo_head head;
+	__aligned_u64 frames;	/* __u32 [count] */
+	__u32 count;		/* 1..EXO_MAX_BIND */
+	__u32 pad;
+};
+struct exo_frame_free {
+	struct exo_head head;
+	__aligned_u64 frames;
+	__u32 count;
+	__u32 pad;
+};
+
+/*
+ * TEMPLATE_ADD: install a metadata type on a disk. Anybody who holds any capability with the write right may;
+ * the owner is that capability. Same name, code, partition and refs as an existing one: its id is returned.
+ * Fails if: scan, verifier or owns(zeroes) refuse (EPERM, EXO_R_UDF_*); refs name no template; catalogue full.
+ * On EXO_R_UDF_VERIFY `log` holds the verifier's words, NUL-terminated.
+ */
+struct exo_template_add {
+	struct exo_head head;
+	__u32 disk;
+	__u32 cap;
+	char name[EXO_NAME_MAX];
+	__u32 partition;	/* bytes: 512, 1024, 2048 or 4096 */
+	__u32 ninsns;		/* 1..EXO_MAX_INSNS, 8 bytes each */
+	__aligned_u64 insns;	/* struct bpf_insn [ninsns] */
+	__aligned_u64 log;	/* may be 0 */
+	__u32 log_size;		/* bytes, 0 or 128..16 MiB */
+	__u32 nrefs;		/* 0..EXO_MAX_REFS */
+	__u32 refs[EXO_MAX_REFS]; /* template ids */
+	__u32 out_template;	/* 1..EXO_MAX_TEMPLATES - 1 */
+	__u32 pad;
+};
+
+/* TEMPLATE_GET: facts about a template, and its code. Fails if: no such template. */
+#define EXO_TEMPLATE_BAD 1u	/* did not verify at attach */
+struct exo_template_get {
+	struct exo_head head;
+	__u32 disk;
+	__u32 template_id;
+	char out_name[EXO_NAME_MAX];
+	__u32 out_partition;
+	__u32 out_ninsns;
+	__u32 out_nrefs;
+	__u32 out_flags;	/* EXO_TEMPLATE_* */
+	__u32 out_refs[EXO_MAX_REFS];
+	__u8 out_hash[32];	/* SHA-256 of the code */
+	struct exo_cap out_owner;
+	__aligned_u64 insns;	/* room for the code, or 0 */
+	__u32 max_insns;	/* room in instructions */
+	__u32 pad;
+};
+
+/*
+ * ROOT_ADD: a named place where a tree starts. Takes the free extent {start, count} (count 1..8 for metadata,
+ * which starts as zeroes; any length for template 0, a raw data volume). The capability in slot `cap` must
+ * have both rights; it becomes the root's owner: every later call on the root must name one that dominates it.
+ * The new root is durable after the next SYNC, whose order keeps rule 1.
+ * Fails if: name taken; extent not free; no such template; catalogue or owner's share (16) full; quota.
+ */
+#define EXO_ROOT_PUBLIC_READ 1u	/* anybody may read */
+#define EXO_ROOT_TEMPORARY 2u	/* dropped at the next attach */
+struct exo_root_add {
+	struct exo_head head;
+	__u32 disk;
+	__u32 cap;
+	char name[EXO_NAME_MAX];
+	__aligned_u64 start;	/* EXO_NOBLOCK: the module takes the first free run */
+	__aligned_u64 count;
+	__aligned_u64 quota;	/* blocks; 0: as much as the disk's user_quota allows */
+	__u32 template_id;
+	__u32 root_flags;	/* EXO_ROOT_* */
+	__u32 out_root;
+	__u32 pad;
+	__aligned_u64 out_start;
+};
+
+/*
+ * ROOT_DEL: drop a root and everything below it. The blocks are free once the catalogue's write is durable.
+ * Needs a capability that dominates the root with the write right. Also the way out of quarantine.
+ * Fails if: buffers of it are bound by another env (EBUSY).
+ */
+struct exo_root_del {
+	struct exo_head head;
+	__u32 disk;
+	__u32 cap;
+	__u32 root;
+	__u32 pad;
+};
+
+/* ROOT_GET: by number, or with EXO_ROOT_BY_NAME by `name`. Fails if: no such root (ENOENT). */
+#define EXO_ROOT_BY_NAME 1u
+#define EXO_QUARANTINE_NONE 0
+#define EXO_QUARANTINE_TEMPLATE 1 /* a template does not verify */
+#define EXO_QUARANTINE_READ 2	/* a block could not be read; detail: block */
+#define EXO_QUARANTINE_REJECT 3	/* UDF calls a partition malformed; detail: block */
+#define EXO_QUARANTINE_CLAIM 4	/* impossible claim; detail: block */
+#define EXO_QUARANTINE_ENTRY 5	/* catalogue entry is damaged */
+#define EXO_QUARANTINE_LOOP 6	/* a block is its own ancestor; detail: block */
+struct exo_root_get {
+	struct exo_head head;
+	__u32 disk;
+	__u32 root;		/* in, or out with EXO_ROOT_BY_NAME */
+	char name[EXO_NAME_MAX]; /* out, or in with EXO_ROOT_BY_NAME */
+	__aligned_u64 out_start;
+	__aligned_u64 out_count;
+	__aligned_u64 out_quota; /* 0 no limit */
+	__aligned_u64 out_used;	/* blocks owned below it, its own included */
+	__u32 out_template;
+	__u32 out_flags;	/* EXO_ROOT_PUBLIC_READ.. */
+	__u32 out_quarantine;	/* EXO_QUARANTINE_* */
+	__u32 pad;
+	__aligned_u64 out_quarantine_detail;
+	struct exo_cap out_owner;
+};
+
+/*
+ * TXN: a set of edits of metadata blocks, accepted or refused as one. See DESIGN.md section 3.
+ *
+ * Every edited block must be in core and known as metadata (bound once, or ALLOCated), and the capability must
+ * dominate its root with the write right. `version` is the registry's version that the caller read; for a block that
+ * this same transaction ALLOCates with a template, EXO_VERSION_NEW (it starts as zeroes).
+ * Several edits may name the same block; all must name the same version; later ones win on overlap.
+ * Conservation: the claims lost and gained over all touched partitions must be exactly the declared ones, with templates.
+ * ALLOC  enters; every block must be free. A metadata block arrives zeroed, in core, dirty; a data block
+ *        is uninitialised: reading it gives zeroes.
+ * FREE   leaves; a metadata block must own nothing afterwards (in core, or refused NOT_IN_CORE).
+ * MOVE   leaves one edited partition and enters another; template unchanged. A metadata extent cannot change root.
+ * Commit is in core; durability follows by SYNC or WRITE in the enforced order.
+ * Fails if: see EXO_R_NOT_FREE .. EXO_R_LEAVES, EXO_R_UDF_*, EXO_R_QUOTA, EXO_R_CONTESTED, EXO_R_CAP.
+ * When the reason has ranges, up to `ranges_room` of them are written to `ranges`.
+ */
+#define EXO_VERSION_NEW 0ull
+#define EXO_DECL_ALLOC 1u
+#define EXO_DECL_FREE 2u
+#define EXO_DECL_MOVE 3u
+
+struct exo_edit {
+	__aligned_u64 block;
+	__aligned_u64 version;
+	__u32 offset;		/* bytes in the block */
+	__u32 len;		/* 1..4096 - offset */
+	__aligned_u64 bytes;	/* user address */
+};
+struct exo_decl {
+	__u32 op;		/* EXO_DECL_* */
+	__u32 template_id;
+	__aligned_u64 start;
+	__aligned_u64 count;
+};
+#define EXO_RANGE_GAINED 1u	/* claimed after, not before, not declared ALLOC */
+#define EXO_RANGE_LOST 2u	/* claimed before, not after, not declared FREE */
+#define EXO_RANGE_UNMET 3u	/* declared, did not happen */
+#define EXO_RANGE_BLOCKED 4u	/* NOT_FREE, OVERLAP: these blocks */
+#define EXO_RANGE_FIRST 5u	/* TAINTED: write these first */
+struct exo_range {
+	__aligned_u64 start;
+	__aligned_u64 count;
+	__u32 template_id;
+	__u32 kind;		/* EXO_RANGE_* */
+};
+struct exo_txn {
+	struct exo_head head;
+	__u32 disk;
+	__u32 cap;
+	__u32 nedits;		/* 1..EXO_MAX_EDITS */
+	__u32 ndecls;		/* 0..EXO_MAX_DECLS */
+	__aligned_u64 edits;	/* struct exo_edit [nedits] */
+	__aligned_u64 decls;	/* struct exo_decl [ndecls] */
+	__aligned_u64 versions;	/* __u64 [nedits], written: the new versions; may be 0 */
+	__aligned_u64 ranges;	/* struct exo_range [ranges_room]; may be 0 */
+	__u32 ranges_room;
+	__u32 out_nranges;	/* how many there are, may exceed the room */
+};
+
+/*
+ * BIND: the right to see blocks [first, first + count), all inside `claim`, as frames in EXO_MAP_POOL.
+ * `parent` is a metadata block in core whose partition number `index` makes exactly that claim; or EXO_NOBLOCK for the
+ * extent of `root` itself. Needs a capability that dominates the root with READ (unless it is public), and WRITE
+ * for `rights` WRITE, which only plain data can have.
+ * Blocks that are not in core are read, unless EXO_BIND_NO_READ (then NOT_IN_CORE). An
+ * uninitialised block gives a zeroed frame and no read. Binding again adds rights.
+ * A frame mapped writable becomes dirty at the first store after each write of it.
+ * Fails if: NOT_CLAIMED, NOT_IN_CORE (parent), META_WRITE, CAP, QUARANTINED, CONTESTED (write), FRAME_LIMIT,
+ * NO_FRAMES, IO.
+ * UNBIND: end it for `frames`; mappings vanish. Fails if: one is not bound by this env (none is unbound).
+ */
+#define EXO_BIND_NO_READ 1u
+#define EXO_BIND_OVERWRITE 2u	/* WRITE right, caller fills whole blocks: no read, frames come zeroed if not in core */
+struct exo_claim {
+	__aligned_u64 start;
+	__aligned_u64 count;
+	__u32 template_id;
+	__u32 pad;
+};
+struct exo_bind {
+	struct exo_head head;
+	__u32 disk;
+	__u32 cap;
+	__u32 root;		/* with parent EXO_NOBLOCK; else ignored */
+	__u32 index;		/* partition of the parent that makes the claim */
+	__aligned_u64 parent;
+	struct exo_claim claim;
+	__aligned_u64 first;
+	__u32 count;		/* 1..EXO_MAX_BIND */
+	__u32 rights;		/* EXO_RIGHT_READ, or EXO_RIGHT_ALL */
+	__aligned_u64 frames;	/* __u32 [count], written */
+};
+struct exo_unbind {
+	struct exo_head head;
+	__aligned_u64 frames;	/* __u32 [count] */
+	__u32 count;		/* 1..EXO_MAX_BIND */
+	__u32 pad;
+};
+
+struct exo_run {
+	__aligned_u64 start;
+	__aligned_u64 count;
+};
+
+/*
+ * READ: bring blocks into core, seen by nobody until bound; anybody may. Blocks in core already are left alone.
+ * Fails if: range outside the disk or inside the module's own area; NO_FRAMES; IO.
+ */
+struct exo_read {
+	struct exo_head head;
+	__u32 disk;
+	__u32 nruns;		/* 1..EXO_MAX_RUNS; at most EXO_MAX_BIND blocks in all */
+	__aligned_u64 runs;	/* struct exo_run [nruns] */
+	__u32 out_blocks;	/* blocks that were read */
+	__u32 pad;
+};
+
+/*
+ * WRITE: write those buffers of the runs that are dirty; anybody may. A tainted one is refused and nothing is
+ * written: `ranges` say what must be durable first (kind FIRST). Durable after FLUSH on a device with a volatile cache.
+ * FLUSH: make completed writes durable.
+ * SYNC: write everything that is dirty (of `root`, or of the disk for EXO_NOROOT) in a legal order, with the
+ * flushes that it needs; durable on return. Blocks of other roots that must go first are written too.
+ * Fails if: TAINTED; IO; READONLY.
+ */
+struct exo_write {
+	struct exo_head head;
+	__u32 disk;
+	__u32 nruns;
+	__aligned_u64 runs;
+	__aligned_u64 ranges;
+	__u32 ranges_room;
+	__u32 out_nranges;
+	__u32 out_blocks;	/* blocks that were written */
+	__u32 pad;
+};
+struct exo_flush {
+	struct exo_head head;
+	__u32 disk;
+	__u32 pad;
+};
+struct exo_sync {
+	struct exo_head head;
+	__u32 disk;
+	__u32 root;		/* or EXO_NOROOT */
+	__u32 out_blocks;
+	__u32 out_rounds;	/* write-then-flush rounds that the order needed */
+};
+
+/*
+ * IO: direct transfer between plain data blocks and this env's private frames, not through the registry.
+ * The claim is checked as in BIND. A clean unbound cached copy is dropped by a write and used by a read; a
+ * dirty one is read from core. The same struct is the payload of an io_uring command.
+ * Fails if: as BIND; CACHED (a write to a block that some env has bound, EBUSY); a frame is not private to this env.
+ */
+#define EXO_IO_WRITE 1u		/* else read */
+#define EXO_IO_FUA 2u		/* with WRITE: durable at completion */
+struct exo_io {
+	struct exo_head head;
+	__u32 disk;
+	__u32 cap;
+	__u32 root;
+	__u32 index;
+	__aligned_u64 parent;
+	struct exo_claim claim;	/* template_id must be 0 */
+	__aligned_u64 first;
+	__u32 count;		/* 1..EXO_MAX_BIND */
+	__u32 pad;
+	__aligned_u64 frames;	/* __u32 [count] */
+};
+
+/* CONTESTED: blocks that have two owners after a crash. Fails if: no such disk. */
+struct exo_contested {
+	struct exo_head head;
+	__u32 disk;
+	__u32 room;
+	__aligned_u64 ranges;	/* struct exo_range [room], written */
+	__u32 out_count;	/* how many there are, may exceed the room */
+	__u32 pad;
+};
+
+/* USER_WORDS: set a bound or private frame's two hint words. Fails if: frame is not this env's. */
+struct exo_user_words {
+	struct exo_head head;
+	__u32 frame;
+	__u32 word[2];
+	__u32 pad;
+};
+
+#endif

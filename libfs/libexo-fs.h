@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * libexo-fs.h: file systems as libraries. One opaque handle per mounted tree, the same calls for every type.
+ *
+ * Paths are relative to the tree's root, with or without a leading '/'; "." and ".." are resolved inside it. All functions
+ * return 0, a non-negative count or handle where they say so, or -errno with POSIX meaning. The library prints nothing.
+ * A handle may be used by many threads. Nothing is durable before exo_fs_sync or exo_file_sync return 0.
+ */
+#ifndef LIBEXO_FS_H
+#define LIBEXO_FS_H
+
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/types.h>
+#include <libexo.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct exo_fs;			/* one tree */
+struct exo_file;		/* one open file or directory of it */
+
+/* mkfs: new root `name` on an attached disk, as the calling user. udf_dir NULL: the installed UDFs. quota in blocks, 0: none. */
+struct exo_mkfs {
+	const char *type;	/* "cffs" */
+	const char *name;
+	uint64_t quota;
+	uint32_t root_flags;	/* EXO_ROOT_* */
+	mode_t mode;		/* of the top directory; 0: 0755 */
+	const char *udf_dir;
+};
+int exo_fs_mkfs(struct exo *x, uint32_t disk, const struct exo_mkfs *opt, struct exo_why *why);
+
+/* open: finds the type from the root's template. flags: EXO_FS_RDONLY. close does not sync. */
+#define EXO_FS_RDONLY 1u
+int exo_fs_open(struct exo_fs **out, struct exo *x, uint32_t disk, const char *name, unsigned flags, struct exo_why *why);
+void exo_fs_close(struct exo_fs *fs);
+int exo_fs_sync(struct exo_fs *fs);
+int exo_fs_statvfs(struct exo_fs *fs, struct statvfs *st);
+const char *exo_fs_type(const struct exo_fs *fs);
+/* Why the last call of this thread on any tree failed in the module; code EXO_R_NONE if it did not. */
+const struct exo_why *exo_fs_why(void);
+
+/* Names. stat follows a final symlink unless EXO_FS_NOFOLLOW. */
+#define EXO_FS_NOFOLLOW 1u
+int exo_fs_stat(struct exo_fs *fs, const char *path, unsigned flags, struct stat *st);
+int exo_fs_mkdir(struct exo_fs *fs, const char *path, mode_t mode);
+int exo_fs_rmdir(struct exo_fs *fs, const char *path);
+int exo_fs_unlink(struct exo_fs *fs, const char *path);
+int exo_fs_symlink(struct exo_fs *fs, const char *target, const char *path);
+ssize_t exo_fs_readlink(struct exo_fs *fs, const char *path, char *buf, size_t size); /* length; no NUL added */
+int exo_fs_rename(struct exo_fs *fs, const char *from, const char *to);
+int exo_fs_chmod(struct exo_fs *fs, const char *path, mode_t mode);
+int exo_fs_chown(struct exo_fs *fs, const char *path, uid_t uid, gid_t gid, unsigned flags);
+int exo_fs_utimens(struct exo_fs *fs, const char *path, const struct timespec ts[2], unsigned flags);
+
+/* Files. oflags as open(2): O_RDONLY.. O_CREAT O_EXCL O_TRUNC O_APPEND O_DIRECTORY O_NOFOLLOW. */
+int exo_file_open(struct exo_fs *fs, const char *path, int oflags, mode_t mode, struct exo_file **out);
+void exo_file_close(struct exo_file *f);
+int exo_file_stat(struct exo_file *f, struct stat *st);
+ssize_t exo_file_pread(struct exo_file *f, void *buf, size_t n, off_t off);
+ssize_t exo_file_pwrite(struct exo_file *f, const void *buf, size_t n, off_t off);
+int exo_file_truncate(struct exo_file *f, off_t size);
+int exo_file_sync(struct exo_file *f);
+/*
+ * Zero copy: address of the cached frame that holds byte `off`, and how many bytes from there on lie in it and in
+ * the file (at most one block; 0 at or behind the end; a hole gives a shared zero page). Valid until exo_file_close.
+ */
+ssize_t exo_file_peek(struct exo_file *f, off_t off, const void **data);
+
+/* Directory entries in an order that stays put while the directory does not change; "." and ".." are not among them. */
+struct exo_dirent {
+	uint64_t ino;
+	uint64_t next;		/* cookie to continue behind this one */
+	mode_t type;		/* S_IFREG and so on */
+	uint32_t len;
+	const char *name;	/* NUL-terminated, valid during the callback */
+};
+/* Calls fn for each entry behind `cookie` (0: all) until it returns non-zero, which is then returned. */
+int exo_file_readdir(struct exo_file *dir, uint64_t cookie, int (*fn)(void *arg, const struct exo_dirent *d), void *arg);
+
+/* What a type provides; the calls above are one line each over it. In libfs/type.h for authors of file systems. */
+
+#ifdef __cplusplus
+}
+#endif
+#endif
