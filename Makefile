@@ -27,7 +27,7 @@ PROGS :=
 UDFS :=
 TESTS_HOST :=
 
-.PHONY: all libs progs udfs module host-tests demo test clean help check bench
+.PHONY: all libs progs udfs module host-tests vm-tests demo test clean help print-tests-host
 .DEFAULT_GOAL := all
 
 include $(wildcard kmod/build.mk libexo/build.mk udf/build.mk libfs/build.mk cheetah/build.mk tests/build.mk scripts/build.mk)
@@ -53,3 +53,23 @@ $(B)/san/%.o: %.c
 
 clean:
 	$(Q)rm -rf $(B)/obj $(B)/san $(B)/lib $(B)/bin $(B)/udf $(B)/kmod $(B)/tests
+
+demo:
+	$(Q)scripts/demo
+
+test:
+	$(Q)scripts/deps build vm fio demo test
+	$(Q)$(MAKE) -j$$(nproc) all host-tests vm-tests
+	$(Q)tests/run
+
+print-tests-host:
+	@echo $(TESTS_HOST)
+
+help:
+	@sed -n 's/^#: //p' Makefile $(wildcard */build.mk tests/*/build.mk)
+
+#: make            build module, libraries, commands, UDFs (below build/)
+#: make demo       install what is missing, build, show exo at work in a VM (about 10 minutes under emulation)
+#: make test       install what is missing, build, run all tests; ends with "N passed, N failed, N skipped"
+#: make clean      remove what was built; the kernel and sources that were fetched stay in build/
+#: V=1             show the commands

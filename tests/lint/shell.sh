@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0 OR MIT
-# shellcheck over every script that git tracks.
+# Runs shellcheck over every script that git tracks.
 set -eu
 cd "$(dirname "$0")/../.."
 command -v shellcheck >/dev/null || { echo "shellcheck is not installed"; exit 4; }
