@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: GPL-2.0 OR MIT
+# The simulator with kmod/core in it, under the sanitizers: one archive that every host test links.
+#	build/tests/NAME: build/san/tests/host/NAME.o $(LIBSIM)
+#		$(Q)$(CC) $(SAN) -o $@ $^ $(LIBSIM_LIBS)
+SIM_SRC := $(wildcard kmod/core/*.c tests/sim/*.c)
+LIBSIM := $(B)/tests/libsim.a
+LIBSIM_LIBS := -lcrypto -lelf -lpthread
+
+$(LIBSIM): $(SIM_SRC:%.c=$(B)/san/%.o)
+	$(call say,AR,$@)
+	$(Q)mkdir -p $(@D) && rm -f $@ && ar rcs $@ $^

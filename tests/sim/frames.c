@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * frames.c: the pool as a memfd, mapped once for core and once, page by page protected, for each env. A touch of an absent
+ * page is a SIGSEGV whose handler does what the module's page fault does.
+ *
+ * Lock order: core's lock, then views_mutex. The handler looks the view up before it calls core, and holds no lock then. An
+ * env must not be closed while another thread uses its view; the same is true of munmap.
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include <unistd.h>
+#include "host.h"
+
+#define FRAME 4096ul
+#define MAX_AREAS 64
+
+struct sim_env {
+	struct sim_env *next;
+	struct exo_core *core;
+	struct exo_env *env;
+	u8 *view;
+	struct area {
+		u64 offset;
+		void *base;
+		_Atomic(void *) map;	/* NULL: entry is unused; MAP_FAILED: being filled */
+		size_t bytes;
+	} area[MAX_AREAS];
+};
+
+static u8 *pool;
+static u32 pool_frames;
+static int pool_fd = -1;
+static struct sim_env *views;
+static pthread_mutex_t views_mutex = PTHREAD_MUTEX_INITIALIZER;
+static atomic_ullong zaps, renewals, renew_fail_at;
+static struct sigaction old_segv, old_bus;
+
+/* Where a fault that nobody answers returns to, for copies that may fail. */
+static _Thread_local sigjmp_buf *volatile landing;
+
+static bool answer_fault(u8 *addr, bool write)
+{
+	struct sim_env *e;
+	bool writable = false;
+	u32 frame;
+	int prot;
+
+	pthread_mutex_lock(&views_mutex);
+	for (e = views; e; e = e->next)
+		if (addr >= e->view && addr < e->view + pool_frames * FRAME)
+			break;
+	pthread_mutex_unlock(&views_mutex);
+	if (!e)
+		return false;
+	frame = (addr - e->view) / FRAME;
+	if (exo_fault_begin(e->env, frame, write, &writable))
+		return false;
+	prot = PROT_READ | (writable ? PROT_WRITE : 0);
+	if (mprotect(e->view + frame * FRAME, FRAME, prot))
+		host_breach("mprotect of a pool page failed");
+	exo_fault_end(e->env);
+	if (write && !writable)
+		host_breach("fault_begin allowed a write fault but not the write");
+	return true;
+}
+
+static void on_fault(int sig, siginfo_t *info, void *context)
+{
+	ucontext_t *u = context;
+	bool write = u->uc_mcontext.gregs[REG_ERR] & 2;
+	sigjmp_buf *back = landing;
+	int saved = errno;
+	bool answered;
+
+	/* A crash of core itself while it answers is a crash, not a bad user pointer. */
+	landing = NULL;
+	answered = sig == SIGSEGV && answer_fault(info->si_addr, write);
+	landing = back;
+	if (answered) {
+		errno = saved;
+		return;
+	}
+	if (back)
+		siglongjmp(*back, 1);
+	/* Nobody expects it: the old handler (a sanitizer's report, or death) gets the same fault again. */
+	sigaction(SIGSEGV, &old_segv, NULL);
+	sigaction(SIGBUS, &old_bus, NULL);
+}
+
+bool host_copy(void *to, const void *from, size_t bytes)
+{
+	sigjmp_buf here, *outer = landing;
+
+	if (sigsetjmp(here, 0)) {
+		landing = outer;
+		return false;
+	}
+	landing = &here;
+	/* Not memcpy: a sanitizer would check addresses that are allowed to be bad. */
+	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory");
+	landing = outer;
+	return true;
+}
+
+bool sim_peek(const void *from, void *to, size_t bytes)
+{
+	return host_copy(to, from, bytes);
+}
+
+bool sim_poke(void *to, const void *from, size_t bytes)
+{
+	return host_copy(to, from, bytes);
+}
+
+int sim_start(u32 frames, u64 seed)
+{
+	/* No SA_ONSTACK, SA_NODEFER: the handler may leave by siglongjmp without touching the mask. */
+	struct sigaction act = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER };
+
+	if (pool || !frames)
+		return -EBUSY;
+	pool_fd = memfd_create("exo-pool", MFD_CLOEXEC);
+	if (pool_fd < 0)
+		return -errno;
+	if (ftruncate(pool_fd, frames * FRAME)) {
+		close(pool_fd);
+		return -ENOMEM;
+	}
+	pool = mmap(NULL, frames * FRAME, PROT_READ | PROT_WRITE, MAP_SHARED, pool_fd, 0);
+	if (pool == MAP_FAILED) {
+		pool = NULL;
+		close(pool_fd);
+		return -ENOMEM;
+	}
+	pool_frames = frames;
+	atomic_store(&zaps, 0);
+	atomic_store(&renewals, 0);
+	atomic_store(&renew_fail_at, 0);
+	host_reset(seed);
+	sigaction(SIGSEGV, &act, &old_segv);
+	sigaction(SIGBUS, &act, &old_bus);
+	return 0;
+}
+
+void sim_stop(void)
+{
+	if (views)
+		host_breach("sim_stop with an env open");
+	if (!pool)
+		return;
+	sigaction(SIGSEGV, &old_segv, NULL);
+	sigaction(SIGBUS, &old_bus, NULL);
+	munmap(pool, pool_frames * FRAME);
+	close(pool_fd);
+	pool = NULL;
+	pool_fd = -1;
+}
+
+int sim_env_open(struct exo_core *c, const struct exo_cred *cred, struct sim_env **out)
+{
+	struct sim_env *e = calloc(1, sizeof(*e));
+	int err;
+
+	if (!e)
+		return -ENOMEM;
+	e->core = c;
+	e->view = mmap(NULL, pool_frames * FRAME, PROT_NONE, MAP_SHARED, pool_fd, 0);
+	if (e->view == MAP_FAILED) {
+		free(e);
+		return -ENOMEM;
+	}
+	err = exo_env_open(c, cred, &e->env);
+	if (err) {
+		munmap(e->view, pool_frames * FRAME);
+		free(e);
+		return err;
+	}
+	pthread_mutex_lock(&views_mutex);
+	e->next = views;
+	views = e;
+	pthread_mutex_unlock(&views_mutex);
+	*out = e;
+	return 0;
+}
+
+void sim_env_close(struct sim_env *e)
+{
+	struct sim_env **at;
+	unsigned int i;
+
+	if (!e)
+		return;
+	exo_env_close(e->env);
+	pthread_mutex_lock(&views_mutex);
+	for (at = &views; *at && *at != e; at = &(*at)->next)
+		;
+	if (!*at)
+		host_breach("sim_env_close twice");
+	*at = e->next;
+	pthread_mutex_unlock(&views_mutex);
+	munmap(e->view, pool_frames * FRAME);
+	for (i = 0; i < MAX_AREAS; i++)
+		sim_unmap(e, e->area[i].map);
+	free(e);
+}
+
+struct exo_env *sim_env(struct sim_env *e)
+{
+	return e->env;
+}
+
+u8 *sim_pool(struct sim_env *e)
+{
+	return e->view;
+}
+
+static void *keep_area(struct sim_env *e, u64 offset, void *base, size_t bytes)
+{
+	unsigned int i;
+
+	for (i = 0; i < MAX_AREAS; i++) {
+		struct area *a = &e->area[i];
+		void *unused = NULL, *map;
+
+		if (!atomic_compare_exchange_strong(&a->map, &unused, MAP_FAILED))
+			continue;
+		a->offset = offset;
+		a->base = base;
+		a->bytes = bytes;
+		map = host_map_shared(base, bytes);
+		if (map)
+			exo_core_area_get(e->core, offset);
+		atomic_store(&a->map, map);
+		return map;
+	}
+	errno = ENOMEM;
+	return NULL;
+}
+
+void *sim_map(struct sim_env *e, u64 offset, size_t bytes, int prot)
+{
+	size_t room;
+	void *base;
+
+	errno = EINVAL;
+	if (!bytes)
+		return NULL;
+	if (offset >= EXO_MAP_POOL) {
+		u64 at = offset - EXO_MAP_POOL;
+
+		if (at % FRAME || at >= pool_frames * FRAME || bytes > pool_frames * FRAME - at)
+			return NULL;
+		return e->view + at;
+	}
+	if (exo_core_area(e->core, offset, &base, &room) || bytes > ((room + FRAME - 1) & ~(FRAME - 1)))
+		return NULL;
+	if (prot & PROT_WRITE) {
+		errno = EACCES;
+		return NULL;
+	}
+	/* As mmap does: the mapping covers whole pages. */
+	bytes = (bytes + FRAME - 1) & ~(FRAME - 1);
+	return keep_area(e, offset, base, bytes);
+}
+
+void sim_unmap(struct sim_env *e, void *addr)
+{
+	unsigned int i;
+
+	for (i = 0; i < MAX_AREAS; i++) {
+		struct area *a = &e->area[i];
+
+		if (!addr || atomic_load(&a->map) != addr)
+			continue;
+		munmap(a->map, a->bytes);
+		exo_core_area_put(e->core, a->offset, a->base);
+		atomic_store(&a->map, NULL);
+	}
+}
+
+/* ---- plat.h ---- */
+
+void *exo_plat_frame(u32 frame)
+{
+	if (frame >= pool_frames)
+		host_breach("a frame number outside the pool");
+	return pool + frame * FRAME;
+}
+
+void exo_plat_zap(u32 frame)
+{
+	struct sim_env *e;
+
+	if (frame >= pool_frames)
+		host_breach("zap of a frame outside the pool");
+	atomic_fetch_add(&zaps, 1);
+	pthread_mutex_lock(&views_mutex);
+	for (e = views; e; e = e->next)
+		if (mprotect(e->view + frame * FRAME, FRAME, PROT_NONE))
+			host_breach("mprotect of a pool page failed");
+	pthread_mutex_unlock(&views_mutex);
+}
+
+int exo_plat_frame_renew(u32 frame)
+{
+	u64 n = atomic_fetch_add(&renewals, 1) + 1;
+
+	if (n == atomic_load(&renew_fail_at))
+		return -ENOMEM;
+	memset(exo_plat_frame(frame), 0, FRAME);
+	return 0;
+}
+
+void sim_renew_fail(u64 n)
+{
+	atomic_store(&renew_fail_at, n ? atomic_load(&renewals) + n : 0);
+}
+
+u64 sim_zaps(void)
+{
+	return atomic_load(&zaps);
+}
+
+u64 sim_renewals(void)
+{
+	return atomic_load(&renewals);
+}
