@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-2.0 OR MIT
+# The bench: see tests/bench/README.md.
+
+bench_src := tests/bench/count
+bench_phase := $(patsubst %,$(B)/obj/$(bench_src)/%.o,phase snap trace perf)
+BENCH_PROGS := $(B)/bin/exo-mark $(B)/bin/bench-known
+LIBS += $(B)/lib/exo-count.so
+PROGS += $(BENCH_PROGS)
+
+# Built against nothing but libc; QEMU supplies the rest when it loads the plugin.
+$(B)/lib/exo-count.so: $(B)/obj/$(bench_src)/count.o $(B)/obj/$(bench_src)/insn.o
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -shared -o $@ $^ -lpthread
+
+$(B)/bin/exo-mark: $(B)/obj/$(bench_src)/exo-mark.o $(bench_phase)
+$(B)/bin/bench-known: $(B)/obj/$(bench_src)/known.o $(bench_phase)
+
+$(BENCH_PROGS):
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(BENCH_LIBS)
