@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * reasons.h: what exo_why says about each reason code. Internal.
+ *
+ * In `text` and `hint`, %1 and %2 stand for the numbers that `kind` takes out of the detail.
+ */
+#ifndef LIBEXO_REASONS_H
+#define LIBEXO_REASONS_H
+
+#include <stdint.h>
+
+enum exo_detail_kind {
+	DETAIL_NONE,		/* no number in the sentence */
+	DETAIL_NUMBER,		/* %1 the detail */
+	DETAIL_HEX,		/* %1 the detail in hexadecimal */
+	DETAIL_ERRNO,		/* %1 the words for an errno */
+	DETAIL_HALVES,		/* %1 the high 32 bits, %2 the low ones */
+	DETAIL_PARTITION,	/* %1 block (detail >> 3), %2 partition (detail & 7) */
+	DETAIL_SCAN,		/* %1 instruction (high 32 bits), %2 words for the EXO_SCAN_* in the low ones */
+};
+
+struct exo_reason {
+	uint32_t code;		/* EXO_R_* */
+	uint8_t kind;		/* DETAIL_* */
+	const char *name;	/* behind EXO_R_ */
+	const char *text;
+	const char *hint;
+};
+
+extern const struct exo_reason exo_reasons[];
+extern const uint32_t exo_reasons_count;
+
+#endif
