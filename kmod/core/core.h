@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * core.h: what the platform (Linux module, simulator) calls in kmod/core. All decisions are made behind
+ * these functions; the platform only moves bytes and pages.
+ */
+#ifndef EXO_CORE_CORE_H
+#define EXO_CORE_CORE_H
+
+#include "plat.h"
+
+struct exo_core;		/* one per module: pool, registry, disks, environments */
+struct exo_env;			/* one per open file */
+
+/* frames: size of the pool. 0 or -ENOMEM. free: no env open, no disk attached any more. */
+int exo_core_new(u32 frames, struct exo_core **out);
+void exo_core_free(struct exo_core *c);
+/* Module unload with no env open: detach every disk, writing what is dirty as DETACH does. */
+void exo_core_shutdown(struct exo_core *c);
+
+/*
+ * Who opened. Slots: root of the name space if admin; then the uid's; then one per gid (both rights), as many as fit.
+ * close is synchronous and complete: grants, private frames, mappings; it never fails and never allocates.
+ */
+struct exo_cred {
+	u32 uid, ngids;
+	const u32 *gids;
+	bool admin;
+};
+int exo_env_open(struct exo_core *c, const struct exo_cred *cred, struct exo_env **out);
+void exo_env_close(struct exo_env *e);
+
+/* The one dispatch: nr is EXO_NR_*, arg the user address of its struct. 0, or -errno. */
+int exo_call(struct exo_env *e, u32 nr, u64 arg);
+
+/*
+ * Page fault on EXO_MAP_POOL. begin checks the env's grant; 0: the platform installs the frame, writable exactly if
+ * *writable, and calls end; core's lock is held in between so that a revocation cannot slip in. A write fault on a
+ * data frame marks it dirty. A read fault on a clean frame gives *writable = false, so that the first store faults
+ * again. -EACCES: no grant, or metadata written (the platform raises SIGBUS).
+ */
+int exo_fault_begin(struct exo_env *e, u32 frame, bool write, bool *writable);
+void exo_fault_end(struct exo_env *e);
+
+/*
+ * Direct I/O in two halves, for asynchronous platforms (IO is the synchronous whole of it). begin copies the request in, checks it,
+ * and pins frames and blocks; done gives them back, marks written blocks, and copies the result out; it must run in process context, once.
+ */
+struct exo_ioreq {
+	struct exo_dev *dev;
+	int op;			/* EXO_OP_* */
+	u32 nsegs;
+	struct exo_seg *segs;	/* core's memory, valid until done; may be 0 when everything came from core */
+};
+int exo_io_begin(struct exo_env *e, u64 arg, struct exo_ioreq **out);
+int exo_io_done(struct exo_ioreq *r, int err, u64 bad_block);
+
+/* Mapped areas: base and length of what an mmap offset names (not the pool). 0, or -EINVAL. */
+int exo_core_area(struct exo_core *c, u64 offset, void **base, size_t *bytes);
+/* The free map of a disk must outlive mappings of it: the platform counts them. */
+void exo_core_area_get(struct exo_core *c, u64 offset);
+void exo_core_area_put(struct exo_core *c, u64 offset, void *base);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * plat.h: what kmod/core needs from the place it runs in. Two places exist: the
+ * Linux module (kmod/plat.c and friends) and an ordinary process (tests/sim). Core includes
+ * nothing else of either.
+ *
+ * Every function may sleep unless it says otherwise. Core calls copy_in, copy_out, io, flush,
+ * udf_load and the hash without holding its lock: a page fault on user memory may need it.
+ */
+#ifndef EXO_CORE_PLAT_H
+#define EXO_CORE_PLAT_H
+
+#ifdef __KERNEL__
+#include <linux/types.h>
+#include <linux/string.h>
+#include <linux/errno.h>
+#include <linux/stddef.h>
+#include <linux/limits.h>
+#else
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <linux/types.h>
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __u64 u64;
+typedef __s64 s64;
+#endif
+
+#include "../uapi/exo.h"
+
+struct exo_dev;			/* an exclusively claimed block device; the platform's */
+struct exo_udf;			/* a loaded program; the platform's */
+struct exo_lock;		/* a sleeping lock with one condition; the platform's */
+
+/* Memory: zeroed, NULL on failure. `shared` is page-aligned and can be mapped into user space. */
+void *exo_plat_alloc(size_t bytes);
+void exo_plat_free(void *p);	/* NULL is fine */
+void *exo_plat_alloc_shared(size_t bytes);
+void exo_plat_free_shared(void *p, size_t bytes);
+
+/* Lock. wait: gives the lock up, sleeps until wake (or spuriously), takes it again. */
+struct exo_lock *exo_plat_lock_new(void);
+void exo_plat_lock_free(struct exo_lock *l);
+void exo_plat_lock(struct exo_lock *l);
+void exo_plat_unlock(struct exo_lock *l);
+void exo_plat_wait(struct exo_lock *l);
+void exo_plat_wake(struct exo_lock *l);
+
+/* User memory: 0 or -EFAULT. */
+int exo_plat_copy_in(void *dst, u64 user, size_t bytes);
+int exo_plat_copy_out(u64 user, const void *src, size_t bytes);
+
+/* Frames: address of a frame's 4096 bytes, stable while the frame is in use. */
+void *exo_plat_frame(u32 frame);
+/* Remove a frame from every user mapping; later touches fault. May be called with core's lock held. */
+void exo_plat_zap(u32 frame);
+/*
+ * A frame is about to change hands (content already dead). The platform makes sure that nobody keeps a reference to the old
+ * memory, replacing the page if need be, and zeroes it. Called with core's lock held. 0 or -ENOMEM.
+ */
+int exo_plat_frame_renew(u32 frame);
+
+/*
+ * Block devices. `open` claims exclusively and refuses one that is mounted (-EBUSY), is not a block device
+ * (-ENOTBLK) or cannot be opened (its errno). io is synchronous, merges adjacent segments into large requests and
+ * returns 0 or -EIO (with *bad set to the first failed block); on a write nothing is durable before flush when
+ * `exo_plat_volatile`.
+ */
+struct exo_seg {
+	u64 block;
+	void *mem;		/* start of the block's 4096 bytes */
+	u16 first;		/* first sector to transfer, 0..7 */
+	u16 sectors;		/* 1..8 - first */
+	u32 pad;
+};
+#define EXO_OP_READ 0
+#define EXO_OP_WRITE 1
+#define EXO_OP_WRITE_FUA 2
+int exo_plat_open(const char *path, bool readonly, struct exo_dev **out);
+void exo_plat_close(struct exo_dev *d);
+u64 exo_plat_blocks(struct exo_dev *d);
+u32 exo_plat_sector(struct exo_dev *d);	/* logical block, bytes */
+bool exo_plat_volatile(struct exo_dev *d);
+bool exo_plat_same(struct exo_dev *d, const char *path); /* does path name this device? */
+int exo_plat_io(struct exo_dev *d, int op, const struct exo_seg *seg, u32 n, u64 *bad);
+int exo_plat_flush(struct exo_dev *d);
+
+/*
+ * UDFs. `insns` were scanned by core. load: 0; -EACCES or the verifier's errno, with its words in the user buffer
+ * log/log_size when log is not 0; -ERANGE when the program reads outside struct exo_udf_ctx.
+ * run: fills all EXO_MAX_SLOTS slots of out and returns the program's 32-bit result (0: well-formed) as a non-negative s64,
+ * or -errno when it could not run. May be called with core's lock held; concurrent calls of one program are serialised
+ * or use instances.
+ */
+int exo_plat_udf_load(const u64 *insns, u32 n, u32 partition, u64 log, u32 log_size, struct exo_udf **out);
+void exo_plat_udf_unload(struct exo_udf *u);
+s64 exo_plat_udf_run(struct exo_udf *u, const void *bytes, u32 partition, u32 index, struct exo_udf_claim *out);
+
+void exo_plat_sha256(const void *data, size_t bytes, u8 out[32]);
+void exo_plat_random(void *buf, size_t bytes); /* for disk uuids only */
+u64 exo_plat_now_ns(void);
+
+#endif
