@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-2.0 OR MIT
+"""One boot: start the machine under test, follow its steps, bring back the counts."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+
+from plan import script
+from spec import TOP
+
+PLUGIN = os.path.join(TOP, "build", "lib", "exo-count.so")
+VM = os.path.join(TOP, "scripts", "vm")
+# The Linux side gets the cheaper setting; mitigations=off comes from scripts/vm.
+APPEND = "init_on_alloc=0"
+BOOT_LIMIT = 300
+
+
+class MachineError(Exception):
+    """The machine did not do its part; the text says what to look at."""
+
+
+class Boot:
+    """What came back from one boot. counts and guest are keyed by phase."""
+
+    def __init__(self):
+        self.counts = {}
+        self.guest = {}
+        self.answers = {}
+        self.versions = {}
+        self.dead = {}          # contender's index or "-": status of its set-up
+        self.unclean = {}       # the same for its tear-down
+        self.problem = ""       # why the boot ended early
+        self.logs = ""
+
+
+def read_lines(path):
+    """JSON lines of a file; a last line cut short by the machine's end is left out."""
+    rows = []
+    if os.path.exists(path):
+        with open(path, encoding="utf-8", errors="replace") as f:
+            for line in f:
+                try:
+                    rows.append(json.loads(line))
+                except ValueError:
+                    continue
+    return rows
+
+
+def command(spec, mode, folder, path, limit):
+    if mode == "bare":
+        return ["bash", path]
+    words = [VM, "--share", folder, "--mem", str(spec.memory), "--cpus", "2", "--timeout", str(limit),
+             "--append", APPEND, "--accel", "kvm" if mode == "kvm" else "tcg",
+             "--klog", os.path.join(folder, "kernel.log")]
+    qemu = []
+    if mode in ("count", "icount"):
+        for character in " ,":
+            if character in folder or character in PLUGIN:
+                raise MachineError(f"QEMU's arguments cannot hold the path {folder}; move the tree")
+        qemu.append(f"-plugin {PLUGIN},out={folder}/counts.jsonl")
+    if mode == "icount":
+        qemu.append("-icount shift=0,sleep=off")
+    if qemu:
+        words += ["--qemu", " ".join(qemu)]
+    for size in spec.disks:
+        words += ["--disk", size]
+    return words + ["--", "bash", "/share/plan.sh"]
+
+
+def boot(spec, contenders, steps, mode, progress):
+    """Runs the steps in a fresh machine; fills in each step's status. progress(step) is called as steps end."""
+    result = Boot()
+    work = os.path.join(TOP, "build", "bench", "work")
+    os.makedirs(work, exist_ok=True)
+    folder = tempfile.mkdtemp(prefix=spec.name + ".", dir=work)
+    share = folder if mode == "bare" else "/share"
+    # Under icount, time passes without work: wait long, for nothing.
+    settle = {"bare": 0, "icount": 30}.get(mode, 1)
+    path = os.path.join(folder, "plan.sh")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(script(spec, contenders, steps, TOP, share, settle, False))
+    by_phase = {s.phase: s for s in steps}
+    limit = BOOT_LIMIT + spec.timeout * (len(steps) + 2 * len(contenders) + 2)
+    begun = time.monotonic()
+    stray, done = [], False
+    with open(os.path.join(folder, "vm.err"), "w", encoding="utf-8") as errors:
+        process = subprocess.Popen(command(spec, mode, folder, path, limit), stdout=subprocess.PIPE, stderr=errors,
+                                   stdin=subprocess.DEVNULL, text=True, errors="replace", cwd=TOP)
+        try:
+            for line in process.stdout:
+                words = line.split()
+                if not line.startswith("@"):
+                    stray.append(line.rstrip())
+                elif words[0] == "@version":
+                    result.versions[words[1]] = " ".join(words[2:])
+                elif words[0] == "@prepared" and words[2] != "0":
+                    result.dead[words[1]] = int(words[2])
+                elif words[0] == "@finished" and words[2] != "0":
+                    result.unclean[words[1]] = int(words[2])
+                elif words[0] == "@begin":
+                    begun = time.monotonic()
+                elif words[0] == "@end":
+                    s = by_phase[int(words[1])]
+                    s.status, s.failed = int(words[2]), words[3]
+                    s.seconds = time.monotonic() - begun
+                    progress(s)
+                elif words[0] == "@skipped":
+                    progress(by_phase[int(words[1])])
+                elif words[0] == "@done":
+                    done = True
+            status = process.wait()
+        except BaseException:
+            process.terminate()
+            process.wait()
+            raise
+    result.logs = folder
+    if not done or status:
+        with open(os.path.join(folder, "vm.err"), encoding="utf-8", errors="replace") as f:
+            stray += f.read().splitlines()
+        result.problem = f"the machine ended with status {status} before its last step: " + " / ".join(stray[-6:])
+    for row in read_lines(os.path.join(folder, "phases.jsonl")):
+        result.guest[row["phase"]] = row
+    for row in read_lines(os.path.join(folder, "counts.jsonl")):
+        if row["phase"]:
+            result.counts[row["phase"]] = row["cpu"]
+    for s in steps:
+        answer = os.path.join(folder, "answer", str(s.phase))
+        if os.path.exists(answer):
+            with open(answer, encoding="utf-8", errors="replace") as f:
+                result.answers[s.phase] = f.read(4096).strip()
+    return result
+
+
+def log_tail(boot_result, name, lines=8):
+    path = os.path.join(boot_result.logs, "log", name)
+    try:
+        with open(path, encoding="utf-8", errors="replace") as f:
+            return [line.rstrip() for line in f.readlines()[-lines:]]
+    except OSError:
+        return []
+
+
+def forget(boot_result):
+    if boot_result.logs:
+        shutil.rmtree(boot_result.logs, ignore_errors=True)

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-2.0 OR MIT
+"""The command line of scripts/bench."""
+
+import argparse
+import datetime
+import os
+import platform
+import subprocess
+import sys
+
+import machine
+import plan
+import results
+import table
+from spec import TOP, SpecError, all_names, find
+
+HOW = {
+    "count": "counted by exo-count in an emulated machine; no seconds, because emulated ones mean nothing",
+    "icount": "counted by exo-count in an emulated machine whose clock is its instruction count",
+    "kvm": "counted by the processor in a KVM machine",
+    "bare": "counted by the processor of this machine",
+}
+
+
+def output_of(words):
+    try:
+        return subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip().split("\n")[0]
+    except OSError:
+        return ""
+
+
+def tree_version():
+    commit = output_of(["git", "-C", TOP, "rev-parse", "--short=12", "HEAD"])
+    changed = output_of(["git", "-C", TOP, "status", "--porcelain", "--untracked-files=no"])
+    return commit + ("+changes" if changed else "")
+
+
+def arguments(argv):
+    a = argparse.ArgumentParser(prog="scripts/bench", description="Runs benchmarks, declared in tests/bench/NAME.toml; "
+                                "tests/bench/README.md says what the numbers mean and how to add a row.")
+    a.add_argument("names", nargs="*", metavar="NAME", help="benchmarks, or paths of declarations; none: all")
+    a.add_argument("--list", action="store_true", help="print the names and titles")
+    a.add_argument("--quick", action="store_true", help="one boot and fewer operations: a look, not a result")
+    a.add_argument("--boots", type=int, default=0, metavar="N", help="boots (5; 1 with --quick)")
+    a.add_argument("--rounds", type=int, default=1, metavar="N", help="times A B B A in a boot (1)")
+    a.add_argument("--only", metavar="WORD", action="append", help="contenders whose name has WORD, and the baseline")
+    a.add_argument("--point", metavar="WORD", action="append", help="points whose name has WORD")
+    a.add_argument("--no-trace", action="store_true", help="leave out the traced run, and with it seek distance")
+    how = a.add_mutually_exclusive_group()
+    how.add_argument("--icount", dest="mode", action="store_const", const="icount", help="guest time = instructions")
+    how.add_argument("--kvm", dest="mode", action="store_const", const="kvm", help="in a KVM machine, by its counters")
+    how.add_argument("--bare", dest="mode", action="store_const", const="bare",
+                     help="on this machine itself: runs the set-up commands here, as root")
+    a.add_argument("--keep", action="store_true", help="keep the boots' logs also when all is well")
+    a.add_argument("--out", metavar="DIR", default=os.path.join(TOP, "build", "bench"), help="for NAME.jsonl")
+    a.set_defaults(mode="count")
+    return a.parse_args(argv)
+
+
+def pick(names, words, always=None):
+    return [n for n in names if not words or n is always or any(w in n.name for w in words)]
+
+
+def run(spec, o, out=sys.stdout):
+    """Runs one benchmark; returns its rows. Fails by rows with problems, not by exceptions."""
+    settings = {"mode": o.mode, "how": HOW[o.mode], "quick": o.quick, "rounds": o.rounds,
+                "boots": o.boots or (1 if o.quick else 5), "processors": 2, "memory": spec.memory,
+                "disks": spec.disks, "append": machine.APPEND, "date": datetime.datetime.now().isoformat("T", "seconds")}
+    points = [p for p in pick(spec.points, o.point) if not (o.quick and p.skip_quick)]
+    if not points:
+        raise SpecError(f"{spec.name}: no point has that name")
+    baseline = next(c for c in spec.contenders if c.baseline)
+    chosen = pick(spec.contenders, o.only, baseline)
+    lacking = {c.name: spec.missing() + c.missing() for c in chosen}
+    able = [c for c in chosen if not lacking[c.name]]
+    boots = []
+    if able:
+        count = sum(s.kind != "" for s in plan.steps_of(spec, able, points, o.rounds, o.quick, not o.no_trace))
+        progress = table.Progress(spec.name, count * settings["boots"])
+        for n in range(settings["boots"]):
+            steps = plan.steps_of(spec, able, points, o.rounds, o.quick, not o.no_trace)
+            progress.boot(n + 1, settings["boots"], "begins")
+            boot = machine.boot(spec, able, steps, o.mode, lambda s: progress.step(f"{s.point.name}, {s.contender.name}"))
+            boots.append((steps, boot))
+        progress.end()
+    rows = results.collect(spec, points, able, boots)
+    versions = {"exo": tree_version(), "host": platform.release()}
+    if o.mode != "bare":
+        versions["qemu"] = output_of(["qemu-system-x86_64", "--version"]).removeprefix("QEMU emulator version ")
+        versions["guest"] = output_of([os.path.join(TOP, "scripts", "kernel"), "--print", "release"])
+    for _, boot in boots:
+        versions.update(boot.versions)
+    for c in chosen:
+        for p in points:
+            if lacking[c.name] and c.takes(p):
+                row = results.Row(p, c)
+                row.skipped = "needs " + ", ".join(lacking[c.name])
+                rows.append(row)
+    order = [c.name for c in spec.contenders]
+    rows.sort(key=lambda r: (points.index(r.point), order.index(r.contender.name)))
+    os.makedirs(o.out, exist_ok=True)
+    with open(os.path.join(o.out, spec.name + ".jsonl"), "w", encoding="utf-8") as f:
+        for line in results.lines(spec, settings, versions, rows, boots):
+            f.write(line + "\n")
+    table.show(spec, settings, versions, rows, out)
+    uncounted = [b for _, b in boots if not any(results.raw_counts(b, s) for s in b.guest)]
+    if uncounted:
+        out.write(f"  Instructions, string iterations and system calls are unknown here: {results.why_not(uncounted[0])}.\n"
+                  "  Requests, bytes, flushes, faults, context switches and packets are exact all the same.\n")
+    failed = any(r.problems for r in rows)
+    for _, boot in boots:
+        if not failed and not o.keep:
+            machine.forget(boot)
+    if failed or o.keep:
+        show_problems(rows, boots, out)
+    return rows
+
+
+def show_problems(rows, boots, out):
+    for r in rows:
+        for p in r.problems:
+            out.write(f"  FAILED {r.point.name}, {r.contender.name}: {p}\n")
+    for steps, boot in boots:
+        names = [f"setup{n}" for n in boot.dead] + [str(s.phase) for s in steps if s.status]
+        for name in names[:2]:
+            for line in machine.log_tail(boot, name):
+                out.write(f"    | {line}\n")
+        out.write(f"  logs: {boot.logs}\n")
+
+
+def main(argv):
+    o = arguments(argv)
+    try:
+        specs = [find(n) for n in o.names or all_names()]
+        if o.list:
+            for s in specs:
+                print(f"{s.name:16} {s.title}")
+            return 0
+        if o.mode in ("count", "icount") and not os.path.exists(machine.PLUGIN):
+            raise SpecError("build/lib/exo-count.so is missing; run make first")
+        bad = []
+        for s in specs:
+            rows = run(s, o)
+            if any(r.problems for r in rows) or not any(r.guest for r in rows):
+                bad.append(s.name)
+    except (SpecError, machine.MachineError) as e:
+        print(f"bench: {e}", file=sys.stderr)
+        return 2
+    if bad:
+        print(f"bench: failed or without any result: {', '.join(bad)}", file=sys.stderr)
+    return 1 if bad else 0

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0 OR MIT
+"""
+What one boot does, in order, as a list of steps and as the shell script that the guest runs.
+
+For each point: every contender once to warm up, then A B C C B A as often as `rounds` says, each of these
+counted; then every contender once with the block layer traced. So a drift of the machine touches all alike.
+"""
+
+import shlex
+
+
+class Step:
+    def __init__(self, phase, kind, point, contender, ops, place):
+        self.phase = phase      # marker id, unique in the boot
+        self.kind = kind        # "warm", "startup", "count", "trace"
+        self.point = point
+        self.contender = contender
+        self.ops = ops
+        self.place = place      # 0, 1, ... among the counted runs of this contender and point
+        self.status = None      # None not run, 0 right, else the exit status of what failed
+        self.failed = ""        # which command failed
+        self.seconds = 0.0      # of the bench's own wall clock, for the estimate only
+
+
+def steps_of(spec, contenders, points, rounds, quick, trace):
+    steps = []
+
+    def add(kind, point, contender, ops, place=0):
+        steps.append(Step(len(steps) + 1, kind, point, contender, ops, place))
+
+    for point in points:
+        ops = point.quick_ops if quick else point.ops
+        present = [c for c in contenders if c.takes(point)]
+        for c in present:
+            add("warm", point, c, ops)
+        order = []
+        for _ in range(rounds):
+            order += present + present[::-1]
+        seen = {c.name: 0 for c in present}
+        for c in order:
+            if c.startup_ops:
+                add("startup", point, c, c.startup_ops, seen[c.name])
+            add("count", point, c, ops, seen[c.name])
+            seen[c.name] += 1
+        if trace:
+            for c in present:
+                add("trace", point, c, ops)
+    return steps
+
+
+def script(spec, contenders, steps, top, share, settle, traced_calls):
+    """The guest's script. Commands get the point's keys, `ops`, `share` and `top` as shell variables."""
+    q = shlex.quote
+    out = ["#!/bin/bash", "set -u", f"top={q(top)} share={q(share)}", "export top share", 'cd "$top" || exit 125',
+           ". tests/bench/runner/guest.sh", f"settle {settle}"]
+    for name, command in spec.versions.items():
+        out.append(f"version {q(name)} {q(command)}")
+    out.append(f"prepare - {spec.timeout} {q(spec.setup)}")
+    for i, c in enumerate(contenders):
+        out.append(f"prepare {i} {spec.timeout} {q(c.commands['setup'])}")
+        for what in ("before", "run", "verify", "after"):
+            out.append(f"{what}[{i}]={q(c.commands[what])}")
+    for s in steps:
+        i = contenders.index(s.contender)
+        variables = " ".join(f"{k}={q(str(v))}" for k, v in {**s.point.variables, "ops": s.ops}.items())
+        trace = 1 if s.kind == "trace" else 0
+        out.append(f"step {s.phase} {i} {trace} {spec.timeout} {variables}")
+    for i, c in enumerate(contenders):
+        out.append(f"finish {i} {spec.timeout} {q(c.commands['teardown'])}")
+    out.append(f"finish - {spec.timeout} {q(spec.teardown)}")
+    out.append("say done")
+    return "\n".join(out) + "\n"

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0 OR MIT
+"""What a person sees: progress while it runs, the table at its end."""
+
+import sys
+import time
+
+from results import GUEST
+
+
+def number(n):
+    if n is None:
+        return "-"
+    if n >= 1_000_000:
+        return f"{n / 1e6:.2f}M"
+    if n >= 10_000:
+        return f"{n / 1000:.1f}k"
+    if n >= 100:
+        return f"{n:.0f}"
+    if n == 0:
+        return "0"
+    return f"{n:.2f}"
+
+
+class Progress:
+    """One line that is rewritten on a terminal; elsewhere one line a boot."""
+
+    def __init__(self, name, total):
+        self.name, self.total, self.done = name, total, 0
+        self.begun = time.monotonic()
+        self.live = sys.stderr.isatty()
+
+    def step(self, label):
+        self.done += 1
+        if self.live:
+            sys.stderr.write(f"\r\033[K{self.name}: {self.done} of {self.total} runs, {self.left()} left: {label}")
+            sys.stderr.flush()
+
+    def boot(self, number_, boots, words):
+        if not self.live:
+            sys.stderr.write(f"{self.name}: boot {number_} of {boots} {words}; {self.done} of {self.total} runs, "
+                             f"{self.left()} left\n")
+
+    def left(self):
+        if not self.done:
+            return "unknown time"
+        seconds = (time.monotonic() - self.begun) / self.done * (self.total - self.done)
+        return f"about {seconds / 60:.0f} min" if seconds > 90 else f"about {seconds:.0f} s"
+
+    def end(self):
+        if self.live:
+            sys.stderr.write("\r\033[K")
+
+
+HEAD = ["", "instructions", "range", "user", "kernel", "string", "vector", "calls", "CR3", "faults", "requests", "bytes",
+        "flushes", "seeks", "packets", "ratio", "interval", "verdict"]
+
+
+def cells(r):
+    name = r.contender.name + (" *" if r.contender.baseline else "")
+    guest = {k: number(r.middle(r.guest, k)) for k in GUEST}
+    tail = [guest["requests"], guest["disk_bytes"], guest["flushes"], number(r.middle(r.trace, "seeks")), guest["packets"]]
+    if r.skipped:
+        return [name] + ["-"] * 16 + ["not run: " + r.skipped]
+    if r.problems:
+        return [name] + ["-"] * 16 + ["FAILED: " + r.problems[0]]
+    if not r.series:
+        return [name] + ["-"] * 8 + [guest["faults"]] + tail + ["-", "-", "not counted"]
+    m = r.series.median
+    row = [name, number(m.total), f"{r.series.spread:.1%}", number(m.user), number(m.kernel), number(m.string),
+           number(m.vector_user + m.vector_kernel), number(m.syscalls), number(m.cr3), guest["faults"]] + tail
+    if r.verdict:
+        v = r.verdict
+        row += [f"{v.ratio:.2f}", f"{v.low:.2f}..{v.high:.2f}", v.why]
+    else:
+        row += ["1", "", "baseline" if r.contender.baseline else "baseline has no result"]
+    if r.notes:
+        row[-1] += " (" + "; ".join(r.notes) + ")"
+    return row
+
+
+def show(spec, settings, versions, rows, out):
+    out.write(f"\n{spec.name}: {spec.title}\n")
+    out.write(f"  counts per {spec.operation}, processors: {spec.processors}; {settings['how']}\n")
+    out.write(f"  {settings['boots']} boots, {2 * settings['rounds']} counted runs each" +
+              (", QUICK: too few for a published number\n" if settings["quick"] else "\n"))
+    if versions:
+        out.write("  " + ", ".join(f"{k} {v}" if not v.startswith(k) else v for k, v in versions.items()) + "\n")
+    if spec.note:
+        out.write("  " + spec.note.strip().replace("\n", "\n  ") + "\n")
+    points = list(dict.fromkeys(r.point.name for r in rows))
+    table = [(p, [cells(r) for r in rows if r.point.name == p]) for p in points]
+    every = [HEAD] + [c for _, block in table for c in block]
+    # A column that holds nothing but zeroes and dashes says nothing.
+    keep = [i for i in range(len(HEAD)) if i in (0, 1, 15, 16, 17) or any(c[i] not in ("0", "-", "") for c in every[1:])]
+    width = {i: max(len(c[i]) for c in every) for i in keep}
+
+    def line(c):
+        return "  ".join(c[i].ljust(width[i]) if i in (0, 17) else c[i].rjust(width[i]) for i in keep).rstrip()
+
+    for point, block in table:
+        out.write(f"\n  {point}\n    {line(HEAD)}\n")
+        for c in block:
+            out.write(f"    {line(c)}\n")
+    out.write("\n  * baseline. ratio: the baseline's instructions over the contender's, above 1 the contender takes fewer.\n"
+              "  instructions = user + kernel + string iterations; requests, bytes, flushes: what disks were asked for.\n")
