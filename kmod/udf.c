@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * udf.c: owns-UDFs, loaded through the kernel's own verifier in its strict mode and run on two arrays.
+ *
+ * Loading makes three file descriptors, and for as long as they stand in a table, whoever shares the table can copy them.
+ * So a kernel thread loads: its table belongs to the kernel. It borrows the caller's address space, because the
+ * verifier writes its log to a user address, and nothing else of the caller's. Its credentials hold CAP_BPF alone; without
+ * CAP_PERFMON the verifier refuses whatever would let an address, stale stack or time into the result. For the
+ * system-call side the arrays are read-only as well.
+ *
+ * The input array is read-only to the program and the output array write-only; the module reads and writes both
+ * directly. A program has one pair, so one run at a time: a spinlock, because a run is straight-line code that takes
+ * microseconds at most.
+ */
+#include "module.h"
+
+#include <linux/bpf.h>
+#include <linux/capability.h>
+#include <linux/completion.h>
+#include <linux/cred.h>
+#include <linux/err.h>
+#include <linux/fdtable.h>
+#include <linux/filter.h>
+#include <linux/kthread.h>
+#include <linux/rcupdate_trace.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+
+EXO_IMPORT_NS(BPF_INTERNAL);
+int kern_sys_bpf(int cmd, union bpf_attr *attr, unsigned int size); /* exported, but in no header */
+
+#define EXO_OUT_BYTES (EXO_MAX_SLOTS * sizeof(struct exo_udf_claim))
+
+struct exo_udf {
+	struct bpf_prog *prog;
+	struct bpf_map *in, *out;
+	u32 partition;		/* bytes of `in` */
+	spinlock_t lock;	/* contents of both arrays, from filling `in` to copying `out` */
+};
+
+/* One load: the caller waits for it, so all of it is the caller's stack. */
+struct exo_load {
+	const u64 *insns;
+	u32 n;
+	u64 log;		/* user address in mm, or 0 */
+	u32 log_size;
+	struct mm_struct *mm;
+	struct exo_udf *udf;	/* partition is set; prog, in and out are filled */
+	int err;
+	struct completion done;
+};
+
+static void *exo_map_value(struct bpf_map *map)
+{
+	return container_of(map, struct bpf_array, map)->value;
+}
+
+/* An array of one value. Returns a descriptor of this thread's, and a reference in *map; or -errno. */
+static int exo_array_new(const char *name, u32 bytes, u32 access, struct bpf_map **map)
+{
+	union bpf_attr attr = {
+		.map_type = BPF_MAP_TYPE_ARRAY,
+		.key_size = sizeof(u32),
+		.value_size = bytes,
+		.max_entries = 1,
+		.map_flags = BPF_F_RDONLY | access,
+	};
+	struct bpf_map *m;
+	int fd;
+
+	strscpy(attr.map_name, name, sizeof(attr.map_name));
+	fd = kern_sys_bpf(BPF_MAP_CREATE, &attr, sizeof(attr));
+	if (fd < 0)
+		return fd;
+	m = bpf_map_get(fd);
+	if (IS_ERR(m)) {
+		close_fd(fd);
+		return PTR_ERR(m);
+	}
+	*map = m;
+	return fd;
+}
+
+static int exo_prog_load(struct exo_load *l, int *fds, u32 log_level)
+{
+	union bpf_attr attr = {
+		.prog_type = BPF_PROG_TYPE_SYSCALL,
+		.prog_flags = BPF_F_SLEEPABLE,
+		.insns = (unsigned long)l->insns,
+		.insn_cnt = l->n,
+		.license = (unsigned long)"Dual MIT/GPL",
+		.fd_array = (unsigned long)fds,
+		.prog_name = "exo_owns",
+	};
+
+	if (log_level) {
+		attr.log_level = log_level;
+		attr.log_buf = l->log;
+		attr.log_size = l->log_size;
+	}
+	return kern_sys_bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
+}
+
+/*
+ * First without a log, because a log that does not fit turns success into -ENOSPC. After a refusal again, with
+ * the log, for the words; the first answer stays the answer, unless the second attempt loads.
+ */
+static int exo_load_prog(struct exo_load *l, int *fds)
+{
+	int fd, again, err = 0;
+
+	fd = exo_prog_load(l, fds, 0);
+	if (fd < 0 && l->log && l->mm) {
+		again = exo_prog_load(l, fds, 1);
+		if (again >= 0)
+			fd = again;
+	}
+	if (fd < 0)
+		return fd;
+	l->udf->prog = bpf_prog_get_type_dev(fd, BPF_PROG_TYPE_SYSCALL, false);
+	if (IS_ERR(l->udf->prog)) {
+		err = PTR_ERR(l->udf->prog);
+		l->udf->prog = NULL;
+	} else if (l->udf->prog->aux->max_ctx_offset > sizeof(struct exo_udf_ctx)) {
+		err = -ERANGE;
+	}
+	close_fd(fd);
+	return err;
+}
+
+static int exo_load_all(struct exo_load *l)
+{
+	struct exo_udf *u = l->udf;
+	int fds[2], err;
+
+	fds[0] = exo_array_new("exo_in", u->partition, BPF_F_RDONLY_PROG, &u->in);
+	if (fds[0] < 0)
+		return fds[0];
+	fds[1] = exo_array_new("exo_out", EXO_OUT_BYTES, BPF_F_WRONLY_PROG, &u->out);
+	if (fds[1] < 0) {
+		err = fds[1];
+	} else {
+		err = exo_load_prog(l, fds);
+		close_fd(fds[1]);
+	}
+	close_fd(fds[0]);
+	return err;
+}
+
+static struct cred *exo_bpf_cred(void)
+{
+	struct cred *c = prepare_kernel_cred(&init_task);
+
+	if (c) {
+		cap_clear(c->cap_inheritable);
+		cap_clear(c->cap_permitted);
+		cap_clear(c->cap_effective);
+		cap_clear(c->cap_bset);
+		cap_clear(c->cap_ambient);
+		cap_raise(c->cap_permitted, CAP_BPF);
+		cap_raise(c->cap_effective, CAP_BPF);
+	}
+	return c;
+}
+
+/* The thread's whole life. It ends inside the kernel proper, so unloading the module cannot cut it off. */
+static int exo_load_thread(void *arg)
+{
+	struct exo_load *l = arg;
+	const struct cred *old;
+	struct cred *c;
+
+	c = exo_bpf_cred();
+	if (!c) {
+		l->err = -ENOMEM;
+		kthread_complete_and_exit(&l->done, 0);
+	}
+	old = override_creds(c);
+	if (l->mm)
+		kthread_use_mm(l->mm);
+	l->err = exo_load_all(l);
+	if (l->mm)
+		kthread_unuse_mm(l->mm);
+	revert_creds(old);
+	put_cred(c);
+	kthread_complete_and_exit(&l->done, 0);
+}
+
+int exo_plat_udf_load(const u64 *insns, u32 n, u32 partition, u64 log, u32 log_size, struct exo_udf **out)
+{
+	struct exo_load l = {
+		.insns = insns,
+		.n = n,
+		.log = log_size ? log : 0,
+		.log_size = log_size,
+		.mm = current->mm,	/* stays: this task waits here */
+	};
+	struct task_struct *t;
+
+	l.udf = kzalloc(sizeof(*l.udf), GFP_KERNEL_ACCOUNT);
+	if (!l.udf)
+		return -ENOMEM;
+	l.udf->partition = partition;
+	spin_lock_init(&l.udf->lock);
+	init_completion(&l.done);
+	t = kthread_run(exo_load_thread, &l, "exo-udf");
+	if (IS_ERR(t)) {
+		l.err = PTR_ERR(t);
+	} else {
+		wait_for_completion(&l.done);
+	}
+	if (l.err) {
+		exo_plat_udf_unload(l.udf);
+		/* 524 means nothing in user space. */
+		return l.err == -ENOTSUPP ? -EOPNOTSUPP : l.err;
+	}
+	*out = l.udf;
+	return 0;
+}
+
+void exo_plat_udf_unload(struct exo_udf *u)
+{
+	if (!u)
+		return;
+	if (u->prog)
+		bpf_prog_put(u->prog);
+	if (u->out)
+		bpf_map_put(u->out);
+	if (u->in)
+		bpf_map_put(u->in);
+	kfree(u);
+}
+
+s64 exo_plat_udf_run(struct exo_udf *u, const void *bytes, u32 partition, u32 index, struct exo_udf_claim *out)
+{
+	struct exo_udf_ctx ctx = { .partition = partition, .index = index };
+	u32 ret;
+
+	if (partition != u->partition)
+		return -EINVAL;
+	spin_lock(&u->lock);
+	memcpy(exo_map_value(u->in), bytes, partition);
+	memset(exo_map_value(u->out), 0, EXO_OUT_BYTES);
+	/* What the kernel does around a sleepable program that it runs itself. */
+	rcu_read_lock_trace();
+	migrate_disable();
+	ret = bpf_prog_run(u->prog, &ctx);
+	migrate_enable();
+	rcu_read_unlock_trace();
+	memcpy(out, exo_map_value(u->out), EXO_OUT_BYTES);
+	spin_unlock(&u->lock);
+	return ret;
+}
