@@ -20,3 +20,21 @@ $(BENCH_PROGS):
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(BENCH_LIBS)
+
+# The short part of the bench's test of itself is one of the host tests; it boots a machine for half a minute.
+TESTS_HOST += tests/bench/selftest
+tests/bench/selftest: $(B)/lib/exo-count.so $(BENCH_PROGS)
+
+.PHONY: bench bench-quick bench-selftest
+bench: all
+	$(Q)scripts/bench
+bench-quick: all
+	$(Q)scripts/bench --quick
+bench-selftest: $(B)/lib/exo-count.so $(BENCH_PROGS)
+	$(Q)tests/bench/selftest --full
+bench-%: all
+	$(Q)scripts/bench $*
+
+#: make bench-NAME one benchmark of tests/bench/NAME.toml, five boots; make bench: all of them (hours under emulation)
+#: make bench-quick every benchmark, one small boot each: a look, not a result (5 minutes)
+#: make bench-selftest does the bench itself measure right? (1 minute)

@@ -6,9 +6,11 @@
  *   calls    COUNT system calls (getppid)
  *   fill     COUNT bytes set by one `rep stosb`, COUNT in units of 8 by `rep movsq`
  *   vector   COUNT loads and COUNT stores of a 16-byte register
+ *   disk     COUNT direct writes of 4 KiB to the device $DISK, each 4 KiB behind the end of the last, then one fsync
  *   wrong    as loop, and ends with status 1
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +18,7 @@
 #include <unistd.h>
 #include "phase.h"
 
-static char from[1 << 20] __attribute__((aligned(64))), to[1 << 20] __attribute__((aligned(64)));
+static char from[1 << 20] __attribute__((aligned(4096))), to[1 << 20] __attribute__((aligned(64)));
 
 static void loop(unsigned long n)
 {
@@ -47,6 +49,23 @@ static void vector(unsigned long n)
 			 : "cc", "memory", "xmm0");
 }
 
+static int disk_fd = -1;
+
+static void disk(unsigned long n)
+{
+	unsigned long i;
+
+	for (i = 0; i < n; i++)
+		if (pwrite(disk_fd, from, 4096, i * 8192) != 4096) {
+			perror("known: write");
+			exit(1);
+		}
+	if (fsync(disk_fd)) {
+		perror("known: fsync");
+		exit(1);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	unsigned long count = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
@@ -55,11 +74,19 @@ int main(int argc, char **argv)
 	void (*work)(unsigned long) = !strcmp(kind, "calls")  ? calls :
 				      !strcmp(kind, "fill")   ? fill :
 				      !strcmp(kind, "vector") ? vector :
+				      !strcmp(kind, "disk")   ? disk :
 				      !strcmp(kind, "loop") || !strcmp(kind, "wrong") ? loop : NULL;
 
 	if (!work || !count || (work == fill && count > sizeof(to) / 8)) {
-		fprintf(stderr, "usage: known loop|calls|fill|vector|wrong COUNT [TIMES]\n");
+		fprintf(stderr, "usage: known loop|calls|fill|vector|disk|wrong COUNT [TIMES]\n");
 		return 2;
+	}
+	if (work == disk) {
+		disk_fd = open(getenv("DISK") ? getenv("DISK") : "", O_RDWR | O_DIRECT | O_CLOEXEC);
+		if (disk_fd < 0) {
+			perror("known: $DISK");
+			return 2;
+		}
 	}
 	memset(from, 2, sizeof(from));
 	memset(to, 3, sizeof(to));

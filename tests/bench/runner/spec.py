@@ -51,7 +51,7 @@ class Contender:
 class Point:
     def __init__(self, where, table):
         for key in table:
-            if not re.fullmatch(r"[a-z_][a-z0-9_]*", key):
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key):
                 raise SpecError(f"{where}: '{key}' cannot be the name of a shell variable")
         if "name" not in table or not isinstance(table.get("ops"), int):
             raise SpecError(f"{where}: a point needs 'name' and 'ops'")
