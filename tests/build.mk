@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: GPL-2.0 OR MIT
-include $(wildcard tests/*/build.mk)
+# sim first: the others' rules name its archive, $(LIBSIM).
+include tests/sim/build.mk $(filter-out tests/sim/build.mk,$(wildcard tests/*/build.mk))
