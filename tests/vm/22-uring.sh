@@ -1,0 +1,15 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0 OR MIT
+# io_uring commands on /dev/exo.
+# vm: --disk 64M --mem 512
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/sub.sh"
+plan 22
+
+works "module loads" load_module pool_mb=32
+works "format" "$tests/disk_tool" format /dev/vda
+works "attach" "$tests/disk_tool" attach /dev/vda
+program as_user 1000 "$tests/uring_test" 0
+works "detach" "$tests/disk_tool" detach 0
+works "module unloads" rmmod exo
+finish

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-2.0 OR MIT
+# C programs of the VM tests: each is tests/vm/NAME.c and becomes build/tests/NAME. One name a line.
+
+# By system calls alone.
+VM_PROGS := \
+	disk_tool \
+	device_test \
+	map_test \
+	map_race \
+	udf_thief \
+	kill_test \
+	gone_test \
+	uring_test \
+
+# With libexo.
+VM_LIB_PROGS := \
+	attack \
+	udf_verify \
+
+VM_ALL := $(VM_PROGS:%=$(B)/tests/%) $(VM_LIB_PROGS:%=$(B)/tests/%)
+PROGS += $(VM_ALL)
+$(VM_LIB_PROGS:%=$(B)/tests/%): $(LIBEXO_A)
+
+$(VM_ALL): $(B)/tests/%: $(B)/obj/tests/vm/%.o
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lpthread

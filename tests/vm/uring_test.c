@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/* uring_test DISK: IO, WRITE, SYNC and FLUSH as io_uring commands, good and bad, many at once, and killed in the middle. */
+#define _GNU_SOURCE
+#include <linux/io_uring.h>
+#include <sys/syscall.h>
+#include "vm.h"
+
+#define ENTRIES 64u
+
+struct ring {
+	int fd;
+	unsigned int *head, *tail, *mask, *ctail, *chead, *cmask;
+	struct io_uring_sqe *sqes;
+	struct io_uring_cqe *cqes;
+	unsigned int *array;
+};
+
+static struct ring ring_open(unsigned int flags)
+{
+	struct io_uring_params p = { .flags = flags };
+	struct ring r = { .fd = syscall(SYS_io_uring_setup, ENTRIES, &p) };
+	char *m;
+
+	need(r.fd >= 0, "io_uring_setup");
+	m = mmap(NULL, p.cq_off.cqes + p.cq_entries * sizeof(*r.cqes) + 4096, PROT_READ | PROT_WRITE, MAP_SHARED, r.fd,
+		 IORING_OFF_SQ_RING);
+	r.sqes = mmap(NULL, p.sq_entries * sizeof(*r.sqes), PROT_READ | PROT_WRITE, MAP_SHARED, r.fd, IORING_OFF_SQES);
+	need(m != MAP_FAILED && r.sqes != MAP_FAILED, "map the ring");
+	r.head = (void *)(m + p.sq_off.head);
+	r.tail = (void *)(m + p.sq_off.tail);
+	r.mask = (void *)(m + p.sq_off.ring_mask);
+	r.array = (void *)(m + p.sq_off.array);
+	r.chead = (void *)(m + p.cq_off.head);
+	r.ctail = (void *)(m + p.cq_off.tail);
+	r.cmask = (void *)(m + p.cq_off.ring_mask);
+	r.cqes = (void *)(m + p.cq_off.cqes);
+	return r;
+}
+
+static void put(struct ring *r, int fd, uint32_t nr, void *arg, uint64_t second, uint64_t tag)
+{
+	unsigned int at = *r->tail & *r->mask;
+	struct io_uring_sqe *s = &r->sqes[at];
+	uint64_t words[2] = { vm_ptr(arg), second };
+
+	memset(s, 0, sizeof(*s));
+	s->opcode = IORING_OP_URING_CMD;
+	s->fd = fd;
+	s->cmd_op = nr;
+	s->user_data = tag;
+	memcpy(s->cmd, words, sizeof(words));
+	r->array[at] = at;
+	__atomic_store_n(r->tail, *r->tail + 1, __ATOMIC_RELEASE);
+}
+
+static void submit(struct ring *r, unsigned int n, unsigned int wait)
+{
+	long done = syscall(SYS_io_uring_enter, r->fd, n, wait, IORING_ENTER_GETEVENTS, NULL, 0);
+
+	need(done == (long)n, "io_uring_enter gave %ld of %u", done, n);
+}
+
+static int take(struct ring *r, uint64_t *tag)
+{
+	struct io_uring_cqe c;
+
+	while (*r->chead == __atomic_load_n(r->ctail, __ATOMIC_ACQUIRE))
+		submit(r, 0, 1);
+	c = r->cqes[*r->chead & *r->cmask];
+	__atomic_store_n(r->chead, *r->chead + 1, __ATOMIC_RELEASE);
+	if (tag)
+		*tag = c.user_data;
+	return c.res;
+}
+
+static int one(struct ring *r, int fd, uint32_t nr, void *arg, uint64_t second)
+{
+	put(r, fd, nr, arg, second, 1);
+	submit(r, 1, 1);
+	return take(r, NULL);
+}
+
+static struct exo_io request(const struct exo_root_add *r, uint64_t block, uint32_t count, uint32_t *frames, uint32_t flags)
+{
+	return (struct exo_io){
+		.head = { .size = sizeof(struct exo_io), .flags = flags },
+		.disk = r->disk,
+		.root = r->out_root,
+		.parent = EXO_NOBLOCK,
+		.claim = { .start = r->out_start, .count = r->count },
+		.first = r->out_start + block,
+		.count = count,
+		.frames = vm_ptr(frames),
+	};
+}
+
+static void fill(char *pool, const uint32_t *f, uint32_t n, unsigned int seed)
+{
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+		memset(pool + f[i] * 4096ul, (int)(seed + i) & 0xff, 4096);
+}
+
+static bool holds(const char *pool, const uint32_t *f, uint32_t n, unsigned int seed)
+{
+	uint32_t i, b;
+
+	for (i = 0; i < n; i++)
+		for (b = 0; b < 4096; b++)
+			if (pool[f[i] * 4096ul + b] != (char)(seed + i))
+				return false;
+	return true;
+}
+
+static void basic(struct ring *r, int fd, char *pool, const struct exo_root_add *v)
+{
+	uint32_t f[ENTRIES];
+	struct exo_io io;
+	struct exo_flush flush = { .head.size = sizeof(flush), .disk = v->disk };
+	struct exo_sync sync = { .head.size = sizeof(sync), .disk = v->disk, .root = v->out_root };
+	int err;
+
+	need(!vm_frame_alloc(fd, f, ENTRIES, EXO_FRAME_ANY), "FRAME_ALLOC");
+	fill(pool, f, ENTRIES, 5);
+	io = request(v, 0, ENTRIES, f, EXO_IO_WRITE);
+	err = one(r, fd, EXO_NR_IO, &io, 0);
+	check(!err, "IO writes %u blocks (%d, reason %u)", ENTRIES, err, io.head.out_reason);
+	fill(pool, f, ENTRIES, 99);
+	io = request(v, 0, ENTRIES, f, 0);
+	err = one(r, fd, EXO_NR_IO, &io, 0);
+	check(!err && holds(pool, f, ENTRIES, 5), "IO reads them back (%d, reason %u)", err, io.head.out_reason);
+	io = request(v, 3, 1, f, EXO_IO_WRITE | EXO_IO_FUA);
+	check(!one(r, fd, EXO_NR_IO, &io, 0), "IO writes through the device's cache");
+	check(!one(r, fd, EXO_NR_FLUSH, &flush, 0), "FLUSH");
+	check(!one(r, fd, EXO_NR_SYNC, &sync, 0), "SYNC");
+	io = request(v, v->count, 1, f, 0);
+	err = one(r, fd, EXO_NR_IO, &io, 0);
+	check(err < 0 && io.head.out_reason, "IO behind the claim is refused, and the struct says why (%d, reason %u)", err,
+	      io.head.out_reason);
+	io = request(v, 0, 1, f, 0);
+	io.claim.count++;
+	err = one(r, fd, EXO_NR_IO, &io, 0);
+	check(err == -EACCES && io.head.out_reason == EXO_R_NOT_CLAIMED, "IO with a claim that the root does not make is refused");
+	check(one(r, fd, EXO_NR_IO, (void *)8, 0) == -EFAULT, "a bad address is a fault");
+	check(one(r, fd, EXO_NR_IO, &io, 1) == -EINVAL, "the second word must be zero");
+	check(one(r, fd, EXO_NR_TXN, &io, 0) == -EOPNOTSUPP, "a call that has no command is refused");
+	check(one(r, fd, 0xffffffffu, &io, 0) == -EOPNOTSUPP, "and so is a number beyond all calls");
+	vm_frame_free(fd, f, ENTRIES);
+	io = request(v, 0, 1, f, 0);
+	err = one(r, fd, EXO_NR_IO, &io, 0);
+	check(err < 0 && io.head.out_reason == EXO_R_FRAME, "IO into a frame given back is refused (%d)", err);
+}
+
+static void many(struct ring *r, int fd, char *pool, const struct exo_root_add *v)
+{
+	struct exo_io io[ENTRIES];
+	uint32_t f[ENTRIES], i;
+	uint64_t tag, tags = 0;
+	int bad = 0, round;
+
+	need(!vm_frame_alloc(fd, f, ENTRIES, EXO_FRAME_ANY), "FRAME_ALLOC");
+	for (round = 0; round < 20; round++) {
+		fill(pool, f, ENTRIES, round);
+		for (i = 0; i < ENTRIES; i++) {
+			io[i] = request(v, i, 1, &f[i], EXO_IO_WRITE);
+			put(r, fd, EXO_NR_IO, &io[i], 0, i);
+		}
+		submit(r, ENTRIES, 0);
+		for (i = 0; i < ENTRIES; i++) {
+			bad += !!take(r, &tag);
+			tags += tag;
+		}
+		fill(pool, f, ENTRIES, 200);
+		for (i = 0; i < ENTRIES; i++) {
+			io[i].head.flags = 0;
+			put(r, fd, EXO_NR_IO, &io[i], 0, i);
+		}
+		submit(r, ENTRIES, 0);
+		for (i = 0; i < ENTRIES; i++)
+			bad += !!take(r, NULL);
+		bad += !holds(pool, f, ENTRIES, round);
+	}
+	check(!bad, "%u at once, 40 times, all well (%d were not)", ENTRIES, bad);
+	check(tags == 20ull * ENTRIES * (ENTRIES - 1) / 2, "each completed once");
+	vm_frame_free(fd, f, ENTRIES);
+}
+
+/* A process dies with requests under way: its frames must come back when they end. */
+static void killed(const struct exo_root_add *v, const struct exo_stats *st)
+{
+	int round, left, status;
+
+	for (round = 0; round < 20; round++) {
+		pid_t child = fork();
+
+		if (!child) {
+			struct ring r = ring_open(0);
+			int fd = vm_open();
+			struct exo_io io[ENTRIES];
+			uint32_t f[ENTRIES], i;
+
+			need(!vm_frame_alloc(fd, f, ENTRIES, EXO_FRAME_ANY), "FRAME_ALLOC");
+			for (i = 0; i < ENTRIES; i++) {
+				io[i] = request(v, i, 1, &f[i], i & 1 ? EXO_IO_WRITE : 0);
+				put(&r, fd, EXO_NR_IO, &io[i], 0, i);
+			}
+			submit(&r, ENTRIES, 0);
+			kill(getpid(), SIGKILL);
+		}
+		waitpid(child, &status, 0);
+		if (!WIFSIGNALED(status))
+			check(false, "child ended with status %x", status);
+	}
+	/* The ring's own end is asynchronous. */
+	for (left = 500; left && (st->envs != 1 || st->frames_private); left--)
+		usleep(10000);
+	check(st->envs == 1 && !st->frames_private, "20 processes killed with I/O under way left nothing (%llu envs, %llu frames)",
+	      (unsigned long long)st->envs, (unsigned long long)st->frames_private);
+}
+
+int main(int argc, char **argv)
+{
+	uint32_t disk = argc > 1 ? strtoul(argv[1], NULL, 0) : 0;
+	int fd = vm_open();
+	char *pool = vm_pool(fd);
+	struct exo_root_add v = vm_volume(fd, disk, "uring-test", ENTRIES);
+	struct ring plain = ring_open(0), defer = ring_open(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
+
+	basic(&plain, fd, pool, &v);
+	many(&plain, fd, pool, &v);
+	many(&defer, fd, pool, &v);
+	killed(&v, vm_stats(fd));
+	return vm_result();
+}
