@@ -12,13 +12,13 @@
 static struct snap before, after;
 static exo_mark_fn *enter, *leave;
 static unsigned long id;
-static bool traced;
+static bool traced, keep;
 
-static bool is_set(const char *name)
+static bool is_set(const char *name, const char *expected)
 {
 	const char *value = getenv(name);
 
-	return value && !strcmp(value, "1");
+	return value && !strcmp(value, expected);
 }
 
 int exo_phase_begin(void)
@@ -41,7 +41,8 @@ int exo_phase_begin(void)
 		return -errno;
 	/* Once now so that the calls below find their pages present. */
 	snap_take(&after);
-	traced = is_set("EXO_BENCH_TRACE");
+	keep = is_set("EXO_BENCH_TRACE", "keep");
+	traced = keep || is_set("EXO_BENCH_TRACE", "1");
 	if (traced) {
 		err = trace_start(&why);
 		if (err) {
@@ -75,7 +76,7 @@ int exo_phase_end(uint64_t ops, const char *notes)
 	snap_print(f, &before, &after);
 	fprintf(f, ",\"trace\":");
 	if (traced)
-		trace_print(f);
+		trace_print(f, keep);
 	else
 		fprintf(f, "null");
 	fprintf(f, ",\"perf\":");

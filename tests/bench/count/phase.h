@@ -7,8 +7,8 @@
  * The environment decides, set by the runner:
  *   EXO_BENCH_PHASE  id of the phase, 1..2^24-1; unset: nothing is measured, both calls do nothing
  *   EXO_BENCH_OUT    file to which one JSON line a phase is appended; unset: standard output
- *   EXO_BENCH_TRACE  1: also trace the block layer's requests, for seek distance; this costs instructions, so a
- *                    phase is either traced or counted
+ *   EXO_BENCH_TRACE  1 or keep: also trace the block layer's requests, for seek distance; this costs instructions, so a
+ *                    phase is either traced or counted. keep: leave the tracepoint on behind the phase
  */
 #ifndef EXO_PHASE_H
 #define EXO_PHASE_H
@@ -55,7 +55,7 @@ void snap_print(FILE *f, const struct snap *before, const struct snap *after);
 
 /* Requests as the block layer issues them. start: 0, or -errno with *why set. */
 int trace_start(const char **why);
-void trace_print(FILE *f); /* stops, and prints a JSON object */
+void trace_print(FILE *f, bool keep); /* stops, and prints a JSON object; keep: the next phase will trace too */
 
 /* Processor counters through perf_event_open, every processor, user and kernel apart. */
 void perf_start(void);

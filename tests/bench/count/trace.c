@@ -3,6 +3,8 @@
  * Requests in the order in which the block layer hands them to the driver, from the tracepoint block_rq_issue, in a
  * trace instance of our own. Whoever submitted them (exo, ext4, xfs) passes there. Seek distance is the sum over a
  * device's requests of |first sector - end of the request before|; flushes carry no address and are left out.
+ * Switching the tracepoint patches the kernel's code; QEMU with several processors now and then fails to follow. So
+ * with EXO_BENCH_TRACE=keep it stays on between phases, and only the recording stops.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -42,16 +44,20 @@ static bool started;
 
 int trace_start(const char **why)
 {
-	int err = 0;
+	bool fresh;
+	int err;
 
 	*why = "no tracefs at /sys/kernel/tracing; mount it, and be root";
-	if (mkdir(INSTANCE, 0700) && errno != EEXIST)
+	fresh = !mkdir(INSTANCE, 0700);
+	if (!fresh && errno != EEXIST)
 		return -errno;
 	*why = "the kernel refuses the tracepoint block_rq_issue";
 	err = put("tracing_on", "0");
-	err = err ? err : put("buffer_size_kb", BUFFER_KB);
+	if (fresh) {
+		err = err ? err : put("buffer_size_kb", BUFFER_KB);
+		err = err ? err : put("events/block/block_rq_issue/enable", "1");
+	}
 	err = err ? err : put("trace", "");
-	err = err ? err : put("events/block/block_rq_issue/enable", "1");
 	err = err ? err : put("tracing_on", "1");
 	started = !err;
 	return err;
@@ -120,7 +126,7 @@ static void account(struct seek *all, unsigned int *n, const char *line)
 	s->end = sector + sectors;
 }
 
-void trace_print(FILE *f)
+void trace_print(FILE *f, bool keep)
 {
 	struct seek all[SNAP_DISKS];
 	char line[1024], path[64], name[256];
@@ -150,7 +156,9 @@ void trace_print(FILE *f)
 			all[i].flushes, all[i].seeks, all[i].distance * 512);
 	}
 	fprintf(f, "}}");
-	put("events/block/block_rq_issue/enable", "0");
-	rmdir(INSTANCE);
+	if (!keep) {
+		put("events/block/block_rq_issue/enable", "0");
+		rmdir(INSTANCE);
+	}
 	started = false;
 }

@@ -38,6 +38,7 @@ prepare() { # CONTENDER|- SECONDS COMMAND
 
 finish() { # CONTENDER|- SECONDS COMMAND
 	local rc=0
+	[ "$1" != - ] || rmdir /sys/kernel/tracing/instances/exo-bench 2>/dev/null
 	shell "$2" "$share/log/teardown$1" "$3" || rc=$?
 	say finished "$1" $rc
 }

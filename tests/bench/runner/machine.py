@@ -33,6 +33,7 @@ class Boot:
         self.dead = {}          # contender's index or "-": status of its set-up
         self.unclean = {}       # the same for its tear-down
         self.problem = ""       # why the boot ended early
+        self.repeats = 0        # boots thrown away before this one, because the emulation failed
         self.logs = ""
 
 
@@ -70,8 +71,31 @@ def command(spec, mode, folder, path, limit):
     return words + ["--", "bash", "/share/plan.sh"]
 
 
-def boot(spec, contenders, steps, mode, progress):
-    """Runs the steps in a fresh machine; fills in each step's status. progress(step) is called as steps end."""
+def emulation_failed(folder):
+    """QEMU 7.2's threads may execute an int3 that the guest's kernel, patching its code, has already replaced."""
+    try:
+        with open(os.path.join(folder, "kernel.log"), encoding="utf-8", errors="replace") as f:
+            return "Oops: int3" in f.read()
+    except OSError:
+        return False
+
+
+def boot(spec, contenders, make_steps, mode, progress):
+    """
+    Runs the steps in a fresh machine; returns them, their status filled in, and what came back. A boot that
+    QEMU itself broke says nothing about any contender: it is thrown away whole and done again, and that is reported.
+    """
+    for repeats in range(3):
+        steps = make_steps()
+        result = boot_once(spec, contenders, steps, mode, progress.step)
+        result.repeats = repeats
+        if not result.problem or not emulation_failed(result.logs):
+            break
+        progress.repeat()
+    return steps, result
+
+
+def boot_once(spec, contenders, steps, mode, progress):
     result = Boot()
     work = os.path.join(TOP, "build", "bench", "work")
     os.makedirs(work, exist_ok=True)
@@ -81,7 +105,7 @@ def boot(spec, contenders, steps, mode, progress):
     settle = {"bare": 0, "icount": 30}.get(mode, 1)
     path = os.path.join(folder, "plan.sh")
     with open(path, "w", encoding="utf-8") as f:
-        f.write(script(spec, contenders, steps, TOP, share, settle, False))
+        f.write(script(spec, contenders, steps, TOP, share, settle))
     by_phase = {s.phase: s for s in steps}
     limit = BOOT_LIMIT + spec.timeout * (len(steps) + 2 * len(contenders) + 2)
     begun = time.monotonic()

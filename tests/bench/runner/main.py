@@ -75,14 +75,15 @@ def run(spec, o, out=sys.stdout):
     able = [c for c in chosen if not lacking[c.name]]
     boots = []
     if able:
-        count = sum(s.kind != "" for s in plan.steps_of(spec, able, points, o.rounds, o.quick, not o.no_trace))
-        progress = table.Progress(spec.name, count * settings["boots"])
+        def make_steps():
+            return plan.steps_of(spec, able, points, o.rounds, o.quick, not o.no_trace)
+
+        progress = table.Progress(spec.name, len(make_steps()) * settings["boots"])
         for n in range(settings["boots"]):
-            steps = plan.steps_of(spec, able, points, o.rounds, o.quick, not o.no_trace)
             progress.boot(n + 1, settings["boots"], "begins")
-            boot = machine.boot(spec, able, steps, o.mode, lambda s: progress.step(f"{s.point.name}, {s.contender.name}"))
-            boots.append((steps, boot))
+            boots.append(machine.boot(spec, able, make_steps, o.mode, progress))
         progress.end()
+    settings["repeats"] = sum(b.repeats for _, b in boots)
     rows = results.collect(spec, points, able, boots)
     versions = {"exo": tree_version(), "host": platform.release()}
     if o.mode != "bare":

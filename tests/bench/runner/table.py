@@ -25,17 +25,23 @@ class Progress:
     """One line that is rewritten on a terminal; elsewhere one line a boot."""
 
     def __init__(self, name, total):
-        self.name, self.total, self.done = name, total, 0
+        self.name, self.total, self.done, self.at_boot = name, total, 0, 0
         self.begun = time.monotonic()
         self.live = sys.stderr.isatty()
 
-    def step(self, label):
+    def step(self, s):
         self.done += 1
         if self.live:
-            sys.stderr.write(f"\r\033[K{self.name}: {self.done} of {self.total} runs, {self.left()} left: {label}")
+            sys.stderr.write(f"\r\033[K{self.name}: {self.done} of {self.total} runs, {self.left()} left: "
+                             f"{s.point.name}, {s.contender.name}")
             sys.stderr.flush()
 
+    def repeat(self):
+        sys.stderr.write(f"\r\033[K{self.name}: QEMU's emulation failed the guest (int3); this boot is done again\n")
+        self.done = self.at_boot
+
     def boot(self, number_, boots, words):
+        self.at_boot = self.done
         if not self.live:
             sys.stderr.write(f"{self.name}: boot {number_} of {boots} {words}; {self.done} of {self.total} runs, "
                              f"{self.left()} left\n")
@@ -83,6 +89,8 @@ def show(spec, settings, versions, rows, out):
     out.write(f"  counts per {spec.operation}, processors: {spec.processors}; {settings['how']}\n")
     out.write(f"  {settings['boots']} boots, {2 * settings['rounds']} counted runs each" +
               (", QUICK: too few for a published number\n" if settings["quick"] else "\n"))
+    if settings.get("repeats"):
+        out.write(f"  {settings['repeats']} more boots were thrown away because QEMU's emulation failed the guest (int3)\n")
     if versions:
         out.write("  " + ", ".join(f"{k} {v}" if not v.startswith(k) else v for k, v in versions.items()) + "\n")
     if spec.note:
