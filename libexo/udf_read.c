@@ -157,7 +157,8 @@ static int relocate(struct elf *e, const Elf64_Shdr *syms, const Elf64_Shdr *str
 		return damaged(e, "a symbol has no name");
 	if (ELF64_R_TYPE(r->r_info) != RELOC_64_64)
 		return refuse(e, -EINVAL, "make the function static and __attribute__((always_inline)); there is no libc",
-			      "the UDF calls '%s' at instruction %llu; a UDF cannot call", name, (unsigned long long)at);
+			      "the UDF calls '%s' at instruction %llu; a UDF cannot call", *name ? name : "(static function)",
+			      (unsigned long long)at);
 	if (sym.st_shndx != SHN_UNDEF || (strcmp(name, "exo_udf_in") && strcmp(name, "exo_udf_out")))
 		return refuse(e, -EINVAL, "use local variables and constants only",
 			      "the UDF uses the variable or table '%s' at instruction %llu; a UDF has no memory of its own",
