@@ -126,7 +126,7 @@ int main(int argc, char **argv)
 	pthread_t thread[4];
 	unsigned long loads = 0, other = 0;
 	double end;
-	int fd = vm_open(), i, n;
+	int fd = vm_open(), err = 0, i, n;
 
 	t.disk = argc > 1 ? strtoul(argv[1], NULL, 0) : 0;
 	/* Length makes the verifier take its time while the descriptors of the arrays stand. */
@@ -140,15 +140,15 @@ int main(int argc, char **argv)
 	need(!pthread_create(&thread[3], NULL, spy, NULL), "thread");
 	end = now() + (argc > 2 ? atof(argv[2]) : 5);
 	while (now() < end) {
-		i = vm_call(fd, EXO_NR_TEMPLATE_ADD, &t);
+		err = vm_call(fd, EXO_NR_TEMPLATE_ADD, &t);
 		loads++;
-		other += i != -EPERM || t.head.out_reason != EXO_R_UDF_ZERO;
+		other += err != -EPERM || t.head.out_reason != EXO_R_UDF_ZERO;
 	}
 	stop = true;
 	for (i = 0; i < 4; i++)
 		pthread_join(thread[i], NULL);
 	check(loads > 20 && !other, "%lu templates were loaded and then refused (%lu ended otherwise; last: %d, reason %u)", loads,
-	      other, i, t.head.out_reason);
+	      other, err, t.head.out_reason);
 	check(looks > loads, "the thieves looked %lu times into the table", looks);
 	printf("# %lu looks met a descriptor of a fellow thread, %lu met a loading thread\n", foreign, kernel_looks);
 	check(!bad && !stolen, "no descriptor of a program or array was ever seen (%lu were, %lu copied: %s)", bad, stolen, seen);
