@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0 OR MIT
 # exo.ko. The kernel's build writes beside its sources, so it gets a copy and the tree stays clean.
 # KDIR: headers of the kernel to build for; by default the one that scripts/vm boots.
+# KMOD_OUT: where the module and its copy of the sources go; another kernel's module gets another folder.
 
-KMOD_SRC := $(B)/kmod/src
+KMOD_OUT ?= $(B)/kmod
+KMOD_SRC := $(KMOD_OUT)/src
 KMOD_FILES := Kbuild $(wildcard kmod/*.[ch] kmod/core/*.[ch] kmod/uapi/*.h)
 KMOD_W ?= 1
 
-module: $(B)/kmod/exo.ko
+module: $(KMOD_OUT)/exo.ko
 
 # A file that is gone from the tree must go from the copy, or the build would still find it.
-$(B)/kmod/exo.ko: $(KMOD_FILES) kmod/build.mk
+$(KMOD_OUT)/exo.ko: $(KMOD_FILES) kmod/build.mk
 	$(call say,KMOD,$@)
 	$(Q)mkdir -p $(KMOD_SRC)
 	$(Q)for f in $(KMOD_FILES); do mkdir -p $$(dirname $(KMOD_SRC)/$$f) && \
