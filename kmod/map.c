@@ -148,13 +148,12 @@ static int exo_area_mmap(struct vm_area_struct *vma, u64 offset)
 		return -ENOMEM;
 	refcount_set(&a->refs, 1);
 	a->offset = offset;
-	err = exo_core_area(exo_the_core, offset, &a->base, &bytes);
+	err = exo_core_area_get(exo_the_core, offset, &a->base, &bytes);
 	if (err)
 		goto free;
 	err = -EINVAL;
 	if (vma->vm_end - vma->vm_start > PAGE_ALIGN(bytes))
-		goto free;
-	exo_core_area_get(exo_the_core, offset);
+		goto put;
 	vm_flags_mod(vma, VM_DONTCOPY, VM_MAYWRITE);
 	err = remap_vmalloc_range(vma, a->base, 0);
 	if (err)

@@ -54,10 +54,11 @@ struct exo_ioreq {
 int exo_io_begin(struct exo_env *e, u64 arg, struct exo_ioreq **out);
 int exo_io_done(struct exo_ioreq *r, int err, u64 bad_block);
 
-/* Mapped areas: base and length of what an mmap offset names (not the pool). 0, or -EINVAL. */
-int exo_core_area(struct exo_core *c, u64 offset, void **base, size_t *bytes);
-/* The free map of a disk must outlive mappings of it: the platform counts them. */
-void exo_core_area_get(struct exo_core *c, u64 offset);
+/*
+ * Mapped areas: base and length of what an mmap offset names (not the pool). 0, or -EINVAL. A success counts one mapping, in
+ * the same step, so that a DETACH cannot free the area before it is mapped; put takes it back. An area lives until its last put.
+ */
+int exo_core_area_get(struct exo_core *c, u64 offset, void **base, size_t *bytes);
 void exo_core_area_put(struct exo_core *c, u64 offset, void *base);
 
 #endif

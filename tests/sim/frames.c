@@ -234,11 +234,12 @@ static void *keep_area(struct sim_env *e, u64 offset, void *base, size_t bytes)
 		a->base = base;
 		a->bytes = bytes;
 		map = host_map_shared(base, bytes);
-		if (map)
-			exo_core_area_get(e->core, offset);
+		if (!map)
+			exo_core_area_put(e->core, offset, base);
 		atomic_store(&a->map, map);
 		return map;
 	}
+	exo_core_area_put(e->core, offset, base);
 	errno = ENOMEM;
 	return NULL;
 }
@@ -258,10 +259,14 @@ void *sim_map(struct sim_env *e, u64 offset, size_t bytes, int prot)
 			return NULL;
 		return e->view + at;
 	}
-	if (exo_core_area(e->core, offset, &base, &room) || bytes > ((room + FRAME - 1) & ~(FRAME - 1)))
-		return NULL;
 	if (prot & PROT_WRITE) {
 		errno = EACCES;
+		return NULL;
+	}
+	if (exo_core_area_get(e->core, offset, &base, &room))
+		return NULL;
+	if (bytes > ((room + FRAME - 1) & ~(FRAME - 1))) {
+		exo_core_area_put(e->core, offset, base);
 		return NULL;
 	}
 	/* As mmap does: the mapping covers whole pages. */
