@@ -15,7 +15,6 @@ VM_PROGS := \
 # With libexo.
 VM_LIB_PROGS := \
 	attack \
-	udf_verify \
 
 VM_ALL := $(VM_PROGS:%=$(B)/tests/%) $(VM_LIB_PROGS:%=$(B)/tests/%)
 PROGS += $(VM_ALL)
