@@ -11,7 +11,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include "host.h"
+#include "interp.h"
 
 #define STACK 512
 #define SPILLS (STACK / 8)
@@ -39,10 +39,6 @@ struct run {
 	struct exo_udf_ctx ctx;
 	const u8 *in;
 	u8 *out;
-};
-
-struct exo_udf {
-	struct sim_prog *prog;
 };
 
 static int say(char *msg, size_t bytes, int err, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
@@ -276,8 +272,10 @@ static int store(struct run *x, const struct value *base, int16_t off, u32 bytes
 	u8 *to;
 	u32 i;
 
-	if ((base->kind != FRAME && base->kind != OUT) || at < 0 || v->kind == UNSET)
+	if ((base->kind != FRAME && base->kind != OUT && base->kind != CTX) || v->kind == UNSET)
 		return -EACCES;
+	if (at < 0)
+		return base->kind == CTX ? -ERANGE : -EACCES;
 	if (base->kind == FRAME) {
 		struct value *spill = &x->spill[at / 8];
 
@@ -295,10 +293,11 @@ static int store(struct run *x, const struct value *base, int16_t off, u32 bytes
 			return -EACCES;
 		spill->kind = UNSET;
 		memset(&x->set[at], 1, bytes);
-	} else if (v->kind != NUMBER) {
+	} else if (v->kind != NUMBER || (base->kind == CTX && at % bytes)) {
 		return -EACCES;
 	}
-	to = (base->kind == FRAME ? x->stack : x->out) + at;
+	/* the ctx is the run's own copy: it may be used as memory, as the kernel allows */
+	to = (base->kind == FRAME ? x->stack : base->kind == CTX ? (u8 *)&x->ctx : x->out) + at;
 	for (i = 0; i < bytes; i++)
 		to[i] = v->n >> (8 * i);
 	return 0;
@@ -496,6 +495,14 @@ s64 sim_prog_run(const struct sim_prog *p, const void *in, u32 index, struct exo
 	}
 }
 
+static u64 noise(u64 *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
 /* Zeroes, ones, and some noise: a rule that is broken on the paths these take is a refusal at load. */
 static int trial(const struct sim_prog *p, char *msg, size_t bytes)
 {
@@ -509,7 +516,7 @@ static int trial(const struct sim_prog *p, char *msg, size_t bytes)
 		return -ENOMEM;
 	for (round = 0; round < 16 && r >= 0; round++) {
 		for (i = 0; i < p->partition; i++)
-			in[i] = !round ? 0 : round == 1 ? 0xff : sim_random(&seed) & (round < 8 ? 3 : 0xff);
+			in[i] = !round ? 0 : round == 1 ? 0xff : noise(&seed) & (round < 8 ? 3 : 0xff);
 		r = sim_prog_run(p, in, round & 7, out, &at);
 	}
 	free(in);
@@ -546,49 +553,4 @@ int sim_prog_load(const u64 *insns, u32 n, u32 partition, char *msg, size_t msg_
 void sim_prog_free(struct sim_prog *p)
 {
 	free(p);
-}
-
-/* ---- plat.h ---- */
-
-int exo_plat_udf_load(const u64 *insns, u32 n, u32 partition, u64 log, u32 log_size, struct exo_udf **out)
-{
-	char msg[128] = "";
-	struct exo_udf *u;
-	size_t len;
-	int err;
-
-	host_unlocked("udf_load");
-	u = exo_plat_alloc(sizeof(*u));
-	if (!u)
-		return -ENOMEM;
-	err = sim_prog_load(insns, n, partition, msg, sizeof(msg), &u->prog);
-	len = strlen(msg) + 1;
-	if (err) {
-		if (log && log_size) {
-			if (len > log_size)
-				len = log_size;
-			msg[len - 1] = 0;
-			if (exo_plat_copy_out(log, msg, len))
-				err = -EFAULT;
-		}
-		exo_plat_free(u);
-		return err;
-	}
-	*out = u;
-	return 0;
-}
-
-void exo_plat_udf_unload(struct exo_udf *u)
-{
-	if (!u)
-		return;
-	sim_prog_free(u->prog);
-	exo_plat_free(u);
-}
-
-s64 exo_plat_udf_run(struct exo_udf *u, const void *bytes, u32 partition, u32 index, struct exo_udf_claim *out)
-{
-	if (partition != u->prog->partition)
-		host_breach("a UDF runs on a partition of another size than it was loaded for");
-	return sim_prog_run(u->prog, bytes, index, out, NULL);
 }

@@ -17,6 +17,7 @@
 #define EXO_TESTS_SIM_H
 
 #include "../../kmod/core/core.h"
+#include "interp.h"
 
 /* ---- the process-wide simulation ---- */
 
@@ -136,14 +137,5 @@ struct sim_image *sim_disk_image(struct sim_disk *d);	/* copy of the content tha
 void sim_image_free(struct sim_image *img);
 u64 sim_image_blocks(const struct sim_image *img);
 const u8 *sim_image_block(const struct sim_image *img, u64 block); /* 4096 bytes */
-
-/* ---- the interpreter ---- */
-
-struct sim_prog;
-/* Words go to msg. 0, -ENOMEM, -EINVAL (not a program of this kind), -EACCES (breaks a rule on a trial input), -ERANGE (ctx). */
-int sim_prog_load(const u64 *insns, u32 n, u32 partition, char *msg, size_t msg_bytes, struct sim_prog **out);
-void sim_prog_free(struct sim_prog *p);
-/* The result as exo_plat_udf_run's. -EACCES or -ERANGE when a run breaks a rule; *at is the instruction then. */
-s64 sim_prog_run(const struct sim_prog *p, const void *in, u32 index, struct exo_udf_claim *out, u32 *at);
 
 #endif

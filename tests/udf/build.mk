@@ -7,3 +7,13 @@ $(UDF_TESTS): $(B)/tests/udf-%: $(B)/san/tests/udf/%.o $(LIBSIM) $(LIBEXO_SAN)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(SAN) -o $@ $^ $(LIBSIM_LIBS)
+
+# Programs for the VM.
+UDF_PROGS := $(addprefix $(B)/tests/udf-,verify bad agree)
+PROGS += $(UDF_PROGS)
+
+$(UDF_PROGS): $(B)/tests/udf-%: $(B)/obj/tests/vm/udf_%.o $(LIBEXO_A)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -o $@ $^ -pthread
+$(B)/tests/udf-agree: $(B)/obj/tests/sim/interp.o $(B)/obj/kmod/core/scan.o

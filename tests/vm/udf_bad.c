@@ -137,7 +137,7 @@ static void bad_one(const char *name, const char *source, const char *object)
 	int err;
 
 	if (!read_expect(source, &e)) {
-		snprintf(why.text, sizeof(why.text), "no line '// refused: ...' in %s", source);
+		snprintf(why.text, sizeof(why.text), "no line '// refused: ...' in its source");
 		result(false, name, "", &why, 0);
 		return;
 	}
