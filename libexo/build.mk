@@ -48,3 +48,24 @@ $(B)/bin/exoctl: $(EXOCTL_OBJ) $(LIBEXO) $(EXOCTL_FS)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -o $@ $(EXOCTL_OBJ) -L$(B)/lib -Wl,-rpath,'$$ORIGIN/../lib' $(if $(EXOCTL_FS),-lexo-fs) -lexo -lblkid -lcrypto
+
+# The example builds as an outside program would: public header, shared library.
+PROGS += $(B)/bin/hello_block
+$(B)/bin/hello_block: libexo/examples/hello_block.c libexo/libexo.h kmod/uapi/exo.h $(LIBEXO)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -O2 -Wall -Wextra -Wpedantic -Ilibexo -o $@ $< -L$(B)/lib -Wl,-rpath,'$$ORIGIN/../lib' -lexo
+
+# fio's engine needs the headers of the very fio that loads it: scripts/deps fio puts them there.
+FIO_SRC := $(B)/fio-src
+ifneq ($(wildcard $(FIO_SRC)/config-host.h),)
+LIBS += $(B)/lib/fio-exo.so
+FIO_OBJ := $(B)/obj/libexo/fio/exo.o $(B)/obj/libexo/fio/memory.o
+$(FIO_OBJ): override CFLAGS += -D_GNU_SOURCE
+$(B)/obj/libexo/fio/exo.o: override CFLAGS += -include $(FIO_SRC)/config-host.h -isystem $(FIO_SRC) -isystem $(FIO_SRC)/include
+$(FIO_OBJ): $(FIO_SRC)/config-host.h
+$(B)/lib/fio-exo.so: $(FIO_OBJ) $(LIBEXO)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -shared -o $@ $(FIO_OBJ) -L$(B)/lib -Wl,-rpath,'$$ORIGIN' -lexo -luring
+endif
