@@ -52,7 +52,7 @@ $(B)/san/%.o: %.c
 -include $(shell find $(B) -name '*.d' -path '*/obj/*' 2>/dev/null) $(shell find $(B) -name '*.d' -path '*/san/*' 2>/dev/null)
 
 clean:
-	$(Q)rm -rf $(B)/obj $(B)/san $(B)/lib $(B)/bin $(B)/udf $(B)/kmod $(B)/tests
+	$(Q)rm -rf $(B)/obj $(B)/san $(B)/lib $(B)/bin $(B)/udf $(B)/kmod $(B)/kmod-debug $(B)/tests
 
 demo:
 	$(Q)scripts/demo

@@ -43,7 +43,8 @@ as_user() { # UID COMMAND...
 	setpriv --reuid "$id" --regid "$id" --clear-groups -- "$@"
 }
 
-load_module() { insmod "$top/build/kmod/exo.ko" "$@"; }
+# EXO_KO: the module for the debug kernel.
+load_module() { insmod "${EXO_KO:-$top/build/kmod/exo.ko}" "$@"; }
 
 finish() {
 	[ "$n" = "$plan_total" ] || note "planned $plan_total, ran $n"
