@@ -79,10 +79,14 @@ static void say(const char *fmt, ...)
 		return;
 }
 
+/*
+ * A kernel without ACPI, such as the debug kernel, cannot switch the power off and would halt for ever. A reset ends the
+ * machine as well, because QEMU is told not to reboot.
+ */
 static void power_off(void)
 {
 	sync();
-	reboot(RB_POWER_OFF);
+	reboot(access("/sys/firmware/acpi", F_OK) ? RB_AUTOBOOT : RB_POWER_OFF);
 	for (;;)
 		pause();
 }
