@@ -4,8 +4,10 @@
 bench_src := tests/bench/count
 bench_phase := $(patsubst %,$(B)/obj/$(bench_src)/%.o,phase snap trace perf)
 BENCH_PROGS := $(B)/bin/exo-mark $(B)/bin/bench-known
+# Load generators; they find libexo next to their own folder.
+BENCH_LOADS := $(B)/bin/bench-rawio
 LIBS += $(B)/lib/exo-count.so
-PROGS += $(BENCH_PROGS)
+PROGS += $(BENCH_PROGS) $(BENCH_LOADS)
 
 # Built against nothing but libc; QEMU supplies the rest when it loads the plugin.
 $(B)/lib/exo-count.so: $(B)/obj/$(bench_src)/count.o $(B)/obj/$(bench_src)/insn.o
@@ -16,10 +18,13 @@ $(B)/lib/exo-count.so: $(B)/obj/$(bench_src)/count.o $(B)/obj/$(bench_src)/insn.
 $(B)/bin/exo-mark: $(B)/obj/$(bench_src)/exo-mark.o $(bench_phase)
 $(B)/bin/bench-known: $(B)/obj/$(bench_src)/known.o $(bench_phase)
 
-$(BENCH_PROGS):
+$(B)/bin/bench-rawio: $(patsubst %,$(B)/obj/tests/bench/load/%.o,rawio rawio-linux rawio-exo) $(bench_phase) $(B)/lib/libexo.so
+
+$(BENCH_PROGS) $(BENCH_LOADS):
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(BENCH_LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(BENCH_LIBS)
+$(BENCH_LOADS): BENCH_LIBS = -L$(B)/lib -Wl,-rpath,'$$ORIGIN/../lib' $(patsubst lib%.so,-l%,$(notdir $(filter %.so,$^))) -luring
 
 # The short part of the bench's test of itself is one of the host tests; it boots a machine for half a minute.
 TESTS_HOST += tests/bench/selftest

@@ -23,7 +23,7 @@ version() { # NAME COMMAND
 	say version "$1" "$(bash -c "$2" 2>&1 | head -n 1)"
 }
 
-shell() { # SECONDS LOG COMMAND: with the variables of the point in the environment
+shell() { # SECONDS LOG COMMAND: with the variables of the point, and `phase`, in the environment
 	[ -n "$3" ] || return 0
 	timeout -k 2 "$1" bash -c "$3" >>"$2" 2>&1
 }
@@ -53,7 +53,7 @@ step() { # PHASE CONTENDER TRACE SECONDS NAME=VALUE...
 	fi
 	say begin "$phase"
 	(
-		export "$@" EXO_BENCH_OUT="$share/phases.jsonl" EXO_BENCH_TRACE="$trace"
+		export "$@" phase="$phase" EXO_BENCH_OUT="$share/phases.jsonl" EXO_BENCH_TRACE="$trace"
 		shell "$limit" "$log" "${before[who]}" || { say end "$phase" $? before; exit; }
 		EXO_BENCH_PHASE=$phase shell "$limit" "$log" "${run[who]}" || { say end "$phase" $? run; exit; }
 		timeout -k 2 "$limit" bash -c "${verify[who]}" >"$share/answer/$phase" 2>>"$log" </dev/null ||

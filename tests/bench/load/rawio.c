@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * bench-rawio: the same reads or writes of whole blocks through any of the engines; see usage().
+ *
+ * Each block starts with a stamp made of its number and a generation. Reading checks the stamp of every block in the loop,
+ * for all engines alike; a write's stamps are checked by a later `check` with the same seed. So an engine that moves the
+ * wrong block, or nothing, fails.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "../count/phase.h"
+#include "rawio.h"
+
+#define FILL_BLOCKS 64u
+#define FILL_GENERATION 1u
+
+static struct raw_job job;
+static const struct raw_engine *engine;
+static uint64_t ops, seed = 1, generation = FILL_GENERATION;
+static uint64_t sum;		/* over the stamps read or written: the answer */
+static bool sequential;
+
+static void usage(FILE *f)
+{
+	const struct raw_engine *e;
+
+	fprintf(f, "usage: bench-rawio run|fill|check ENGINE TARGET [--write] [--seq] [--depth N] [--ops N] [--blocks N]\n"
+		   "                   [--span BLOCKS] [--seed N]\n"
+		   "       bench-rawio prepare|finish TARGET [--span BLOCKS]    an exo volume on that device\n"
+		   "run does N operations of N blocks (4 KiB) each, in an area of SPAN blocks that was filled before. It is a\n"
+		   "phase when $EXO_BENCH_PHASE says so, and prints a checksum. check looks for what a run --write with the\n"
+		   "same numbers left. Exit status: 0, 1 wrong content or I/O error, 2 usage or set-up.\nengines:");
+	for (e = raw_linux; e->name; e++)
+		fprintf(f, " %s", e->name);
+	for (e = raw_exo; e->name; e++)
+		fprintf(f, " %s", e->name);
+	fprintf(f, "\n");
+}
+
+static uint64_t stamp(uint64_t block, uint64_t gen)
+{
+	return (block + 1) * 0x9E3779B97F4A7C15ull ^ gen << 48;
+}
+
+static uint64_t next_random(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+/* Start of operation n; the same for every engine and every seed alike. */
+static uint64_t pick(uint64_t n, uint64_t *state)
+{
+	uint64_t places = job.span / job.blocks;
+
+	return (sequential ? n % places : next_random(state) % places) * job.blocks;
+}
+
+static void put_stamps(struct raw_slot *s)
+{
+	uint32_t i;
+
+	for (i = 0; i < job.blocks; i++) {
+		uint64_t value = stamp(s->block + i, generation);
+
+		memcpy((char *)s->data + (size_t)i * RAW_BLOCK, &value, sizeof(value));
+		sum += value;
+	}
+}
+
+static bool check_stamps(const struct raw_slot *s)
+{
+	uint64_t value;
+	uint32_t i;
+
+	for (i = 0; i < job.blocks; i++) {
+		memcpy(&value, (const char *)s->data + (size_t)i * RAW_BLOCK, sizeof(value));
+		if (value != stamp(s->block + i, generation)) {
+			fprintf(stderr, "bench-rawio: block %" PRIu64 " does not hold what was written: %" PRIx64 "\n",
+				s->block + i, value);
+			return false;
+		}
+		sum += value;
+	}
+	return true;
+}
+
+static bool harvest(struct raw_slot *s)
+{
+	s->ended = false;
+	if (s->result == (int)(job.blocks * RAW_BLOCK))
+		return job.write || check_stamps(s);
+	fprintf(stderr, "bench-rawio: block %" PRIu64 ": %s\n", s->block,
+		s->result < 0 ? strerror(-s->result) : "short transfer");
+	return false;
+}
+
+/* Keeps `depth` operations under way until `count` have ended. */
+static bool loop(uint64_t count)
+{
+	uint32_t idle[RAW_MAX_DEPTH], nidle = job.depth, i;
+	uint64_t started = 0, ended = 0, state = seed * 0x2545F4914F6CDD1Dull | 1;
+
+	for (i = 0; i < job.depth; i++)
+		idle[i] = i;
+	while (ended < count) {
+		while (nidle && started < count) {
+			struct raw_slot *s = &job.slots[idle[--nidle]];
+			int err;
+
+			s->block = pick(started++, &state);
+			if (job.write)
+				put_stamps(s);
+			err = engine->queue(&job, idle[nidle]);
+			if (err) {
+				fprintf(stderr, "bench-rawio: submit: %s\n", strerror(-err));
+				return false;
+			}
+		}
+		i = engine->wait ? engine->wait(&job) : 0;
+		if (i) {
+			fprintf(stderr, "bench-rawio: wait: %s\n", strerror(-(int)i));
+			return false;
+		}
+		for (i = 0; i < job.depth; i++) {
+			if (!job.slots[i].ended)
+				continue;
+			if (!harvest(&job.slots[i]))
+				return false;
+			idle[nidle++] = i;
+			ended++;
+		}
+	}
+	return true;
+}
+
+static const struct raw_engine *find(const char *name)
+{
+	const struct raw_engine *e;
+
+	for (e = raw_linux; e->name; e++)
+		if (!strcmp(e->name, name))
+			return e;
+	for (e = raw_exo; e->name; e++)
+		if (!strcmp(e->name, name))
+			return e;
+	return NULL;
+}
+
+static uint64_t number(const char *text, uint64_t max)
+{
+	unsigned long long n;
+	char *end;
+
+	errno = 0;
+	n = strtoull(text ? text : "", &end, 10);
+	if (!text || errno || *end || end == text || *text == '-' || !n || n > max) {
+		fprintf(stderr, "bench-rawio: '%s' is not a number from 1 to %" PRIu64 "\n", text ? text : "", max);
+		exit(2);
+	}
+	return n;
+}
+
+static void options(int argc, char **argv)
+{
+	int i;
+
+	job.depth = 1;
+	job.blocks = 1;
+	job.span = 8192;
+	ops = 1000;
+	for (i = 0; i < argc; i++) {
+		const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
+
+		if (!strcmp(name, "--write")) {
+			job.write = true;
+			continue;
+		}
+		if (!strcmp(name, "--seq")) {
+			sequential = true;
+			continue;
+		}
+		if (!strcmp(name, "--depth"))
+			job.depth = number(value, RAW_MAX_DEPTH);
+		else if (!strcmp(name, "--ops"))
+			ops = number(value, 1ull << 40);
+		else if (!strcmp(name, "--blocks"))
+			job.blocks = number(value, 256);
+		else if (!strcmp(name, "--span"))
+			job.span = number(value, 1ull << 32);
+		else if (!strcmp(name, "--seed"))
+			seed = number(value, 1ull << 32);
+		else {
+			usage(stderr);
+			exit(2);
+		}
+		i++;
+	}
+	if (job.span < job.blocks) {
+		fprintf(stderr, "bench-rawio: the area is smaller than one operation; give a larger --span\n");
+		exit(2);
+	}
+}
+
+static void open_engine(void)
+{
+	uint32_t i;
+	int err;
+
+	if (job.depth > engine->max_depth) {
+		fprintf(stderr, "bench-rawio: %s does %u operations at a time; give a smaller --depth\n", engine->name,
+			engine->max_depth);
+		exit(2);
+	}
+	err = engine->open(&job);
+	if (err) {
+		fprintf(stderr, "bench-rawio: %s on %s: %s\n", engine->name, job.target, strerror(-err));
+		exit(2);
+	}
+	for (i = 0; i < job.depth; i++)
+		memset(job.slots[i].data, 0, (size_t)job.blocks * RAW_BLOCK);
+}
+
+int main(int argc, char **argv)
+{
+	const char *mode = argc > 1 ? argv[1] : "";
+	char notes[200];
+	bool good;
+
+	if (argc > 2 && (!strcmp(mode, "prepare") || !strcmp(mode, "finish"))) {
+		options(argc - 3, argv + 3);
+		return (!strcmp(mode, "prepare") ? raw_exo_prepare(argv[2], job.span) : raw_exo_finish(argv[2])) ? 2 : 0;
+	}
+	engine = argc > 3 ? find(argv[2]) : NULL;
+	if (!engine || (strcmp(mode, "run") && strcmp(mode, "fill") && strcmp(mode, "check"))) {
+		usage(stderr);
+		return 2;
+	}
+	job.target = argv[3];
+	options(argc - 4, argv + 4);
+	if (!strcmp(mode, "fill")) {
+		job.write = true;
+		sequential = true;
+		job.depth = 1;
+		job.blocks = job.span < FILL_BLOCKS ? job.span : FILL_BLOCKS;
+		if (job.span % job.blocks) {
+			fprintf(stderr, "bench-rawio: --span must be a multiple of %u\n", job.blocks);
+			return 2;
+		}
+		open_engine();
+		return !loop(job.span / job.blocks);
+	}
+	if (!strcmp(mode, "check")) {
+		generation = seed + FILL_GENERATION;
+		job.write = false;
+		open_engine();
+		return !loop(ops);
+	}
+	if (job.write)
+		generation = seed + FILL_GENERATION;
+	open_engine();
+	if (exo_phase_begin())
+		return 2;
+	good = loop(ops);
+	snprintf(notes, sizeof(notes), "\"engine\":\"%s\",\"depth\":%u,\"blocks\":%u,\"write\":%d,\"sequential\":%d",
+		 engine->name, job.depth, job.blocks, job.write, sequential);
+	if (exo_phase_end(ops, notes))
+		return 2;
+	printf("%s %016" PRIx64 "\n", good ? "sum" : "WRONG", sum);
+	return !good;
+}
