@@ -4,8 +4,16 @@
 #		$(Q)$(CC) $(SAN) -o $@ $^ $(LIBSIM_LIBS)
 SIM_SRC := $(wildcard kmod/core/*.c tests/sim/*.c)
 LIBSIM := $(B)/tests/libsim.a
-LIBSIM_LIBS := -lcrypto -lelf -lpthread
+LIBSIM_LIBS := -lcrypto -lpthread
 
 $(LIBSIM): $(SIM_SRC:%.c=$(B)/san/%.o)
 	$(call say,AR,$@)
 	$(Q)mkdir -p $(@D) && rm -f $@ && ar rcs $@ $^
+
+# The simulator's own tests.
+SIM_TESTS := $(addprefix $(B)/tests/sim-,disk pool)
+TESTS_HOST += $(SIM_TESTS)
+
+$(SIM_TESTS): $(B)/tests/sim-%: $(B)/san/tests/sim/test/%.o $(LIBSIM) $(LIBEXO_SAN)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SAN) -o $@ $^ $(LIBSIM_LIBS)
