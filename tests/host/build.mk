@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: GPL-2.0 OR MIT
+# Tests of libexo on the host, under the sanitizers.
+LIBEXO_TESTS := $(addprefix $(B)/tests/libexo_,why handle freemap)
+TESTS_HOST += $(LIBEXO_TESTS)
+
+$(LIBEXO_TESTS): $(B)/tests/%: $(B)/san/tests/host/%.o $(LIBEXO_SAN)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(SAN) -o $@ $^ -pthread
+
+# Names of all codes in the contract, as R(NAME, VALUE) and S(NAME, VALUE).
+$(B)/gen/reasons.inc: kmod/uapi/exo.h
+	$(call say,GEN,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)sed -n 's/^#define EXO_R_\([A-Z_0-9]*\) \([0-9]*\).*/R(\1, \2)/p; s/^#define EXO_SCAN_\([A-Z_0-9]*\) \([0-9]*\).*/S(\1, \2)/p' $< >$@
+$(B)/san/tests/host/libexo_why.o: $(B)/gen/reasons.inc
+$(B)/san/tests/host/libexo_why.o: override CFLAGS += -I$(B)/gen
