@@ -15,6 +15,7 @@
 #include "module.h"
 
 #include <linux/anon_inodes.h>
+#include <linux/bitmap.h>
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/mm.h>
@@ -25,12 +26,21 @@
 static const struct file_operations exo_map_fops = {};
 static struct file *exo_map_file; /* exists for its inode's address_space */
 
+/* One bit a frame, under core's lock: some mapping may have an entry. Most frames that change hands were never touched. */
+static unsigned long *exo_mapped;
+
 int exo_map_init(void)
 {
-	struct file *f = anon_inode_create_getfile("[exo]", &exo_map_fops, NULL, O_RDWR, NULL);
+	struct file *f;
 
-	if (IS_ERR(f))
+	exo_mapped = kvcalloc(BITS_TO_LONGS(exo_frame_count()), sizeof(long), GFP_KERNEL);
+	if (!exo_mapped)
+		return -ENOMEM;
+	f = anon_inode_create_getfile("[exo]", &exo_map_fops, NULL, O_RDWR, NULL);
+	if (IS_ERR(f)) {
+		kvfree(exo_mapped);
 		return PTR_ERR(f);
+	}
 	exo_map_file = f;
 	return 0;
 }
@@ -39,6 +49,7 @@ int exo_map_init(void)
 void exo_map_exit(void)
 {
 	__fput_sync(exo_map_file);
+	kvfree(exo_mapped);
 }
 
 void exo_map_adopt(struct file *filp)
@@ -48,6 +59,8 @@ void exo_map_adopt(struct file *filp)
 
 void exo_plat_zap(u32 frame)
 {
+	if (!__test_and_clear_bit(frame, exo_mapped))
+		return;
 	unmap_mapping_range(exo_map_file->f_mapping, (loff_t)(EXO_MAP_POOL + ((u64)frame << PAGE_SHIFT)), PAGE_SIZE, 1);
 }
 
@@ -72,6 +85,7 @@ static vm_fault_t exo_pool_install(struct vm_fault *vmf, bool write, bool mkwrit
 	if (write && !writable)
 		goto end;
 	flags = writable ? vma->vm_flags : vma->vm_flags & ~VM_SHARED;
+	__set_bit(frame, exo_mapped);
 	if (mkwrite)
 		zap_vma_ptes(vma, vmf->address & PAGE_MASK, PAGE_SIZE);
 	ret = vmf_insert_pfn_prot(vma, vmf->address & PAGE_MASK, exo_frame_pfn(frame), vm_get_page_prot(flags));

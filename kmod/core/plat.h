@@ -56,7 +56,7 @@ int exo_plat_copy_out(u64 user, const void *src, size_t bytes);
 
 /* Frames: address of a frame's 4096 bytes, stable while the frame is in use. */
 void *exo_plat_frame(u32 frame);
-/* Remove a frame from every user mapping; later touches fault. May be called with core's lock held. */
+/* Remove a frame from every user mapping; later touches fault. Called with core's lock held, like the faults that map it. */
 void exo_plat_zap(u32 frame);
 /*
  * A frame is about to change hands (content already dead). The platform makes sure that nobody keeps a reference to the old
