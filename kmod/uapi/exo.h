@@ -253,7 +253,10 @@ static inline __u32 exo_hash(__u32 disk, __u64 block)
 	return (__u32)(((block ^ ((__u64)disk << 56)) * 0x9E3779B97F4A7C15ull) >> 32);
 }
 
-/* Free map of a disk: bit b of word b / 64 is 1 when block b is free. Bits change one at a time, without order. */
+/*
+ * Free map of a disk: bit b of word b / 64 is 1 when block b is free. Bits change one at a time, without order.
+ * DETACH sets head.magic to 0 (store release): a mapping stays readable then, and tells that the disk number may be another's.
+ */
 struct exo_freemap_head {
 	struct exo_map_head head;
 	__aligned_u64 blocks;	/* of the disk */
