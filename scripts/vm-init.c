@@ -342,7 +342,7 @@ static void settle(void)
 	put_file("/proc/sys/kernel/sysrq", "1");
 	/* From here on the log holds everything but debug messages. */
 	put_file("/proc/sys/kernel/printk", "7 4 1 7");
-	put_file("/proc/sys/kernel/printk_devkmsg", "on");
+	put_file("/proc/sys/kernel/printk_devkmsg", "on\n");
 }
 
 static pid_t start(char **argv, const char *cwd, int out)
