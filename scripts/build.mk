@@ -10,7 +10,7 @@ debug-kernel:
 # -g, because the debug kernel itself has no debugging information: scripts/faddr2line then finds lines of the module.
 module-debug: debug-kernel
 	$(Q)$(MAKE) --no-print-directory module KMOD_OUT=$(B)/kmod-debug KDIR=$$(scripts/debug-kernel --print headers) \
-		KMOD_W= KCFLAGS=-g
+		CC=$$(scripts/debug-kernel --print cc) KMOD_W= KCFLAGS=-g
 
 test-debug: module-debug libs progs udfs
 	$(Q)scripts/deps build vm test debug
