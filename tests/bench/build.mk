@@ -5,7 +5,10 @@ bench_src := tests/bench/count
 bench_phase := $(patsubst %,$(B)/obj/$(bench_src)/%.o,phase snap trace perf)
 BENCH_PROGS := $(B)/bin/exo-mark $(B)/bin/bench-known
 # Load generators; they find libexo next to their own folder.
-BENCH_LOADS := $(B)/bin/bench-rawio
+BENCH_LOADS := $(B)/bin/bench-rawio $(B)/bin/bench-txn
+ifneq ($(wildcard libfs/build.mk),)
+BENCH_LOADS += $(B)/bin/bench-smallfile
+endif
 LIBS += $(B)/lib/exo-count.so
 PROGS += $(BENCH_PROGS) $(BENCH_LOADS)
 
@@ -19,6 +22,9 @@ $(B)/bin/exo-mark: $(B)/obj/$(bench_src)/exo-mark.o $(bench_phase)
 $(B)/bin/bench-known: $(B)/obj/$(bench_src)/known.o $(bench_phase)
 
 $(B)/bin/bench-rawio: $(patsubst %,$(B)/obj/tests/bench/load/%.o,rawio rawio-linux rawio-exo) $(bench_phase) $(B)/lib/libexo.so
+$(B)/bin/bench-txn: $(B)/obj/tests/bench/load/txn.o $(bench_phase) $(B)/lib/libexo.so
+$(B)/bin/bench-smallfile: $(patsubst %,$(B)/obj/tests/bench/load/%.o,smallfile smallfile-posix smallfile-exo) $(bench_phase) \
+	$(B)/lib/libexo-fs.so $(B)/lib/libexo.so
 
 $(BENCH_PROGS) $(BENCH_LOADS):
 	$(call say,LD,$@)
