@@ -11,7 +11,7 @@ $(LIBSIM): $(SIM_SRC:%.c=$(B)/san/%.o)
 	$(Q)mkdir -p $(@D) && rm -f $@ && ar rcs $@ $^
 
 # The simulator's own tests.
-SIM_TESTS := $(addprefix $(B)/tests/sim-,disk pool)
+SIM_TESTS := $(addprefix $(B)/tests/sim-,disk pool sched)
 TESTS_HOST += $(SIM_TESTS)
 
 $(SIM_TESTS): $(B)/tests/sim-%: $(B)/san/tests/sim/test/%.o $(LIBSIM) $(LIBEXO_SAN)

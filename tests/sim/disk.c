@@ -250,6 +250,7 @@ int exo_plat_io(struct exo_dev *dev, int op, const struct exo_seg *seg, u32 n, u
 	u32 i;
 
 	host_unlocked("io");
+	sched_point();
 	if (op != EXO_OP_READ && op != EXO_OP_WRITE && op != EXO_OP_WRITE_FUA)
 		host_breach("unknown I/O operation");
 	if (d->hook)
@@ -276,6 +277,7 @@ int exo_plat_io(struct exo_dev *dev, int op, const struct exo_seg *seg, u32 n, u
 		log_add(d, op, s->block, s->first, s->sectors, (u8 *)s->mem + offset);
 	}
 	pthread_mutex_unlock(&d->mutex);
+	sched_point();
 	return 0;
 }
 
@@ -285,6 +287,7 @@ int exo_plat_flush(struct exo_dev *dev)
 	int err = 0;
 
 	host_unlocked("flush");
+	sched_point();
 	if (d->hook)
 		d->hook(d->hook_ctx, d, SIM_LOG_FLUSH);
 	pthread_mutex_lock(&d->mutex);
@@ -294,5 +297,6 @@ int exo_plat_flush(struct exo_dev *dev)
 	else
 		log_add(d, SIM_LOG_FLUSH, 0, 0, 0, NULL);
 	pthread_mutex_unlock(&d->mutex);
+	sched_point();
 	return err;
 }

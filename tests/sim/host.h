@@ -15,4 +15,10 @@ bool host_copy(void *to, const void *from, size_t bytes);
 /* A fresh read-only mapping of what exo_plat_alloc_shared gave; NULL with errno. */
 void *host_map_shared(void *base, size_t bytes);
 
+/* Under sim_threads: whether this thread is one of them; give others a chance to go on; block; make the blocked ready. */
+bool sched_on(void);
+void sched_point(void);
+void sched_block(const void *on, bool waits);
+void sched_ready(const void *on, bool waits);
+
 #endif

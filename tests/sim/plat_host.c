@@ -236,10 +236,25 @@ void exo_plat_lock_free(struct exo_lock *l)
 	exo_plat_free(l);
 }
 
+/* Under sim_threads the mutex is never contended: whoever finds it held blocks in the scheduler. */
+static void take_turns(struct exo_lock *l)
+{
+	while (l->held) {
+		if (pthread_equal(l->owner, pthread_self()))
+			host_breach("lock taken twice by one thread");
+		sched_block(l, false);
+	}
+}
+
 void exo_plat_lock(struct exo_lock *l)
 {
-	int err = pthread_mutex_trylock(&l->mutex);
+	int err;
 
+	if (sched_on()) {
+		sched_point();
+		take_turns(l);
+	}
+	err = pthread_mutex_trylock(&l->mutex);
 	if (err) {
 		/* owner changes under us only if another thread holds it, and then differs from self all the time */
 		if (locks_held && l->held && pthread_equal(l->owner, pthread_self()))
@@ -263,6 +278,10 @@ void exo_plat_unlock(struct exo_lock *l)
 	l->held = false;
 	locks_held--;
 	pthread_mutex_unlock(&l->mutex);
+	if (sched_on()) {
+		sched_ready(l, false);
+		sched_point();
+	}
 }
 
 void exo_plat_wait(struct exo_lock *l)
@@ -270,7 +289,15 @@ void exo_plat_wait(struct exo_lock *l)
 	must_hold(l, "wait by a thread that does not hold the lock");
 	l->held = false;
 	locks_held--;
-	pthread_cond_wait(&l->cond, &l->mutex);
+	if (sched_on()) {
+		pthread_mutex_unlock(&l->mutex);
+		sched_ready(l, false);
+		sched_block(l, true);
+		take_turns(l);
+		pthread_mutex_lock(&l->mutex);
+	} else {
+		pthread_cond_wait(&l->cond, &l->mutex);
+	}
 	l->owner = pthread_self();
 	l->held = true;
 	locks_held++;
@@ -278,7 +305,10 @@ void exo_plat_wait(struct exo_lock *l)
 
 void exo_plat_wake(struct exo_lock *l)
 {
-	pthread_cond_broadcast(&l->cond);
+	if (sched_on())
+		sched_ready(l, true);
+	else
+		pthread_cond_broadcast(&l->cond);
 }
 
 /* ---- user memory ---- */
@@ -319,11 +349,13 @@ static bool user_bad(u64 user, size_t bytes)
 int exo_plat_copy_in(void *dst, u64 user, size_t bytes)
 {
 	host_unlocked("copy_in");
+	sched_point();
 	return !user_bad(user, bytes) && host_copy(dst, (const void *)(uintptr_t)user, bytes) ? 0 : -EFAULT;
 }
 
 int exo_plat_copy_out(u64 user, const void *src, size_t bytes)
 {
 	host_unlocked("copy_out");
+	sched_point();
 	return !user_bad(user, bytes) && host_copy((void *)(uintptr_t)user, src, bytes) ? 0 : -EFAULT;
 }

@@ -26,6 +26,13 @@ void sim_stop(void);			/* no env open any more */
 u64 sim_random(u64 *state);		/* next number of a caller's own stream; any seed is good */
 void sim_time_advance(u64 ns);		/* time also moves by 1000 ns at each reading */
 
+/*
+ * Runs fn(ctx, 0) .. fn(ctx, n - 1) in n threads (at most 16) that take turns: one runs at a time, and who goes on at each lock, wait, copy
+ * and I/O is drawn from the seed, so the same seed gives the same history. Ends the process when nobody can go on.
+ * Returns the number of turns.
+ */
+u64 sim_threads(u64 seed, unsigned int n, void (*fn)(void *ctx, unsigned int i), void *ctx);
+
 /* ---- faults to inject ---- */
 
 /* The n-th exo_plat_alloc or _alloc_shared from now (1: the next) fails, once; 0: none. */
