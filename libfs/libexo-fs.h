@@ -81,6 +81,29 @@ struct exo_dirent {
 /* Calls fn for each entry behind `cookie` (0: all) until it returns non-zero, which is then returned. */
 int exo_file_readdir(struct exo_file *dir, uint64_t cookie, int (*fn)(void *arg, const struct exo_dirent *d), void *arg);
 
+/*
+ * Consistency: what the module cannot know (names, sizes, order of keys). check walks the whole tree, calls fn for each problem
+ * and returns how many there were. EXO_FS_REPAIR mends what it can: entries that a power cut left twice or astray.
+ * dump writes the metadata below path, a line at a time.
+ */
+#define EXO_FS_REPAIR 1u
+struct exo_fs_problem {
+	uint64_t ino;		/* 0 if none */
+	uint64_t block;		/* where it was seen */
+	int repaired;
+	char text[320];		/* one sentence */
+};
+struct exo_fs_count {
+	uint64_t dirs, files, symlinks, others;
+	uint64_t bytes;		/* sizes of files */
+	uint64_t meta_blocks, data_blocks;
+	uint64_t problems, repaired;
+};
+typedef int (*exo_fs_problem_fn)(void *arg, const struct exo_fs_problem *p); /* non-zero: stop, and return it */
+typedef int (*exo_fs_line_fn)(void *arg, const char *line);
+int exo_fs_check(struct exo_fs *fs, unsigned flags, exo_fs_problem_fn fn, void *arg, struct exo_fs_count *count);
+int exo_fs_dump(struct exo_fs *fs, const char *path, exo_fs_line_fn fn, void *arg);
+
 /* What a type provides; the calls above are one line each over it. In libfs/type.h for authors of file systems. */
 
 #ifdef __cplusplus

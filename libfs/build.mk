@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0 OR MIT
+# libexo-fs.so, libexo-fs.a, libexo-fs.pc.
+LIBFS_SRC := libfs/fs.c libfs/path.c $(wildcard libfs/cffs/*.c)
+LIBFS_OBJ := $(LIBFS_SRC:%.c=$(B)/obj/%.o)
+LIBFS_SAN := $(LIBFS_SRC:%.c=$(B)/san/%.o)
+LIBFS := $(B)/lib/libexo-fs.so
+LIBFS_A := $(B)/lib/libexo-fs.a
+
+$(LIBFS_OBJ) $(LIBFS_SAN): override CFLAGS += -D_GNU_SOURCE -DCFFS_UDF_DIR='"$(PREFIX)/lib/exo/udf"'
+
+LIBS += $(LIBFS) $(LIBFS_A) $(B)/lib/libexo-fs.pc
+
+$(LIBFS_A): $(LIBFS_OBJ)
+	$(call say,AR,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(B)/lib/libexo-fs.so.0: $(LIBFS_OBJ) libfs/libexo-fs.map $(LIBEXO)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -shared -Wl,-soname,libexo-fs.so.0 -Wl,--version-script=libfs/libexo-fs.map -Wl,-z,defs \
+		-Wl,-z,relro,-z,now -o $@ $(LIBFS_OBJ) -L$(B)/lib -lexo -pthread
+
+$(LIBFS): $(B)/lib/libexo-fs.so.0
+	$(Q)ln -sf libexo-fs.so.0 $@
+
+$(B)/lib/libexo-fs.pc: libfs/libexo-fs.pc.in libfs/build.mk
+	$(call say,GEN,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)sed -e 's,@PREFIX@,$(PREFIX),g' -e 's,@VERSION@,$(EXO_VERSION),g' $< >$@

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * attr.c: attributes of an inode and figures of the tree.
+ */
+#include "cffs.h"
+
+static struct timespec ts_of(int64_t ns)
+{
+	struct timespec ts = { ns / 1000000000, ns % 1000000000 };
+
+	if (ts.tv_nsec < 0) {
+		ts.tv_nsec += 1000000000;
+		ts.tv_sec--;
+	}
+	return ts;
+}
+
+int cffs_getattr(struct exo_fs *xfs, struct exo_node *xnode, struct stat *st)
+{
+	struct cffs *fs = cffs_of(xfs);
+	struct node *n = node_of(xnode);
+	struct ref home;
+	u64 end;
+	int err = node_pin(fs, n, &home);
+
+	if (err)
+		return err;
+	memset(st, 0, sizeof(*st));
+	st->st_dev = (u64)fs->fs.disk << 16 | fs->fs.root;
+	st->st_ino = n->di.ino;
+	st->st_mode = n->di.mode;
+	st->st_nlink = n->gone ? 0 : n->di.nlink;
+	st->st_uid = n->di.uid;
+	st->st_gid = n->di.gid;
+	end = write_end(n);
+	st->st_size = end > n->di.size ? end : n->di.size;
+	st->st_blksize = BLK;
+	st->st_blocks = (u64)n->di.blocks * (BLK / 512);
+	st->st_atim = ts_of(n->di.time[T_ATIME]);
+	st->st_mtim = ts_of(n->di.time[T_MTIME]);
+	st->st_ctim = ts_of(n->di.time[T_CTIME]);
+	meta_put(fs, &home);
+	return 0;
+}
+
+static bool ns_of(const struct timespec *ts, int64_t *ns)
+{
+	if (ts->tv_nsec < 0 || ts->tv_nsec >= 1000000000)
+		return false;
+	return !__builtin_mul_overflow(ts->tv_sec, 1000000000ll, ns) && !__builtin_add_overflow(*ns, ts->tv_nsec, ns);
+}
+
+static int set_once(struct cffs *fs, struct node *n, const struct exo_attr *a)
+{
+	struct inode was;
+	struct ref home;
+	int err = node_pin(fs, n, &home);
+
+	if (err)
+		return err;
+	was = n->di;
+	err = txn_begin(fs);
+	if (err)
+		goto out;
+	if (a->set & EXO_SET_MODE)
+		n->di.mode = (n->di.mode & S_IFMT) | (a->mode & 07777);
+	if (a->set & EXO_SET_OWNER) {
+		if (a->uid != (uid_t)-1)
+			n->di.uid = a->uid;
+		if (a->gid != (gid_t)-1)
+			n->di.gid = a->gid;
+	}
+	if (a->set & EXO_SET_ATIME)
+		ns_of(&a->atime, &n->di.time[T_ATIME]);
+	if (a->set & EXO_SET_MTIME)
+		ns_of(&a->mtime, &n->di.time[T_MTIME]);
+	n->di.time[T_CTIME] = now_ns();
+	err = node_store(fs, n, &home);
+	if (!err)
+		err = txn_commit(fs);
+	else
+		txn_abort(fs);
+	if (err) {
+		n->di = was;
+	} else {
+		n->n.mode = n->di.mode;
+		n->n.uid = n->di.uid;
+		n->n.gid = n->di.gid;
+		node_stored(fs, n);
+	}
+out:
+	meta_put(fs, &home);
+	return err;
+}
+
+int cffs_setattr(struct exo_fs *xfs, struct exo_node *xnode, const struct exo_attr *a)
+{
+	struct cffs *fs = cffs_of(xfs);
+	int64_t ns;
+	int err;
+
+	if (xfs->flags & EXO_FS_RDONLY)
+		return -EROFS;
+	if (((a->set & EXO_SET_ATIME) && !ns_of(&a->atime, &ns)) || ((a->set & EXO_SET_MTIME) && !ns_of(&a->mtime, &ns)))
+		return -EINVAL;
+	/* Gathered bytes carry the time of their write; what is set now must win over it. */
+	err = write_flush(fs, node_of(xnode));
+	if (!err)
+		CFFS_RETRY(err, fs, set_once(fs, node_of(xnode), a));
+	return err;
+}
+
+int cffs_statvfs(struct exo_fs *xfs, struct statvfs *st)
+{
+	struct cffs *fs = cffs_of(xfs);
+	struct exo_root_get r = { 0 };
+	int err = exo_root_get(xfs->x, xfs->disk, xfs->root, &r, exo_fs_why_here());
+	u64 left;
+
+	if (err)
+		return err;
+	memset(st, 0, sizeof(*st));
+	st->f_bsize = st->f_frsize = BLK;
+	left = fs->map->free;
+	st->f_blocks = fs->map->blocks;
+	if (r.out_quota) {
+		st->f_blocks = r.out_quota;
+		if (left > r.out_quota - (r.out_used < r.out_quota ? r.out_used : r.out_quota))
+			left = r.out_quota - (r.out_used < r.out_quota ? r.out_used : r.out_quota);
+	}
+	st->f_bfree = st->f_bavail = left;
+	/* Inodes live in directories: as many as blocks for them can be had. */
+	st->f_files = st->f_blocks * CFFS_PARTS * CFFS_SLOTS;
+	st->f_ffree = st->f_favail = left * CFFS_PARTS * CFFS_SLOTS;
+	st->f_namemax = CFFS_NAME_MAX;
+	st->f_fsid = (u64)xfs->disk << 16 | xfs->root;
+	if (xfs->flags & EXO_FS_RDONLY)
+		st->f_flag |= ST_RDONLY;
+	return 0;
+}

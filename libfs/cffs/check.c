@@ -1,0 +1,460 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * check.c: walk the whole tree and compare what the module cannot know. The one thing that a power cut can leave is an inode
+ * under two names (a rename whose second half was not written); repair keeps the one with the newer ctime.
+ */
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include "cffs.h"
+
+struct seen {
+	u64 ino;
+	struct node *dir;	/* with a reference */
+	struct loc loc;
+	int64_t ctime;
+	char name[CFFS_NAME_MAX + 1];
+};
+
+struct walk {
+	struct cffs *fs;
+	unsigned flags;
+	exo_fs_problem_fn fn;
+	void *arg;
+	struct exo_fs_count *count;
+	struct seen **table;	/* by ino, open addressing */
+	u64 room, used;
+	struct node **todo;	/* directories, with a reference */
+	u32 ntodo, todo_room;
+	u64 *blocks;		/* bitmap of blocks seen owned */
+	int stop;
+};
+
+static int problem(struct walk *w, u64 ino, u64 block, bool repaired, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
+
+static int problem(struct walk *w, u64 ino, u64 block, bool repaired, const char *format, ...)
+{
+	struct exo_fs_problem p = { .ino = ino, .block = block, .repaired = repaired };
+	va_list args;
+
+	w->count->problems++;
+	w->count->repaired += repaired;
+	va_start(args, format);
+	vsnprintf(p.text, sizeof(p.text), format, args);
+	va_end(args);
+	if (w->fn && !w->stop)
+		w->stop = w->fn(w->arg, &p);
+	return w->stop;
+}
+
+static u64 slot_for(const struct walk *w, u64 ino)
+{
+	u64 at = ino * 0x9E3779B97F4A7C15ull >> 20 & (w->room - 1);
+
+	while (w->table[at] && w->table[at]->ino != ino)
+		at = (at + 1) & (w->room - 1);
+	return at;
+}
+
+static int table_grow(struct walk *w)
+{
+	struct seen **old = w->table;
+	u64 room = w->room, i;
+
+	w->room = room ? 2 * room : 1024;
+	w->table = calloc(w->room, sizeof(*w->table));
+	if (!w->table) {
+		w->table = old;
+		w->room = room;
+		return -ENOMEM;
+	}
+	for (i = 0; i < room; i++)
+		if (old[i])
+			w->table[slot_for(w, old[i]->ino)] = old[i];
+	free(old);
+	return 0;
+}
+
+static int todo_add(struct walk *w, struct node *dir)
+{
+	struct node **more;
+
+	if (w->ntodo == w->todo_room) {
+		more = realloc(w->todo, (w->todo_room + 256) * sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		w->todo = more;
+		w->todo_room += 256;
+	}
+	w->todo[w->ntodo++] = node_hold(w->fs, dir);
+	return 0;
+}
+
+/* ---- one inode ---- */
+
+static void own(struct walk *w, const struct inode *di, const struct extent *e, bool meta)
+{
+	u64 b;
+
+	if (e->start + e->count > w->fs->map->blocks || e->start + e->count < e->start) {
+		problem(w, di->ino, e->start, false, "inode %llu: extent %llu+%u leaves the disk",
+			(unsigned long long)di->ino, (unsigned long long)e->start, e->count);
+		return;
+	}
+	*(meta ? &w->count->meta_blocks : &w->count->data_blocks) += e->count;
+	for (b = e->start; b < e->start + e->count; b++) {
+		if (w->blocks[b / 64] >> (b % 64) & 1)
+			problem(w, di->ino, b, false, "block %llu is seen twice, now in inode %llu", (unsigned long long)b,
+				(unsigned long long)di->ino);
+		w->blocks[b / 64] |= 1ull << (b % 64);
+	}
+}
+
+/* All extents in order of key; how many blocks the inode owns with its map. */
+static int check_map(struct walk *w, struct node *n, u64 *owned, u64 *content)
+{
+	u64 key = 0, last_map[CFFS_LEVEL_MAX + 2] = { 0 }, past = 0;
+	struct cffs *fs = w->fs;
+	bool dir = S_ISDIR(n->di.mode);
+	struct ref home;
+	struct mpath p;
+	int err, i;
+
+	*owned = *content = 0;
+	while (key >> 32 == 0) {
+		err = node_pin(fs, n, &home);
+		if (err)
+			return err;
+		CFFS_RETRY(err, fs, map_find(fs, n, &home, key, &p));
+		if (err || !p.n) {
+			meta_put(fs, &home);
+			return err;
+		}
+		for (i = 1; i < p.n; i++) {
+			struct extent map = { p.at[i].c.parent.block, 1, 0 };
+
+			if (last_map[i] == map.start)
+				continue;
+			last_map[i] = map.start;
+			++*owned;
+			own(w, &n->di, &map, true);
+		}
+		if (p.at[p.n - 1].c.ext.key < past && !dir)
+			problem(w, n->n.ino, n->loc.block, false, "inode %llu: extents overlap at block %u of the file",
+				(unsigned long long)n->n.ino, p.at[p.n - 1].c.ext.key);
+		past = (u64)p.at[p.n - 1].c.ext.key + p.at[p.n - 1].c.ext.count;
+		own(w, &n->di, &p.at[p.n - 1].c.ext, dir);
+		*owned += p.at[p.n - 1].c.ext.count;
+		*content += p.at[p.n - 1].c.ext.count;
+		key = p.next;
+		map_done(fs, &p);
+		meta_put(fs, &home);
+	}
+	return 0;
+}
+
+static int fix_blocks_once(struct cffs *fs, struct node *n, u64 blocks)
+{
+	struct ref home;
+	u8 *part;
+	int err = node_pin(fs, n, &home);
+
+	if (err)
+		return err;
+	err = txn_begin(fs);
+	if (!err) {
+		part = txn_part(fs, &home, n->loc.part);
+		if (part)
+			put32(part + CFFS_SLOT(n->loc.slot) + CFFS_S_BLOCKS, blocks);
+		else
+			err = -EAGAIN;
+		if (err)
+			txn_abort(fs);
+		else
+			err = txn_commit(fs);
+	}
+	meta_put(fs, &home);
+	return err;
+}
+
+static void check_inode(struct walk *w, struct node *n)
+{
+	unsigned long long ino = n->n.ino;
+	u64 owned, content;
+	bool fixed = false;
+	int err = check_map(w, n, &owned, &content);
+
+	if (err) {
+		problem(w, ino, n->loc.block, false, "inode %llu: its map cannot be read (%s)", ino, strerror(-err));
+		return;
+	}
+	if (owned != n->di.blocks) {
+		if (w->flags & EXO_FS_REPAIR) {
+			CFFS_RETRY(err, w->fs, fix_blocks_once(w->fs, n, owned));
+			fixed = !err;
+		}
+		problem(w, ino, n->loc.block, fixed, "inode %llu: says %u blocks, owns %llu", ino, n->di.blocks,
+			(unsigned long long)owned);
+	}
+	if (S_ISDIR(n->di.mode)) {
+		w->count->dirs++;
+		if (n->di.size != content * BLK)
+			problem(w, ino, n->loc.block, false, "directory %llu: size %llu, has %llu leaves", ino,
+				(unsigned long long)n->di.size, (unsigned long long)content);
+	} else if (S_ISREG(n->di.mode)) {
+		w->count->files++;
+		w->count->bytes += n->di.size;
+	} else if (S_ISLNK(n->di.mode)) {
+		w->count->symlinks++;
+		if (!n->di.size || n->di.size >= PATH_MAX || (n->di.flags & CFFS_F_INLINE ? n->di.extra : n->di.size) != n->di.size)
+			problem(w, ino, n->loc.block, false, "symlink %llu: target of %llu bytes", ino,
+				(unsigned long long)n->di.size);
+	} else {
+		w->count->others++;
+	}
+}
+
+/* ---- two names, one inode ---- */
+
+static int drop_once(struct cffs *fs, const struct seen *s)
+{
+	struct found f;
+	u32 i;
+	int err = dir_find(fs, s->dir, s->name, strlen(s->name), &f);
+
+	if (!err && (f.di.ino != s->ino || f.loc.block != s->loc.block || f.loc.part != s->loc.part ||
+		     f.loc.slot != s->loc.slot))
+		err = -ENOENT;
+	if (!err)
+		err = txn_begin(fs);
+	if (err)
+		goto out;
+	err = dir_del(fs, &f);
+	for (i = 0; !err && i < CFFS_S_EXTS; i++)
+		if (f.di.ext[i].count)
+			err = txn_free(fs, f.di.ext[i].start, f.di.ext[i].count, f.di.ref);
+	if (!err)
+		err = dir_prune(fs, s->dir, &f);
+	if (err)
+		txn_abort(fs);
+	else
+		err = txn_commit(fs);
+	s->dir->frame = EXO_NOFRAME;
+out:
+	found_done(fs, &f);
+	return err;
+}
+
+/* Both entries claim the same blocks (or none): one of them goes, the other keeps them. */
+static void twice(struct walk *w, struct seen *a, struct seen *b)
+{
+	const struct seen *old = a->ctime <= b->ctime ? a : b, *kept = old == a ? b : a;
+	struct cffs *fs = w->fs;
+	struct node *n = node_peek(fs, a->ino);
+	bool fixed = false;
+	int err;
+
+	if (w->flags & EXO_FS_REPAIR) {
+		CFFS_RETRY(err, fs, drop_once(fs, old));
+		fixed = !err;
+		if (n)
+			node_moved(fs, n, kept->dir, kept->name, strlen(kept->name), &kept->loc);
+	}
+	problem(w, a->ino, old->loc.block, fixed, "inode %llu has two names; '%s' is the older", (unsigned long long)a->ino,
+		old->name);
+}
+
+/* 1: seen before, nothing more to do. */
+static int note(struct walk *w, struct node *dir, const struct loc *loc, const struct inode *di, const char *name)
+{
+	struct seen *s, *old;
+	u64 at;
+
+	if (2 * (w->used + 1) > w->room && table_grow(w))
+		return -ENOMEM;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	s->ino = di->ino;
+	s->dir = node_hold(w->fs, dir);
+	s->loc = *loc;
+	s->ctime = di->time[T_CTIME];
+	memcpy(s->name, name, di->name_len);
+	at = slot_for(w, di->ino);
+	old = w->table[at];
+	if (!old) {
+		w->table[at] = s;
+		w->used++;
+		return 0;
+	}
+	if (old->loc.block != loc->block || old->loc.part != loc->part || old->loc.slot != loc->slot) {
+		twice(w, old, s);
+		if (old->ctime <= s->ctime) {
+			w->table[at] = s;
+			s = old;
+		}
+	}
+	node_put(w->fs, s->dir);
+	free(s);
+	return 1;
+}
+
+/* ---- the walk ---- */
+
+static int check_entry(struct walk *w, struct node *dir, const struct loc *loc, const struct inode *di, const char *name,
+		       u64 low, u64 next)
+{
+	unsigned long long ino = di->ino;
+	struct cffs *fs = w->fs;
+	char text[CFFS_NAME_MAX + 1];
+	struct exo_node *n;
+	int err;
+
+	memcpy(text, name, di->name_len);
+	text[di->name_len] = 0;
+	if (!name_ok(name, di->name_len)) {
+		problem(w, ino, loc->block, false, "inode %llu has a name that is none", ino);
+		return 0;
+	}
+	if (di->hash != name_hash(fs, name, di->name_len) || di->hash < low || di->hash >= next) {
+		problem(w, ino, loc->block, false, "'%s' (inode %llu) is where a lookup does not go", text, ino);
+		return 0;
+	}
+	if (di->nlink != 1)
+		problem(w, ino, loc->block, false, "inode %llu: link count %u", ino, di->nlink);
+	err = note(w, dir, loc, di, text);
+	if (err)
+		return err < 0 ? err : 0;
+	err = cffs_lookup(&fs->fs, &dir->n, (struct exo_name){ text, di->name_len }, &n);
+	if (err || n->ino != di->ino) {
+		if (!err)
+			node_put(fs, node_of(n));
+		problem(w, ino, loc->block, false, "'%s' (inode %llu) cannot be looked up", text, ino);
+		return 0;
+	}
+	check_inode(w, node_of(n));
+	if (S_ISDIR(di->mode))
+		err = todo_add(w, node_of(n));
+	node_put(fs, node_of(n));
+	return err;
+}
+
+static int check_dir(struct walk *w, struct node *dir)
+{
+	struct cffs *fs = w->fs;
+	u64 low = 0, next = 0;
+	u8 leaf[BLK];
+	u32 p, s, count;
+	int err;
+
+	do {
+		struct inode di;
+		const char *name;
+		struct loc loc;
+		struct found f;
+
+		low = next;
+		CFFS_RETRY(err, fs, dir_leaf(fs, dir, low, leaf, &next));
+		if (err == -ENOENT)
+			return 0;
+		if (err) {
+			problem(w, dir->n.ino, dir->loc.block, false, "directory %llu: the leaf for hash %llu cannot be read (%s)",
+				(unsigned long long)dir->n.ino, (unsigned long long)low, strerror(-err));
+			return 0;
+		}
+		for (p = count = 0; p < CFFS_PARTS; p++) {
+			for (s = 0; s < CFFS_SLOTS; s++) {
+				const u8 *part = leaf + p * CFFS_PART;
+
+				if (!get32(part + CFFS_H_MAGIC) || !part_used(part, s))
+					continue;
+				count++;
+				if (entry_get(part, s, &di, &name))
+					continue;
+				/* Where it is on the disk: what a lookup of this very entry says, if it finds it. */
+				err = dir_find(fs, dir, name, di.name_len, &f);
+				loc = f.loc;
+				if (err || loc.part != p || loc.slot != s)
+					loc = (struct loc){ EXO_NOBLOCK, p, s };
+				found_done(fs, &f);
+				err = check_entry(w, dir, &loc, &di, name, low, next);
+				if (err || w->stop)
+					return err;
+			}
+		}
+		if (!count && !w->stop)
+			problem(w, dir->n.ino, dir->loc.block, false, "directory %llu has an empty leaf",
+				(unsigned long long)dir->n.ino);
+	} while (next >> 32 == 0 && !w->stop);
+	return 0;
+}
+
+static void done(struct walk *w)
+{
+	u64 i;
+
+	for (i = 0; i < w->room; i++) {
+		if (!w->table[i])
+			continue;
+		node_put(w->fs, w->table[i]->dir);
+		free(w->table[i]);
+	}
+	while (w->ntodo)
+		node_put(w->fs, w->todo[--w->ntodo]);
+	free(w->table);
+	free(w->todo);
+	free(w->blocks);
+}
+
+int cffs_check(struct exo_fs *xfs, unsigned flags, exo_fs_problem_fn fn, void *arg, struct exo_fs_count *count)
+{
+	struct cffs *fs = cffs_of(xfs);
+	struct walk w = { .fs = fs, .flags = flags, .fn = fn, .arg = arg, .count = count };
+	struct exo_root_get r;
+	struct node *dir;
+	u64 seen;
+	int err;
+
+	/* What is pending here is part of the tree. */
+	err = xfs->flags & EXO_FS_RDONLY ? 0 : nodes_flush(fs);
+	w.blocks = calloc(fs->map->blocks / 64 + 1, sizeof(u64));
+	if (!w.blocks)
+		return -ENOMEM;
+	if (!err)
+		err = table_grow(&w);
+	own(&w, &fs->top->di, &(struct extent){ fs->root_block, 1, 0 }, true);
+	if (!err) {
+		check_inode(&w, fs->top);
+		check_inode(&w, fs->orphans);
+		w.count->dirs--;
+		err = todo_add(&w, fs->top);
+	}
+	if (!err)
+		err = todo_add(&w, fs->orphans);
+	while (!err && w.ntodo && !w.stop) {
+		dir = w.todo[--w.ntodo];
+		err = check_dir(&w, dir);
+		node_put(fs, dir);
+	}
+	if (!err && !w.stop && !exo_root_get(xfs->x, xfs->disk, xfs->root, &r, NULL)) {
+		seen = count->meta_blocks + count->data_blocks;
+		if (seen != r.out_used)
+			problem(&w, 0, fs->root_block, false, "the walk found %llu blocks, the module says %llu",
+				(unsigned long long)seen, (unsigned long long)r.out_used);
+	}
+	done(&w);
+	return err ? err : w.stop ? w.stop : (int)(count->problems < INT_MAX ? count->problems : INT_MAX);
+}
+
+int settle(struct cffs *fs)
+{
+	struct exo_fs_count count = { 0 };
+	struct exo_range range[8];
+	int n = exo_contested(fs->fs.x, fs->fs.disk, range, 8), err;
+
+	if (n <= 0)
+		return n;
+	err = cffs_check(&fs->fs, EXO_FS_REPAIR, NULL, NULL, &count);
+	return err < 0 ? err : 0;
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * inode.c: numbers, extents and inodes as bytes; the hash of a name.
+ */
+#include <endian.h>
+#include <limits.h>
+#include <time.h>
+#include "cffs.h"
+
+u32 get16(const u8 *p)
+{
+	u16 v;
+
+	memcpy(&v, p, 2);
+	return le16toh(v);
+}
+
+u32 get32(const u8 *p)
+{
+	u32 v;
+
+	memcpy(&v, p, 4);
+	return le32toh(v);
+}
+
+u64 get64(const u8 *p)
+{
+	u64 v;
+
+	memcpy(&v, p, 8);
+	return le64toh(v);
+}
+
+void put16(u8 *p, u32 v)
+{
+	u16 le = htole16(v);
+
+	memcpy(p, &le, 2);
+}
+
+void put32(u8 *p, u32 v)
+{
+	v = htole32(v);
+	memcpy(p, &v, 4);
+}
+
+void put64(u8 *p, u64 v)
+{
+	v = htole64(v);
+	memcpy(p, &v, 8);
+}
+
+void extent_get(const u8 *p, struct extent *e)
+{
+	e->start = get64(p + CFFS_E_START);
+	e->count = get32(p + CFFS_E_COUNT);
+	e->key = get32(p + CFFS_E_KEY);
+}
+
+void extent_put(u8 *p, const struct extent *e)
+{
+	put64(p + CFFS_E_START, e->start);
+	put32(p + CFFS_E_COUNT, e->count);
+	put32(p + CFFS_E_KEY, e->key);
+}
+
+void inode_get(const u8 *part, u32 slot, struct inode *di)
+{
+	const u8 *p = part + CFFS_SLOT(slot);
+	u32 i;
+
+	di->mode = get32(p + CFFS_S_MODE);
+	di->nlink = get32(p + CFFS_S_NLINK);
+	di->uid = get32(p + CFFS_S_UID);
+	di->gid = get32(p + CFFS_S_GID);
+	di->ino = get64(p + CFFS_S_INO);
+	di->size = get64(p + CFFS_S_BYTES);
+	for (i = 0; i < T_COUNT; i++)
+		di->time[i] = (int64_t)get64(p + CFFS_S_ATIME + 8 * i);
+	di->blocks = get32(p + CFFS_S_BLOCKS);
+	di->hash = get32(p + CFFS_S_HASH);
+	di->name_off = get16(p + CFFS_S_NAME_OFF);
+	di->name_len = p[CFFS_S_NAME_LEN];
+	di->level = p[CFFS_S_LEVEL];
+	di->ref = p[CFFS_S_REF];
+	di->flags = p[CFFS_S_FLAGS];
+	di->extra = get16(p + CFFS_S_EXTRA);
+	for (i = 0; i < CFFS_S_EXTS; i++)
+		extent_get(p + CFFS_S_EXT + CFFS_E_SIZE * i, &di->ext[i]);
+}
+
+void inode_put(u8 *part, u32 slot, const struct inode *di)
+{
+	u8 *p = part + CFFS_SLOT(slot);
+	u32 i;
+
+	put32(p + CFFS_S_MODE, di->mode);
+	put32(p + CFFS_S_NLINK, di->nlink);
+	put32(p + CFFS_S_UID, di->uid);
+	put32(p + CFFS_S_GID, di->gid);
+	put64(p + CFFS_S_INO, di->ino);
+	put64(p + CFFS_S_BYTES, di->size);
+	for (i = 0; i < T_COUNT; i++)
+		put64(p + CFFS_S_ATIME + 8 * i, (u64)di->time[i]);
+	put32(p + CFFS_S_BLOCKS, di->blocks);
+	p[CFFS_S_LEVEL] = di->level;
+	p[CFFS_S_REF] = di->ref;
+	p[CFFS_S_FLAGS] = di->flags;
+	for (i = 0; i < CFFS_S_EXTS; i++)
+		extent_put(p + CFFS_S_EXT + CFFS_E_SIZE * i, &di->ext[i]);
+}
+
+int inode_check(const struct inode *di)
+{
+	bool meta = S_ISDIR(di->mode) || di->level;
+	u32 i;
+
+	if (!S_ISREG(di->mode) && !S_ISDIR(di->mode) && !S_ISLNK(di->mode))
+		return -EUCLEAN;
+	if (di->mode & ~(S_IFMT | 07777u))
+		return -EUCLEAN;
+	if (!di->ino || di->size > LLONG_MAX || di->level > CFFS_LEVEL_MAX || di->flags & ~CFFS_F_KNOWN)
+		return -EUCLEAN;
+	if (di->ref > CFFS_REF_META)
+		return -EUCLEAN;
+	for (i = 0; i < CFFS_S_EXTS; i++) {
+		const struct extent *e = &di->ext[i];
+
+		if (!e->count)
+			continue;
+		if (di->ref != (meta ? CFFS_REF_META : CFFS_REF_DATA) || (meta && e->count != 1))
+			return -EUCLEAN;
+		if (!meta && (u64)e->key + e->count > CFFS_FILE_BLOCKS)
+			return -EUCLEAN;
+	}
+	if ((di->flags & CFFS_F_INLINE) && (!S_ISLNK(di->mode) || inode_owns(di)))
+		return -EUCLEAN;
+	return 0;
+}
+
+bool inode_owns(const struct inode *di)
+{
+	u32 i;
+
+	for (i = 0; i < CFFS_S_EXTS; i++)
+		if (di->ext[i].count)
+			return true;
+	return false;
+}
+
+int64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return ts.tv_sec * 1000000000ll + ts.tv_nsec;
+}
+
+/* ---- SipHash with one compression and three final rounds ---- */
+
+static inline u64 rotl(u64 x, int b)
+{
+	return x << b | x >> (64 - b);
+}
+
+static inline void sip_round(u64 v[4])
+{
+	v[0] += v[1];
+	v[1] = rotl(v[1], 13) ^ v[0];
+	v[0] = rotl(v[0], 32);
+	v[2] += v[3];
+	v[3] = rotl(v[3], 16) ^ v[2];
+	v[0] += v[3];
+	v[3] = rotl(v[3], 21) ^ v[0];
+	v[2] += v[1];
+	v[1] = rotl(v[1], 17) ^ v[2];
+	v[2] = rotl(v[2], 32);
+}
+
+u32 name_hash(const struct cffs *fs, const char *name, size_t len)
+{
+	u64 v[4] = { fs->seed[0] ^ 0x736f6d6570736575ull, fs->seed[1] ^ 0x646f72616e646f6dull,
+		     fs->seed[0] ^ 0x6c7967656e657261ull, fs->seed[1] ^ 0x7465646279746573ull };
+	size_t left = len;
+	u64 m;
+	int i;
+
+	for (; left >= 8; left -= 8, name += 8) {
+		m = get64((const u8 *)name);
+		v[3] ^= m;
+		sip_round(v);
+		v[0] ^= m;
+	}
+	m = (u64)(len & 255) << 56;
+	for (i = 0; i < (int)left; i++)
+		m |= (u64)(u8)name[i] << (8 * i);
+	v[3] ^= m;
+	sip_round(v);
+	v[0] ^= m;
+	v[2] ^= 255;
+	for (i = 0; i < 3; i++)
+		sip_round(v);
+	return (u32)(v[0] ^ v[1] ^ v[2] ^ v[3]);
+}

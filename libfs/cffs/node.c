@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * node.c: inodes in use. A node knows where its slot was (block, partition, slot), and with which version its copy was decoded. While the
+ * registry shows that version the copy is good; else the slot is decoded again; and if the inode is no longer there (another process moved
+ * it, or its directory's leaf was split), it is looked up by name under its parent.
+ *
+ * A reference is held by an open file, by each child's parent link, and by whoever works with it. Nodes without one stay in an
+ * LRU, so that walking a path again costs a hash lookup and a version compare.
+ */
+#include "cffs.h"
+
+#define FLUSH_NS 1000000000ll
+
+static u32 bucket(struct cffs *fs, u64 ino)
+{
+	return (u32)(ino * 0x9E3779B97F4A7C15ull >> 40) & fs->mask;
+}
+
+struct node *node_peek(struct cffs *fs, u64 ino)
+{
+	struct node *n;
+
+	for (n = fs->hash[bucket(fs, ino)]; n && n->n.ino != ino; n = n->hash_next)
+		;
+	return n;
+}
+
+static void lru_out(struct cffs *fs, struct node *n)
+{
+	if (!n->in_lru)
+		return;
+	if (n->lru_prev)
+		n->lru_prev->lru_next = n->lru_next;
+	else
+		fs->lru_head = n->lru_next;
+	if (n->lru_next)
+		n->lru_next->lru_prev = n->lru_prev;
+	else
+		fs->lru_tail = n->lru_prev;
+	n->in_lru = false;
+	fs->nlru--;
+}
+
+static void lru_in(struct cffs *fs, struct node *n)
+{
+	n->lru_prev = fs->lru_tail;
+	n->lru_next = NULL;
+	if (n->lru_prev)
+		n->lru_prev->lru_next = n;
+	else
+		fs->lru_head = n;
+	fs->lru_tail = n;
+	n->in_lru = true;
+	fs->nlru++;
+}
+
+struct node *node_hold(struct cffs *fs, struct node *node)
+{
+	lru_out(fs, node);
+	node->n.refs++;
+	return node;
+}
+
+static void node_free(struct cffs *fs, struct node *n)
+{
+	struct node **at, *parent = n->n.parent ? node_of(n->n.parent) : NULL;
+
+	for (at = &fs->hash[bucket(fs, n->n.ino)]; *at && *at != n; at = &(*at)->hash_next)
+		;
+	if (*at)
+		*at = n->hash_next;
+	fs->nnodes--;
+	lru_out(fs, n);
+	node_clean(fs, n);
+	write_drop(n);
+	free(n->name);
+	free(n);
+	if (parent)
+		node_put(fs, parent);
+}
+
+/* Keep the number of idle nodes bounded; one with pending changes is written first, or stays. */
+static void trim(struct cffs *fs)
+{
+	struct node *n;
+	u32 left = fs->nlru;
+
+	while (fs->nlru > CFFS_NODES && left--) {
+		n = fs->lru_head;
+		if ((n->dirty || n->wb) && !fs->txn.open) {
+			node_hold(fs, n);
+			write_flush(fs, n);
+			node_flush(fs, n);
+			n->n.refs--;
+			lru_in(fs, n);
+		}
+		if (n->dirty || n->wb) {
+			lru_out(fs, n);
+			lru_in(fs, n);
+			continue;
+		}
+		node_free(fs, n);
+	}
+}
+
+void node_put(struct cffs *fs, struct node *node)
+{
+	if (--node->n.refs)
+		return;
+	if (node->gone && !node->opens) {
+		node_free(fs, node);
+		return;
+	}
+	lru_in(fs, node);
+	if (fs->nlru > CFFS_NODES + CFFS_NODES / 8 && !fs->txn.open)
+		trim(fs);
+}
+
+/* Take over a decoded copy; pending changes of ours stay on top. */
+static void adopt(struct node *n, const struct inode *di, u32 frame, u64 version)
+{
+	struct inode mine = n->di;
+
+	n->di = *di;
+	if (n->dirty & DIRTY_SIZE)
+		n->di.size = mine.size;
+	if (n->dirty & DIRTY_MTIME)
+		n->di.time[T_MTIME] = mine.time[T_MTIME];
+	if (n->dirty & DIRTY_CTIME)
+		n->di.time[T_CTIME] = mine.time[T_CTIME];
+	n->n.mode = di->mode;
+	n->n.uid = di->uid;
+	n->n.gid = di->gid;
+	n->frame = frame;
+	n->version = version;
+}
+
+static bool set_name(struct node *n, const char *name, size_t len)
+{
+	char *copy;
+
+	if (n->name && n->name_len == len && !memcmp(n->name, name, len))
+		return true;
+	copy = malloc(len + 1);
+	if (!copy)
+		return false;
+	memcpy(copy, name, len);
+	copy[len] = 0;
+	free(n->name);
+	n->name = copy;
+	n->name_len = len;
+	return true;
+}
+
+struct node *node_get(struct cffs *fs, struct node *dir, const char *name, size_t len, const struct loc *loc,
+		      const struct ref *r, const struct inode *di)
+{
+	struct node *n = node_peek(fs, di->ino), *old;
+
+	if (n && (!!S_ISDIR(n->n.mode) != !!S_ISDIR(di->mode)))
+		return NULL;
+	if (!n) {
+		n = calloc(1, sizeof(*n));
+		if (!n || !set_name(n, name, len)) {
+			free(n);
+			return NULL;
+		}
+		n->n.ino = di->ino;
+		n->n.refs = 1;
+		n->n.parent = dir ? &node_hold(fs, dir)->n : NULL;
+		n->hash_next = fs->hash[bucket(fs, di->ino)];
+		fs->hash[bucket(fs, di->ino)] = n;
+		fs->nnodes++;
+	} else {
+		if (!set_name(n, name, len))
+			return NULL;
+		node_hold(fs, n);
+		if (dir && n->n.parent != &dir->n) {
+			old = n->n.parent ? node_of(n->n.parent) : NULL;
+			n->n.parent = &node_hold(fs, dir)->n;
+			if (old)
+				node_put(fs, old);
+		}
+	}
+	n->loc = *loc;
+	adopt(n, di, r->frame, r->version);
+	return n;
+}
+
+/* Decode the node's slot as it is in r. -ESTALE: another inode, or none, is there. */
+static int decode(struct cffs *fs, struct node *n, const struct ref *r)
+{
+	u8 part[CFFS_PART];
+	struct inode di;
+	int kind;
+
+	memcpy(part, (const u8 *)exo_frame_ptr(fs->v, r->frame) + n->loc.part * CFFS_PART, CFFS_PART);
+	if (!meta_same(fs, r))
+		return -EAGAIN;
+	kind = part_kind(part);
+	if (kind != CFFS_KIND_DIR && kind != CFFS_KIND_SUPER)
+		return -ESTALE;
+	if (!part_used(part, n->loc.slot) || entry_get(part, n->loc.slot, &di, NULL) || di.ino != n->n.ino ||
+	    (di.mode & S_IFMT) != (n->n.mode & S_IFMT))
+		return -ESTALE;
+	adopt(n, &di, r->frame, r->version);
+	return 0;
+}
+
+/* Is the node's own name still at its place? A block that left the tree would look the same, so the owner counts. */
+static int find_again(struct cffs *fs, struct node *n)
+{
+	struct found f;
+	int err;
+
+	if (!n->n.parent)
+		return -EUCLEAN;
+	err = dir_find(fs, node_of(n->n.parent), n->name, n->name_len, &f);
+	if (!err && f.di.ino != n->n.ino)
+		err = -ENOENT;
+	if (!err) {
+		n->loc = f.loc;
+		adopt(n, &f.di, f.leaf.frame, f.leaf.version);
+	}
+	found_done(fs, &f);
+	return err == -ENOENT ? -ESTALE : err;
+}
+
+int node_pin(struct cffs *fs, struct node *node, struct ref *r)
+{
+	struct claim c = { .parent = NO_REF, .part = 0, .ext = { fs->root_block, 1, 0 }, .meta = true };
+	int err, tries;
+	u32 f;
+
+	*r = NO_REF;
+	for (tries = 0; tries < CFFS_TRIES; tries++) {
+		f = cache_find(fs, node->loc.block, &r->version);
+		if (f != EXO_NOFRAME) {
+			cache_pin(fs, f);
+			r->block = node->loc.block;
+			r->frame = f;
+			if (node->frame == f && node->version == r->version)
+				return 0;
+			err = decode(fs, node, r);
+			if (!err)
+				return 0;
+			meta_put(fs, r);
+			if (err == -EAGAIN)
+				continue;
+		}
+		if (!node->n.parent) {
+			if (f != EXO_NOFRAME)
+				return -EUCLEAN;
+			err = meta_get(fs, &c, r);
+			if (!err)
+				meta_put(fs, r);
+		} else {
+			err = find_again(fs, node);
+		}
+		if (err && err != -EAGAIN)
+			return err;
+	}
+	return -EBUSY;
+}
+
+void node_dirty(struct cffs *fs, struct node *node, unsigned bits)
+{
+	if (!node->dirty) {
+		node->dirty_prev = NULL;
+		node->dirty_next = fs->dirty_head;
+		if (fs->dirty_head)
+			fs->dirty_head->dirty_prev = node;
+		fs->dirty_head = node;
+	}
+	node->dirty |= bits;
+}
+
+void node_clean(struct cffs *fs, struct node *node)
+{
+	if (!node->dirty)
+		return;
+	if (node->dirty_prev)
+		node->dirty_prev->dirty_next = node->dirty_next;
+	else
+		fs->dirty_head = node->dirty_next;
+	if (node->dirty_next)
+		node->dirty_next->dirty_prev = node->dirty_prev;
+	node->dirty = 0;
+}
+
+void dir_touched(struct cffs *fs, struct node *dir)
+{
+	dir->di.time[T_MTIME] = dir->di.time[T_CTIME] = now_ns();
+	node_dirty(fs, dir, DIRTY_MTIME | DIRTY_CTIME);
+}
+
+int node_moved(struct cffs *fs, struct node *node, struct node *dir, const char *name, size_t len, const struct loc *loc)
+{
+	struct node *old;
+
+	if (!set_name(node, name, len))
+		return -ENOMEM;
+	node->loc = *loc;
+	node->frame = EXO_NOFRAME;
+	if (dir && node->n.parent != &dir->n) {
+		old = node->n.parent ? node_of(node->n.parent) : NULL;
+		node->n.parent = &node_hold(fs, dir)->n;
+		if (old)
+			node_put(fs, old);
+	}
+	return 0;
+}
+
+int node_store(struct cffs *fs, struct node *node, const struct ref *r)
+{
+	u8 *part = txn_part(fs, r, node->loc.part);
+	struct inode di;
+	int i;
+
+	if (!part)
+		return -EAGAIN;
+	inode_get(part, node->loc.slot, &di);
+	if (!part_used(part, node->loc.slot) || di.ino != node->n.ino)
+		return -EAGAIN;
+	di.mode = node->di.mode;
+	di.uid = node->di.uid;
+	di.gid = node->di.gid;
+	di.size = node->di.size;
+	for (i = 0; i < T_COUNT; i++)
+		di.time[i] = node->di.time[i];
+	inode_put(part, node->loc.slot, &di);
+	return 0;
+}
+
+void node_stored(struct cffs *fs, struct node *node)
+{
+	node_clean(fs, node);
+	node->frame = EXO_NOFRAME;
+}
+
+static int flush_once(struct cffs *fs, struct node *node)
+{
+	struct ref r;
+	int err;
+
+	err = node_pin(fs, node, &r);
+	if (err)
+		return err;
+	err = txn_begin(fs);
+	if (!err) {
+		err = node_store(fs, node, &r);
+		if (err)
+			txn_abort(fs);
+		else
+			err = txn_commit(fs);
+	}
+	meta_put(fs, &r);
+	if (!err)
+		node_stored(fs, node);
+	return err;
+}
+
+/* Write what is pending. A node that is gone by now has nothing left to write to. */
+int node_flush(struct cffs *fs, struct node *node)
+{
+	int err = 0;
+
+	if (!node->dirty)
+		return 0;
+	CFFS_RETRY(err, fs, flush_once(fs, node));
+	if (err == -ESTALE) {
+		node_clean(fs, node);
+		err = 0;
+	}
+	return err;
+}
+
+int nodes_flush(struct cffs *fs)
+{
+	struct node *n, *next;
+	int err = 0, one;
+
+	for (n = fs->dirty_head ? node_hold(fs, fs->dirty_head) : NULL; n; n = next) {
+		next = n->dirty_next ? node_hold(fs, n->dirty_next) : NULL;
+		one = node_flush(fs, n);
+		if (one)
+			err = one;
+		node_put(fs, n);
+	}
+	fs->flushed = now_ns();
+	return err;
+}
+
+/* Directories' times are written late, so that creating many files does not rewrite one inode each time; but not too late. */
+void nodes_tick(struct cffs *fs)
+{
+	if (fs->dirty_head && !fs->txn.open && now_ns() - fs->flushed > FLUSH_NS)
+		nodes_flush(fs);
+}
+
+int nodes_init(struct cffs *fs)
+{
+	fs->mask = 4096 - 1;
+	fs->hash = calloc(fs->mask + 1, sizeof(*fs->hash));
+	return fs->hash ? 0 : -ENOMEM;
+}
+
+/* Everything goes, children before parents because a child holds its parent. */
+void nodes_exit(struct cffs *fs)
+{
+	struct node *n, *next;
+	u32 i;
+
+	if (!fs->hash)
+		return;
+	for (i = 0; i <= fs->mask; i++) {
+		for (n = fs->hash[i]; n; n = next) {
+			next = n->hash_next;
+			write_drop(n);
+			free(n->name);
+			free(n);
+		}
+	}
+	free(fs->hash);
+	fs->hash = NULL;
+}

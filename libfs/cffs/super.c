@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * super.c: making, opening and closing a tree.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <unistd.h>
+#include "cffs.h"
+
+#ifndef CFFS_UDF_DIR
+#define CFFS_UDF_DIR "/usr/local/lib/exo/udf"
+#endif
+
+static int read_udf(const char *dir, struct exo_udf_code *code, struct exo_why *why)
+{
+	char path[PATH_MAX];
+
+	if (!dir)
+		dir = secure_getenv("EXO_UDF_DIR");
+	if (!dir || !*dir)
+		dir = CFFS_UDF_DIR;
+	if (snprintf(path, sizeof(path), "%s/cffs.o", dir) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	return exo_udf_read(path, code, why);
+}
+
+static void first_inode(struct inode *di, u64 ino, mode_t mode, int64_t now)
+{
+	int i;
+
+	memset(di, 0, sizeof(*di));
+	di->mode = S_IFDIR | (mode & 07777);
+	di->nlink = 1;
+	di->uid = geteuid();
+	di->gid = getegid();
+	di->ino = ino;
+	for (i = 0; i < T_COUNT; i++)
+		di->time[i] = now;
+}
+
+/* The super partition of a new tree; its root block is zeroes and owns nothing yet. */
+static int first_partition(struct exo *x, uint32_t disk, uint32_t cap, const struct exo_root_add *root, mode_t mode,
+			   struct exo_why *why)
+{
+	u8 part[CFFS_PART] = { 0 };
+	struct exo_bind b = { .disk = disk,
+			      .cap = cap,
+			      .root = root->out_root,
+			      .parent = EXO_NOBLOCK,
+			      .claim = { root->out_start, 1, root->template_id, 0 },
+			      .first = root->out_start,
+			      .count = 1,
+			      .rights = EXO_RIGHT_READ };
+	struct exo_edit edit = { .block = root->out_start, .len = CFFS_PART, .bytes = (uintptr_t)part };
+	struct exo_txn t = { .disk = disk, .cap = cap, .nedits = 1, .edits = (uintptr_t)&edit };
+	int64_t now = now_ns();
+	struct inode di;
+	u64 seed[2];
+	u32 frame;
+	int err;
+
+	if (getrandom(seed, sizeof(seed), 0) != sizeof(seed))
+		return -EIO;
+	b.frames = (uintptr_t)&frame;
+	err = exo_bind(x, &b, 0, why);
+	if (err < 0)
+		return err;
+	put32(part + CFFS_H_MAGIC, CFFS_MAGIC);
+	part[CFFS_H_KIND] = CFFS_KIND_SUPER;
+	part[CFFS_H_USED] = 3;
+	first_inode(&di, CFFS_TOP_INO, mode, now);
+	inode_put(part, 0, &di);
+	first_inode(&di, CFFS_ORPHANS_INO, 0700, now);
+	inode_put(part, 1, &di);
+	put32(part + CFFS_SUP_VERSION, CFFS_VERSION);
+	put64(part + CFFS_SUP_NEXT_INO, (u64)now >> 10);
+	put64(part + CFFS_SUP_SEED, seed[0]);
+	put64(part + CFFS_SUP_SEED + 8, seed[1]);
+	put64(part + CFFS_SUP_BTIME, now);
+	edit.version = exo_version(exo_view(x), frame);
+	err = exo_txn(x, &t, why);
+	exo_unbind(x, 1, &frame, NULL);
+	return err < 0 ? err : 0;
+}
+
+int cffs_mkfs(struct exo *x, uint32_t disk, const struct exo_mkfs *opt, struct exo_why *why)
+{
+	struct exo_root_add root = { .disk = disk,
+				     .start = EXO_NOBLOCK,
+				     .count = 1,
+				     .quota = opt->quota,
+				     .root_flags = opt->root_flags };
+	struct exo_udf_code code = { 0 };
+	size_t len = strlen(opt->name);
+	char log[4096];
+	int cap, err;
+
+	if (!len || len >= sizeof(root.name)) {
+		exo_why_fill(why, EXO_NR_ROOT_ADD, -EINVAL, EXO_R_NAME, 0);
+		return -EINVAL;
+	}
+	cap = exo_cap_user(x);
+	if (cap < 0)
+		cap = exo_cap_admin(x);
+	if (cap < 0)
+		return -EACCES;
+	err = read_udf(opt->udf_dir, &code, why);
+	if (err)
+		return err;
+	root.cap = cap;
+	memcpy(root.name, opt->name, len);
+	err = exo_template_add(x, disk, cap, &code, 0, NULL, &root.template_id, log, sizeof(log), why);
+	if (err >= 0)
+		err = exo_root_add(x, &root, why);
+	if (err >= 0) {
+		err = first_partition(x, disk, cap, &root, opt->mode ? opt->mode : 0755, why);
+		if (err < 0)
+			exo_root_del(x, disk, cap, root.out_root, NULL);
+	}
+	if (err >= 0)
+		err = exo_sync(x, disk, root.out_root, why);
+	exo_udf_free(&code);
+	return err < 0 ? err : 0;
+}
+
+static bool dominates(const struct exo_cap *a, const struct exo_cap *b, u32 rights)
+{
+	u32 i;
+
+	if (a->depth > b->depth || a->depth > EXO_CAP_DEPTH || (a->rights & rights) != rights)
+		return false;
+	for (i = 0; i < a->depth; i++)
+		if (a->name[i] != b->name[i])
+			return false;
+	return true;
+}
+
+/* The slot to act with: the narrowest that may. A public root can be read with any. */
+static int find_cap(struct exo *x, const struct exo_root_get *root, unsigned flags)
+{
+	struct exo_cap caps[EXO_MAX_CAPS];
+	u32 want = flags & EXO_FS_RDONLY ? EXO_RIGHT_READ : EXO_RIGHT_ALL, i, depth = 0;
+	int n, best = -1;
+
+	memset(caps, 0, sizeof(caps));
+	n = exo_cap_list(x, caps);
+	if (n < 0)
+		return n;
+	for (i = 0; i < EXO_MAX_CAPS; i++) {
+		if (!caps[i].rights || !dominates(&caps[i], &root->out_owner, want))
+			continue;
+		if (best < 0 || caps[i].depth > depth) {
+			best = i;
+			depth = caps[i].depth;
+		}
+	}
+	if (best < 0 && (flags & EXO_FS_RDONLY) && (root->out_flags & EXO_ROOT_PUBLIC_READ))
+		for (i = 0; i < EXO_MAX_CAPS && best < 0; i++)
+			if (caps[i].rights & EXO_RIGHT_READ)
+				best = i;
+	return best < 0 ? -EACCES : best;
+}
+
+static struct node *super_dir(struct cffs *fs, u32 slot, u64 ino)
+{
+	struct claim c = { .parent = NO_REF, .part = 0, .ext = { fs->root_block, 1, 0 }, .meta = true };
+	struct loc loc = { fs->root_block, 0, slot };
+	struct node *n = NULL;
+	u8 part[CFFS_PART];
+	struct inode di;
+	struct ref r;
+
+	if (meta_get(fs, &c, &r))
+		return NULL;
+	memcpy(part, txn_see(fs, &r, 0), CFFS_PART);
+	if (part_kind(part) == CFFS_KIND_SUPER && part_used(part, slot) && !entry_get(part, slot, &di, NULL) &&
+	    di.ino == ino && S_ISDIR(di.mode))
+		n = node_get(fs, NULL, "", 0, &loc, &r, &di);
+	meta_put(fs, &r);
+	return n;
+}
+
+static int read_super(struct cffs *fs)
+{
+	struct claim c = { .parent = NO_REF, .part = 0, .ext = { fs->root_block, 1, 0 }, .meta = true };
+	u8 part[CFFS_PART];
+	struct ref r;
+	int err = meta_get(fs, &c, &r);
+
+	if (err)
+		return err;
+	memcpy(part, txn_see(fs, &r, 0), CFFS_PART);
+	if (!meta_same(fs, &r))
+		err = -EAGAIN;
+	meta_put(fs, &r);
+	if (err)
+		return err;
+	if (part_kind(part) != CFFS_KIND_SUPER || get32(part + CFFS_SUP_VERSION) != CFFS_VERSION ||
+	    get32(part + CFFS_SUP_FLAGS))
+		return -EUCLEAN;
+	fs->seed[0] = get64(part + CFFS_SUP_SEED);
+	fs->seed[1] = get64(part + CFFS_SUP_SEED + 8);
+	return 0;
+}
+
+int cffs_open(struct exo_fs **out, struct exo *x, uint32_t disk, const struct exo_root_get *root, unsigned flags,
+	      struct exo_why *why)
+{
+	struct cffs *fs = calloc(1, sizeof(*fs));
+	int err, cap;
+
+	if (!fs)
+		return -ENOMEM;
+	fs->fs.x = x;
+	fs->fs.disk = disk;
+	fs->fs.root = root->root;
+	fs->fs.flags = flags;
+	fs->template_id = root->out_template;
+	fs->root_block = root->out_start;
+	fs->policy = &cffs_grouping;
+	fs->flushed = now_ns();
+	cap = find_cap(x, root, flags);
+	if (cap < 0) {
+		exo_why_fill(why, EXO_NR_BIND, cap, EXO_R_CAP, root->root);
+		free(fs);
+		return cap;
+	}
+	fs->cap = cap;
+	fs->map = exo_freemap(x, disk);
+	if (!fs->map) {
+		err = -errno;
+		free(fs);
+		return err;
+	}
+	err = root->out_count == 1 ? cache_init(fs) : -EUCLEAN;
+	if (!err)
+		err = nodes_init(fs);
+	if (!err)
+		CFFS_RETRY(err, fs, read_super(fs));
+	if (!err) {
+		fs->top = super_dir(fs, 0, CFFS_TOP_INO);
+		fs->orphans = super_dir(fs, 1, CFFS_ORPHANS_INO);
+		if (!fs->top || !fs->orphans)
+			err = -EUCLEAN;
+	}
+	if (!err && !(flags & EXO_FS_RDONLY)) {
+		err = settle(fs);
+		if (!err)
+			err = orphans_purge(fs);
+	}
+	if (err) {
+		*why = *exo_fs_why_here();
+		cffs_close(&fs->fs);
+		return err;
+	}
+	*out = &fs->fs;
+	return 0;
+}
+
+void cffs_close(struct exo_fs *xfs)
+{
+	struct cffs *fs = cffs_of(xfs);
+
+	/* Into the tree, so that others see it; durable only by sync. */
+	if (fs->top && !(xfs->flags & EXO_FS_RDONLY))
+		flush_all(fs);
+	txn_exit(fs);
+	nodes_exit(fs);
+	cache_exit(fs);
+	free(fs);
+}
+
+static struct exo_node *top(struct exo_fs *fs)
+{
+	return &node_hold(cffs_of(fs), cffs_of(fs)->top)->n;
+}
+
+static void put(struct exo_fs *fs, struct exo_node *node)
+{
+	node_put(cffs_of(fs), node_of(node));
+}
+
+const struct exo_fs_type cffs_type = {
+	.name = CFFS_TYPE,
+	.mkfs = cffs_mkfs,
+	.open = cffs_open,
+	.close = cffs_close,
+	.sync = cffs_sync,
+	.statvfs = cffs_statvfs,
+	.top = top,
+	.put = put,
+	.lookup = cffs_lookup,
+	.create = cffs_create,
+	.remove = cffs_remove,
+	.rename = cffs_rename,
+	.getattr = cffs_getattr,
+	.setattr = cffs_setattr,
+	.readlink = cffs_readlink,
+	.file_open = cffs_file_open,
+	.file_close = cffs_file_close,
+	.pread = cffs_pread,
+	.pwrite = cffs_pwrite,
+	.truncate = cffs_truncate,
+	.fsync = cffs_fsync,
+	.peek = cffs_peek,
+	.readdir = cffs_readdir,
+	.check = cffs_check,
+	.dump = cffs_dump,
+};

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * txn.c: one transaction at a time, built from images of partitions. An operation changes images; what it allocates and
+ * frees it says with txn_alloc and txn_free; what moves between partitions is found by comparing the claims of all images
+ * before and after. The module checks the sum, so a mistake here is refused, not carried out.
+ *
+ * An image that was not changed is submitted too: it makes the module check the version of a block that was only read.
+ */
+#include <stdint.h>
+#include "cffs.h"
+
+#define CLAIMS (CFFS_IMAGES * CFFS_MAP_EXTS)
+
+void txn_exit(struct cffs *fs)
+{
+	free(fs->txn.image);
+	free(fs->txn.pieces);
+	fs->txn.image = NULL;
+	fs->txn.pieces = NULL;
+}
+
+int txn_begin(struct cffs *fs)
+{
+	struct txn *t = &fs->txn;
+
+	if (!t->image) {
+		t->image = malloc(CFFS_IMAGES * sizeof(*t->image));
+		t->pieces = malloc(4 * CLAIMS * sizeof(*t->pieces));
+		if (!t->image || !t->pieces) {
+			txn_exit(fs);
+			return -ENOMEM;
+		}
+	}
+	t->open = true;
+	t->nimages = t->nallocs = t->nfrees = t->npins = 0;
+	return 0;
+}
+
+void txn_abort(struct cffs *fs)
+{
+	struct txn *t = &fs->txn;
+	u32 i;
+
+	for (i = 0; i < t->npins; i++)
+		cache_unpin(fs, t->pin[i]);
+	t->npins = t->nallocs = t->nimages = t->nfrees = 0;
+	t->open = false;
+}
+
+bool txn_fresh(struct cffs *fs, u64 block)
+{
+	struct txn *t = &fs->txn;
+	u32 i;
+
+	for (i = 0; i < t->nallocs; i++)
+		if (t->alloc[i].template_id && block >= t->alloc[i].start &&
+		    block - t->alloc[i].start < t->alloc[i].count)
+			return true;
+	return false;
+}
+
+struct ref txn_new_block(u64 block)
+{
+	return (struct ref){ block, EXO_VERSION_NEW, EXO_NOFRAME };
+}
+
+static struct image *find(struct txn *t, u64 block, u32 part)
+{
+	u32 i;
+
+	for (i = 0; i < t->nimages; i++)
+		if (t->image[i].block == block && t->image[i].part == part)
+			return &t->image[i];
+	return NULL;
+}
+
+const u8 *txn_see(struct cffs *fs, const struct ref *r, u32 part)
+{
+	static const u8 zero[CFFS_PART];
+	struct image *im;
+
+	if (fs->txn.open) {
+		im = find(&fs->txn, r->block, part);
+		if (im)
+			return im->bytes;
+	}
+	if (r->frame == EXO_NOFRAME)
+		return zero;
+	return (const u8 *)exo_frame_ptr(fs->v, r->frame) + part * CFFS_PART;
+}
+
+u8 *txn_part(struct cffs *fs, const struct ref *r, u32 part)
+{
+	struct txn *t = &fs->txn;
+	struct image *im = find(t, r->block, part);
+	u32 i;
+
+	if (im)
+		return im->bytes;
+	if (t->nimages == CFFS_IMAGES)
+		return NULL;
+	im = &t->image[t->nimages];
+	im->block = r->block;
+	im->part = part;
+	im->fresh = r->frame == EXO_NOFRAME;
+	im->version = im->fresh ? EXO_VERSION_NEW : r->version;
+	if (im->fresh) {
+		memset(im->bytes, 0, CFFS_PART);
+	} else {
+		memcpy(im->bytes, txn_see(fs, r, part), CFFS_PART);
+		if (!meta_same(fs, r))
+			return NULL;
+		for (i = 0; i < t->npins && t->pin[i] != r->frame; i++)
+			;
+		if (i == t->npins) {
+			cache_pin(fs, r->frame);
+			t->pin[t->npins++] = r->frame;
+		}
+	}
+	memcpy(im->before, im->bytes, CFFS_PART);
+	t->nimages++;
+	return im->bytes;
+}
+
+int txn_alloc(struct cffs *fs, u64 near, u64 want, bool exact, bool meta, struct extent *e)
+{
+	struct txn *t = &fs->txn;
+	int err;
+
+	if (t->nallocs == CFFS_ALLOCS)
+		return -EXFULL;
+	err = alloc_pick(fs, near, want, exact, e);
+	if (err)
+		return alloc_full(fs, err);
+	fs->full = 0;
+	t->alloc[t->nallocs++] = (struct exo_decl){ EXO_DECL_ALLOC, meta ? fs->template_id : 0, e->start, e->count };
+	return 0;
+}
+
+int txn_free(struct cffs *fs, u64 start, u64 count, bool meta)
+{
+	struct txn *t = &fs->txn;
+
+	if (t->nfrees == CFFS_FREES)
+		return -EXFULL;
+	t->freed[t->nfrees++] = (struct exo_decl){ EXO_DECL_FREE, meta ? fs->template_id : 0, start, count };
+	return 0;
+}
+
+/* ---- what moves ---- */
+
+/* What the owns-UDF says of a partition, merged and sorted. */
+static u32 owns(const u8 *part, struct piece *out)
+{
+	struct extent e;
+	u32 n = 0, i, k, ext;
+	bool meta;
+
+	if (!get32(part + CFFS_H_MAGIC))
+		return 0;
+	if (part[CFFS_H_KIND] == CFFS_KIND_MAP) {
+		for (i = 0; i < CFFS_MAP_EXTS; i++) {
+			extent_get(part + CFFS_H_SIZE + CFFS_E_SIZE * i, &e);
+			if (e.count)
+				out[n++] = (struct piece){ e.start, e.start + e.count, part[CFFS_H_REF] };
+		}
+	} else {
+		for (i = 0; i < CFFS_SLOTS; i++) {
+			if (!part_used(part, i))
+				continue;
+			meta = part[CFFS_SLOT(i) + CFFS_S_REF];
+			for (ext = 0; ext < CFFS_S_EXTS; ext++) {
+				extent_get(part + CFFS_SLOT(i) + CFFS_S_EXT + CFFS_E_SIZE * ext, &e);
+				if (e.count)
+					out[n++] = (struct piece){ e.start, e.start + e.count, meta };
+			}
+		}
+	}
+	for (i = 1; i < n; i++) {
+		struct piece p = out[i];
+
+		for (k = i; k && out[k - 1].start > p.start; k--)
+			out[k] = out[k - 1];
+		out[k] = p;
+	}
+	for (i = 0, k = 0; i < n; i++) {
+		if (k && out[k - 1].end == out[i].start && out[k - 1].meta == out[i].meta)
+			out[k - 1].end = out[i].end;
+		else
+			out[k++] = out[i];
+	}
+	return k;
+}
+
+/* a - b for sorted, disjoint pieces; kinds differ: not the same. */
+static u32 minus(const struct piece *a, u32 na, const struct piece *b, u32 nb, struct piece *out)
+{
+	u32 i, k = 0, n = 0;
+
+	for (i = 0; i < na; i++) {
+		u64 at = a[i].start;
+
+		while (k < nb && b[k].end <= at)
+			k++;
+		for (u32 m = k; m < nb && b[m].start < a[i].end; m++) {
+			if (b[m].meta != a[i].meta || b[m].end <= at)
+				continue;
+			if (b[m].start > at)
+				out[n++] = (struct piece){ at, b[m].start, a[i].meta };
+			at = b[m].end;
+		}
+		if (at < a[i].end)
+			out[n++] = (struct piece){ at, a[i].end, a[i].meta };
+	}
+	return n;
+}
+
+static int by_start(const void *x, const void *y)
+{
+	const struct piece *a = x, *b = y;
+
+	return a->start < b->start ? -1 : a->start > b->start;
+}
+
+/* Pieces that left one partition and entered another: MOVE declarations. */
+static int find_moves(struct cffs *fs, u32 *ndecls)
+{
+	struct txn *t = &fs->txn;
+	struct piece old[CFFS_MAP_EXTS], new[CFFS_MAP_EXTS], *left = t->pieces, *entered = left + 2 * CLAIMS;
+	u32 i, k, nl = 0, ne = 0, no, nn;
+
+	for (i = 0; i < t->nimages; i++) {
+		no = owns(t->image[i].before, old);
+		nn = owns(t->image[i].bytes, new);
+		nl += minus(old, no, new, nn, left + nl);
+		ne += minus(new, nn, old, no, entered + ne);
+	}
+	qsort(left, nl, sizeof(*left), by_start);
+	qsort(entered, ne, sizeof(*entered), by_start);
+	for (i = 0, k = 0; i < nl && k < ne;) {
+		u64 s = left[i].start > entered[k].start ? left[i].start : entered[k].start;
+		u64 end = left[i].end < entered[k].end ? left[i].end : entered[k].end;
+
+		if (s < end && left[i].meta == entered[k].meta) {
+			if (*ndecls == EXO_MAX_DECLS)
+				return -EXFULL;
+			t->decl[(*ndecls)++] = (struct exo_decl){ EXO_DECL_MOVE, left[i].meta ? fs->template_id : 0, s,
+								  end - s };
+		}
+		if (left[i].end < entered[k].end)
+			i++;
+		else
+			k++;
+	}
+	return 0;
+}
+
+int txn_commit(struct cffs *fs)
+{
+	struct exo_why *why = exo_fs_why_here();
+	struct txn *t = &fs->txn;
+	struct exo_txn x = { .disk = fs->fs.disk, .cap = fs->cap };
+	u32 i, n = 0;
+	int err = 0;
+
+	if (fs->fs.flags & EXO_FS_RDONLY) {
+		txn_abort(fs);
+		return -EROFS;
+	}
+	if (t->nimages > 1)
+		err = find_moves(fs, &n);
+	for (i = 0; !err && i < t->nallocs; i++)
+		if (n == EXO_MAX_DECLS)
+			err = -EXFULL;
+		else
+			t->decl[n++] = t->alloc[i];
+	for (i = 0; !err && i < t->nfrees; i++)
+		if (n == EXO_MAX_DECLS)
+			err = -EXFULL;
+		else
+			t->decl[n++] = t->freed[i];
+	if (err) {
+		txn_abort(fs);
+		return err;
+	}
+	for (i = 0; i < t->nimages; i++) {
+		struct image *im = &t->image[i];
+
+		t->edit[i] = (struct exo_edit){ im->block, im->version, im->part * CFFS_PART, CFFS_PART,
+						(uintptr_t)im->bytes };
+	}
+	x.nedits = t->nimages;
+	x.ndecls = n;
+	x.edits = (uintptr_t)t->edit;
+	x.decls = (uintptr_t)t->decl;
+	x.versions = (uintptr_t)t->versions;
+	err = exo_txn(fs->fs.x, &x, why);
+	if (err < 0)
+		err = err_retry(fs, err, why);
+	else
+		err = 0;
+	/* The images stay readable for txn_version until the next begin. */
+	i = t->nimages;
+	txn_abort(fs);
+	if (!err)
+		t->nimages = i;
+	return err;
+}
+
+u64 txn_version(struct cffs *fs, u64 block)
+{
+	struct txn *t = &fs->txn;
+	u32 i;
+
+	for (i = 0; i < t->nimages; i++)
+		if (t->image[i].block == block)
+			return t->versions[i];
+	return 0;
+}

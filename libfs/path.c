@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * path.c: from a path to a node, the same for every type. The walk never leaves the tree: ".." at the top is the top.
+ * Symlinks are spliced into the rest of the path, at most 40 of them, and the spliced path may not outgrow the buffer.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "type.h"
+
+#define LINKS_MAX 40
+
+static bool in_group(const struct exo_cred_fs *c, gid_t gid)
+{
+	int i;
+
+	if (c->gid == gid)
+		return true;
+	for (i = 0; i < c->ngroups; i++)
+		if (c->groups[i] == gid)
+			return true;
+	return false;
+}
+
+int exo_node_may(const struct exo_fs *fs, const struct exo_node *node, int mask)
+{
+	int bits = node->mode & 7;
+
+	if (fs->cred.uid == 0)
+		return (mask & X_OK) && !S_ISDIR(node->mode) && !(node->mode & 0111) ? -EACCES : 0;
+	if (fs->cred.uid == node->uid)
+		bits = node->mode >> 6 & 7;
+	else if (in_group(&fs->cred, node->gid))
+		bits = node->mode >> 3 & 7;
+	return (bits & mask) == mask ? 0 : -EACCES;
+}
+
+int exo_node_may_remove(const struct exo_fs *fs, const struct exo_node *dir, const struct exo_node *node)
+{
+	int err = exo_node_may(fs, dir, W_OK | X_OK);
+
+	if (err)
+		return err;
+	if ((dir->mode & S_ISVTX) && fs->cred.uid && fs->cred.uid != dir->uid && fs->cred.uid != node->uid)
+		return -EPERM;
+	return 0;
+}
+
+static void hold(struct exo_node **at, struct exo_node *node)
+{
+	node->refs++;
+	*at = node;
+}
+
+static void replace(struct exo_fs *fs, struct exo_node **at, struct exo_node *node)
+{
+	struct exo_node *old = *at;
+
+	*at = node;
+	fs->type->put(fs, old);
+}
+
+/* Put a symlink's target in front of what is left of the path. */
+static int splice(struct exo_fs *fs, struct exo_walk *w, const char **rest, struct exo_node *link)
+{
+	char target[PATH_MAX];
+	size_t left = strlen(*rest);
+	ssize_t n;
+
+	n = fs->type->readlink(fs, link, target, sizeof(target));
+	if (n < 0)
+		return n;
+	if (n == 0)
+		return -ENOENT;
+	if ((size_t)n + left + 2 > sizeof(w->buf) || n >= PATH_MAX)
+		return -ENAMETOOLONG;
+	memmove(w->buf + n + 1, *rest, left + 1);
+	memcpy(w->buf, target, n);
+	w->buf[n] = '/';
+	*rest = w->buf;
+	/* "a -> b" without anything behind must not become "b/": that would demand a directory. */
+	if (!left)
+		w->buf[n] = 0;
+	return 0;
+}
+
+static bool is(struct exo_name n, const char *s)
+{
+	return n.len == strlen(s) && !memcmp(n.at, s, n.len);
+}
+
+/*
+ * The one walk. Follows a final symlink if `follow`. With `last` it stops before the last component; with `node` as well it looks
+ * that one up, and *node stays NULL if there is none.
+ */
+static int walk(struct exo_fs *fs, const char *path, bool last, bool follow, int dots, struct exo_walk *w,
+		struct exo_node **out, struct exo_node **node)
+{
+	struct exo_node *at, *next;
+	const char *rest;
+	int links = 0, err;
+
+	if (!path)
+		return -EFAULT;
+	if (!*path)
+		return -ENOENT;
+	if (strlen(path) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	strcpy(w->buf, path);
+	rest = w->buf;
+	w->slash = false;
+	if (node)
+		*node = NULL;
+	at = fs->type->top(fs);
+	if (*rest == '/' && !rest[strspn(rest, "/")] && last) {
+		err = dots;
+		goto fail;
+	}
+	for (;;) {
+		struct exo_name n;
+		bool final, slash;
+
+		rest += strspn(rest, "/");
+		if (!*rest) {
+			if (last) {
+				err = dots;
+				goto fail;
+			}
+			*out = at;
+			return 0;
+		}
+		n.at = rest;
+		n.len = strcspn(rest, "/");
+		rest += n.len;
+		slash = *rest == '/';
+		final = !rest[strspn(rest, "/")];
+		if (n.len > NAME_MAX) {
+			err = -ENAMETOOLONG;
+			goto fail;
+		}
+		if (!S_ISDIR(at->mode)) {
+			err = -ENOTDIR;
+			goto fail;
+		}
+		err = exo_node_may(fs, at, X_OK);
+		if (err)
+			goto fail;
+		if (is(n, ".") || is(n, "..")) {
+			if (final && last) {
+				err = dots;
+				goto fail;
+			}
+			if (n.len == 2 && at->parent) {
+				hold(&next, at->parent);
+				replace(fs, &at, next);
+			}
+			continue;
+		}
+		w->name = n;
+		w->slash = slash;
+		if (final && last && !node) {
+			*out = at;
+			return 0;
+		}
+		err = fs->type->lookup(fs, at, n, &next);
+		if (err == -ENOENT && final && node) {
+			*out = at;
+			return 0;
+		}
+		if (err)
+			goto fail;
+		if (S_ISLNK(next->mode) && (!final || follow || slash)) {
+			err = ++links > LINKS_MAX ? -ELOOP : splice(fs, w, &rest, next);
+			fs->type->put(fs, next);
+			if (err)
+				goto fail;
+			if (w->buf[0] == '/') {
+				next = fs->type->top(fs);
+				replace(fs, &at, next);
+			}
+			continue;
+		}
+		if (final && node) {
+			*node = next;
+			*out = at;
+			return 0;
+		}
+		replace(fs, &at, next);
+		if (slash && !S_ISDIR(at->mode)) {
+			err = -ENOTDIR;
+			goto fail;
+		}
+	}
+fail:
+	fs->type->put(fs, at);
+	return err;
+}
+
+int exo_walk(struct exo_fs *fs, const char *path, unsigned flags, struct exo_node **out)
+{
+	struct exo_walk w;
+
+	return walk(fs, path, false, !(flags & EXO_WALK_NOFOLLOW), 0, &w, out, NULL);
+}
+
+int exo_walk_last(struct exo_fs *fs, const char *path, int dots, struct exo_walk *w, struct exo_node **dir)
+{
+	return walk(fs, path, true, false, dots, w, dir, NULL);
+}
+
+int exo_walk_create(struct exo_fs *fs, const char *path, struct exo_walk *w, struct exo_node **dir, struct exo_node **node)
+{
+	return walk(fs, path, true, true, -EISDIR, w, dir, node);
+}

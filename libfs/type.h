@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * type.h: what a file system type provides. For authors of file systems; not installed.
+ *
+ * fs.c takes the tree's lock around every operation below (recursive, because a readdir callback may call back into the tree),
+ * so a type is written as if it were single-threaded. path.c resolves names with top, lookup, readlink and the parent links.
+ * Every operation returns 0, a count where it says so, or -errno.
+ */
+#ifndef EXO_FS_TYPE_H
+#define EXO_FS_TYPE_H
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include "libexo-fs.h"
+
+#define EXO_PUBLIC __attribute__((visibility("default")))
+#define EXO_FS_GROUPS 64
+
+/* Who acts. Filled at open from the process; permission bits are checked against it. */
+struct exo_cred_fs {
+	uid_t uid;
+	gid_t gid;
+	int ngroups;
+	gid_t groups[EXO_FS_GROUPS];
+};
+
+/* First member of a type's own tree. */
+struct exo_fs {
+	const struct exo_fs_type *type;
+	struct exo *x;
+	uint32_t disk;
+	uint32_t root;		/* number in the root catalogue */
+	unsigned flags;		/* EXO_FS_RDONLY */
+	pthread_mutex_t lock;
+	struct exo_cred_fs cred;
+};
+
+/* First member of a type's in-core inode. The type keeps it current; `refs` counts users, each parent link is one. */
+struct exo_node {
+	struct exo_node *parent; /* NULL for the top */
+	uint64_t ino;
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+	uint32_t refs;
+};
+
+struct exo_file {
+	struct exo_fs *fs;
+	struct exo_node *node;
+	int oflags;
+	uint32_t *pins;		/* frames that peek handed out, a hash set; 0 or frame + 1 */
+	uint32_t npins, room;
+	uint64_t next;		/* byte behind the last read: sequential reads are recognised by it */
+	uint32_t window;	/* blocks to read ahead */
+};
+
+#define EXO_SET_MODE 1u
+#define EXO_SET_OWNER 2u
+#define EXO_SET_ATIME 4u
+#define EXO_SET_MTIME 8u
+struct exo_attr {
+	unsigned set;
+	mode_t mode;
+	uid_t uid;		/* -1: keep */
+	gid_t gid;		/* -1: keep */
+	struct timespec atime, mtime;
+};
+
+struct exo_name {
+	const char *at;
+	size_t len;		/* 1..NAME_MAX; neither "." nor ".." */
+};
+
+struct exo_fs_type {
+	const char *name;	/* and that of the root's template */
+	int (*mkfs)(struct exo *x, uint32_t disk, const struct exo_mkfs *opt, struct exo_why *why);
+	int (*open)(struct exo_fs **out, struct exo *x, uint32_t disk, const struct exo_root_get *root, unsigned flags,
+		    struct exo_why *why);
+	void (*close)(struct exo_fs *fs);
+	int (*sync)(struct exo_fs *fs);
+	int (*statvfs)(struct exo_fs *fs, struct statvfs *st);
+
+	struct exo_node *(*top)(struct exo_fs *fs);	/* with a reference */
+	void (*put)(struct exo_fs *fs, struct exo_node *node);
+	int (*lookup)(struct exo_fs *fs, struct exo_node *dir, struct exo_name name, struct exo_node **out);
+	/* type bits of mode say what; target is a symlink's. Refuses an existing name with -EEXIST. */
+	int (*create)(struct exo_fs *fs, struct exo_node *dir, struct exo_name name, mode_t mode, const char *target,
+		      struct exo_node **out);
+	int (*remove)(struct exo_fs *fs, struct exo_node *dir, struct exo_name name, bool directory);
+	int (*rename)(struct exo_fs *fs, struct exo_node *from, struct exo_name a, struct exo_node *to, struct exo_name b);
+
+	int (*getattr)(struct exo_fs *fs, struct exo_node *node, struct stat *st);
+	int (*setattr)(struct exo_fs *fs, struct exo_node *node, const struct exo_attr *attr);
+	ssize_t (*readlink)(struct exo_fs *fs, struct exo_node *node, char *buf, size_t size);
+
+	int (*file_open)(struct exo_fs *fs, struct exo_file *f);
+	void (*file_close)(struct exo_fs *fs, struct exo_file *f);
+	ssize_t (*pread)(struct exo_fs *fs, struct exo_file *f, void *buf, size_t n, uint64_t off);
+	ssize_t (*pwrite)(struct exo_fs *fs, struct exo_file *f, const void *buf, size_t n, uint64_t off, bool append);
+	int (*truncate)(struct exo_fs *fs, struct exo_node *node, uint64_t size);
+	int (*fsync)(struct exo_fs *fs, struct exo_node *node);
+	ssize_t (*peek)(struct exo_fs *fs, struct exo_file *f, uint64_t off, const void **data);
+	int (*readdir)(struct exo_fs *fs, struct exo_node *dir, uint64_t cookie,
+		       int (*fn)(void *arg, const struct exo_dirent *d), void *arg);
+
+	int (*check)(struct exo_fs *fs, unsigned flags, exo_fs_problem_fn fn, void *arg, struct exo_fs_count *count);
+	int (*dump)(struct exo_fs *fs, struct exo_node *node, exo_fs_line_fn fn, void *arg);
+};
+
+/* All types, NULL at the end. */
+extern const struct exo_fs_type *const exo_fs_types[];
+
+/* Where a type leaves the module's reason: the calling thread's. */
+struct exo_why *exo_fs_why_here(void);
+
+/* Permissions by mode bits; mask of R_OK, W_OK, X_OK. 0 or -EACCES. */
+int exo_node_may(const struct exo_fs *fs, const struct exo_node *node, int mask);
+/* May the caller remove or replace `node` in `dir`? 0, -EACCES, or -EPERM for a sticky directory. */
+int exo_node_may_remove(const struct exo_fs *fs, const struct exo_node *dir, const struct exo_node *node);
+
+/*
+ * path.c. walk: the node that a path names (with a reference). walk_last: the directory of the last component (with a
+ * reference) and that component in `name`, pointing into buf; -EBUSY or -EINVAL through `dots` where the last one is the top, "." or "..".
+ */
+#define EXO_WALK_NOFOLLOW 1u
+struct exo_walk {
+	char buf[2 * PATH_MAX];
+	struct exo_name name;
+	bool slash;		/* the path ended in '/' */
+};
+int exo_walk(struct exo_fs *fs, const char *path, unsigned flags, struct exo_node **out);
+int exo_walk_last(struct exo_fs *fs, const char *path, int dots, struct exo_walk *w, struct exo_node **dir);
+/* As walk_last, with a final symlink followed and the last component looked up: *node is NULL if there is none. For O_CREAT. */
+int exo_walk_create(struct exo_fs *fs, const char *path, struct exo_walk *w, struct exo_node **dir, struct exo_node **node);
+
+#endif
