@@ -16,5 +16,5 @@ test-debug: module-debug libs progs udfs
 	$(Q)scripts/deps build vm test debug
 	$(Q)tests/run --debug
 
-#: make debug-kernel  build a kernel with KASAN, UBSAN, lockdep, kmemleak and fault injection (30 minutes, once)
+#: make debug-kernel  build a kernel with KASAN, UBSAN, lockdep, kmemleak and fault injection (15 minutes, once)
 #: make test-debug    run the VM tests on it
