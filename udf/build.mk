@@ -17,3 +17,12 @@ $(B)/udf/%.o: udf/%.S
 	$(Q)$(CLANG) $(UDF_FLAGS) -c -o $@ $<
 
 -include $(shell find $(B)/udf -name '*.d' 2>/dev/null)
+
+# The program in README.md must be one: tests/vm/23-udf-bad.sh loads it.
+$(B)/tests/my_list.c: udf/README.md
+	$(Q)mkdir -p $(@D)
+	$(Q)sed -n '/^    #include "exo_udf.h"$$/,/^    }$$/s/^    //p' $< >$@
+$(B)/tests/my_list.o: $(B)/tests/my_list.c udf/exo_udf.h
+	$(call say,UDF,$@)
+	$(Q)$(CLANG) $(UDF_FLAGS) -c -o $@ $<
+PROGS += $(B)/tests/my_list.o

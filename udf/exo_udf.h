@@ -104,7 +104,21 @@ struct exo_udf_meta {
 /* Ends the UDF: the partition is malformed. code 1..2^31 - 1 is for whoever debugs it. */
 #define exo_reject(code) return (code)
 
-/* A branch costs the verifier another path. 0 or all ones, to mask with instead: exo_if(n > 3) & start. */
-#define exo_if(cond) (-(exo_u64)!!(cond))
+/*
+ * A branch gives the verifier another path, and a condition written in C becomes one. These are 0 or all ones, by arithmetic
+ * alone, to mask with: count & exo_less(i, used). Both numbers below 2^63 (everything that is not a full u64 is).
+ */
+#define exo_less(a, b)                                                                                          \
+	({                                                                                                     \
+		exo_u64 n_ = (a);                                                                              \
+		__asm__ volatile("%0 -= %1\n%0 s>>= 63" : "+r"(n_) : "r"((exo_u64)(b)));                        \
+		n_;                                                                                            \
+	})
+#define exo_differ(a, b)                                                                                        \
+	({                                                                                                     \
+		exo_u64 n_ = (exo_u64)(a) ^ (exo_u64)(b);                                                       \
+		__asm__ volatile("%0 |= %1\n%0 s>>= 63" : "+r"(n_) : "r"(-n_));                                 \
+		n_;                                                                                            \
+	})
 
 #endif

@@ -17,3 +17,4 @@ $(UDF_PROGS): $(B)/tests/udf-%: $(B)/obj/tests/vm/udf_%.o $(LIBEXO_A)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -o $@ $^ -pthread
 $(B)/tests/udf-agree: $(B)/obj/tests/sim/interp.o $(B)/obj/kmod/core/scan.o
+$(B)/tests/udf-read: | $(UDFS)

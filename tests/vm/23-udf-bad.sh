@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/sub.sh"
 bad_udfs=("$top"/udf/bad/*.c)
-udfs=("$EXO_UDF_DIR"/*.o)
+udfs=("$EXO_UDF_DIR"/*.o "$tests/my_list.o")
 plan $((4 + ${#bad_udfs[@]} + 2 * ${#udfs[@]}))
 
 works "the verifier alone takes the good ones" "$tests/udf-verify" "${udfs[@]}"
