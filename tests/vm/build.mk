@@ -11,6 +11,7 @@ VM_PROGS := \
 	kill_test \
 	gone_test \
 	uring_test \
+	failnth \
 
 # With libexo.
 VM_LIB_PROGS := \

@@ -1,0 +1,734 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * failnth memory|copies|requests|all: run each call of exo again and again, with the first thing that can fail failing, then the
+ * second, until it runs without. Each failure must come back as one errno, leave every counter as it was, and leave the
+ * next try able to succeed. One result a call. /dev/vda is overwritten.
+ */
+#define _GNU_SOURCE
+#include <linux/bpf.h>
+#include "failnth.h"
+
+#define PATH   "/dev/" FN_DEVICE
+#define BLOCKS 16u /* in a test's bind, read, write or transfer */
+
+#define MOVES 1u /* a failed call may have done a part: written blocks, but never more dirty ones */
+#define SURE  2u /* never fails */
+#define IO    4u /* gives requests to the device: swept with failing ones, too */
+
+struct op {
+	const char *name;
+	void (*before)(void);	/* brings about what run needs, from whatever there is */
+	int (*run)(void);	/* the call; 0 or -errno */
+	void (*undo)(void);	/* after a success, if before cannot run on top of it */
+	unsigned int flags;
+};
+
+static int env;			/* makes the calls */
+static char *pool;
+static const struct exo_stats *stats;	/* through an env of its own */
+static const struct exo_buf *bufs;
+static bool attached;
+static uint32_t disk, template;
+static struct exo_root_add tree, volume, extra; /* a metadata block, raw data, and one that comes and goes */
+static uint32_t tree_frame = EXO_NOFRAME, bound[BLOCKS], mine[BLOCKS];
+static bool is_bound, is_mine;
+static uint64_t claimed;	/* first of the blocks that the tree's partition 0 claims in a test, or 0 */
+static unsigned int serial;	/* makes names new */
+
+/*
+ * owns: slot 0 is {u64 start, u32 count} from the partition's first bytes, plain data. A number makes a different
+ * program of it: it is loaded into a register that nothing reads.
+ */
+static void program(struct bpf_insn *p, int32_t number)
+{
+	const struct bpf_insn code[] = {
+		{ .code = BPF_LD | BPF_IMM | BPF_DW, .dst_reg = 6, .src_reg = BPF_PSEUDO_MAP_IDX_VALUE, .imm = 0 },
+		{ 0 },
+		{ .code = BPF_LD | BPF_IMM | BPF_DW, .dst_reg = 7, .src_reg = BPF_PSEUDO_MAP_IDX_VALUE, .imm = 1 },
+		{ 0 },
+		{ .code = BPF_LDX | BPF_MEM | BPF_DW, .dst_reg = 1, .src_reg = 6, .off = 0 },
+		{ .code = BPF_STX | BPF_MEM | BPF_DW, .dst_reg = 7, .src_reg = 1, .off = 0 },
+		{ .code = BPF_LDX | BPF_MEM | BPF_W, .dst_reg = 1, .src_reg = 6, .off = 8 },
+		{ .code = BPF_STX | BPF_MEM | BPF_W, .dst_reg = 7, .src_reg = 1, .off = 8 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 2, .imm = number },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+
+	memcpy(p, code, sizeof(code));
+}
+#define PROGRAM_LENGTH 11
+
+/* ---- calls ------------------------------------------------------------- */
+
+static int query(void)
+{
+	struct exo_query q = { 0 };
+
+	return vm_call(env, EXO_NR_QUERY, &q);
+}
+
+static int disk_info(struct exo_disk_info *i)
+{
+	*i = (struct exo_disk_info){ .disk = disk };
+	return vm_call(env, EXO_NR_DISK_INFO, i);
+}
+
+static int format(void)
+{
+	struct exo_format f = { .path = vm_ptr(PATH), .path_len = strlen(PATH) };
+
+	return vm_call(env, EXO_NR_FORMAT, &f);
+}
+
+/* An attach that lacked memory must say so; it must not take a template or a root for bad. */
+static int attach(void)
+{
+	struct exo_attach a = { .path = vm_ptr(PATH), .path_len = strlen(PATH) };
+	struct exo_disk_info i;
+	int err = vm_call(env, EXO_NR_ATTACH, &a);
+
+	if (err)
+		return err;
+	attached = true;
+	disk = a.out_disk;
+	tree_frame = EXO_NOFRAME;
+	need(!disk_info(&i), "DISK_INFO");
+	return i.out_quarantined || i.out_bad_templates ? -EUCLEAN : 0;
+}
+
+static int detach_with(uint32_t flags)
+{
+	struct exo_detach d = { .head.flags = flags, .disk = disk };
+	int err = vm_call(env, EXO_NR_DETACH, &d);
+
+	if (!err)
+		attached = false;
+	return err;
+}
+
+static int detach(void)
+{
+	return detach_with(0);
+}
+
+static int template_add(const char *name, int32_t number, uint32_t *id)
+{
+	struct bpf_insn code[PROGRAM_LENGTH];
+	struct exo_template_add t = { .disk = disk, .partition = 512, .ninsns = PROGRAM_LENGTH, .insns = vm_ptr(code) };
+	int err;
+
+	program(code, number);
+	snprintf(t.name, sizeof(t.name), "%s%d", name, number);
+	err = vm_call(env, EXO_NR_TEMPLATE_ADD, &t);
+	if (!err)
+		*id = t.out_template;
+	return err;
+}
+
+static int root_add(struct exo_root_add *r, const char *name, uint64_t blocks, uint32_t type)
+{
+	*r = (struct exo_root_add){ .disk = disk, .start = EXO_NOBLOCK, .count = blocks, .template_id = type };
+	snprintf(r->name, sizeof(r->name), "%s", name);
+	return vm_call(env, EXO_NR_ROOT_ADD, r);
+}
+
+static int root_del(const struct exo_root_add *r)
+{
+	struct exo_root_del d = { .disk = disk, .root = r->out_root };
+
+	return vm_call(env, EXO_NR_ROOT_DEL, &d);
+}
+
+static int sync_disk(void)
+{
+	struct exo_sync s = { .disk = disk, .root = EXO_NOROOT };
+
+	return vm_call(env, EXO_NR_SYNC, &s);
+}
+
+static int bind_tree(void)
+{
+	uint32_t frame;
+	struct exo_bind b = { .disk = disk, .root = tree.out_root, .parent = EXO_NOBLOCK,
+			      .claim = { .start = tree.out_start, .count = 1, .template_id = template },
+			      .first = tree.out_start, .count = 1, .rights = EXO_RIGHT_READ, .frames = vm_ptr(&frame) };
+	int err = vm_call(env, EXO_NR_BIND, &b);
+
+	if (!err)
+		tree_frame = frame;
+	return err;
+}
+
+static int bind_volume(uint32_t flags)
+{
+	int err = vm_bind(env, &volume, 0, BLOCKS, EXO_RIGHT_ALL, flags, bound);
+
+	is_bound = !err;
+	return err;
+}
+
+/* Points the tree's first partition at `count` blocks from `start`, or at nothing. */
+static int txn(uint64_t start, uint32_t count)
+{
+	unsigned char bytes[12];
+	struct exo_edit e = { .block = tree.out_start, .version = bufs[tree_frame].version, .len = sizeof(bytes),
+			      .bytes = vm_ptr(bytes) };
+	struct exo_decl d = { .op = count ? EXO_DECL_ALLOC : EXO_DECL_FREE, .start = count ? start : claimed, .count = 4 };
+	struct exo_range ranges[4];
+	struct exo_txn t = { .disk = disk, .nedits = 1, .ndecls = 1, .edits = vm_ptr(&e), .decls = vm_ptr(&d),
+			     .ranges = vm_ptr(ranges), .ranges_room = 4 };
+	int err;
+
+	memset(bytes, 0, sizeof(bytes));
+	if (count) {
+		memcpy(bytes, &start, 8);
+		memcpy(bytes + 8, &count, 4);
+	}
+	err = vm_call(env, EXO_NR_TXN, &t);
+	if (!err)
+		claimed = count ? start : 0;
+	return err;
+}
+
+static int transfer(uint32_t flags)
+{
+	struct exo_io io = { .head.flags = flags, .disk = disk, .root = volume.out_root, .parent = EXO_NOBLOCK,
+			     .claim = { .start = volume.out_start, .count = volume.count }, .first = volume.out_start,
+			     .count = BLOCKS, .frames = vm_ptr(mine) };
+
+	return vm_call(env, EXO_NR_IO, &io);
+}
+
+/* ---- states that calls start from -------------------------------------- */
+
+static void let_go(void)
+{
+	if (is_bound)
+		need(!vm_unbind(env, bound, BLOCKS), "UNBIND");
+	is_bound = false;
+	if (tree_frame != EXO_NOFRAME)
+		need(!vm_unbind(env, &tree_frame, 1), "UNBIND");
+	tree_frame = EXO_NOFRAME;
+}
+
+static void no_frames(void)
+{
+	if (is_mine)
+		need(!vm_frame_free(env, mine, BLOCKS), "FRAME_FREE");
+	is_mine = false;
+}
+
+static void frames(void)
+{
+	if (!is_mine)
+		need(!vm_frame_alloc(env, mine, BLOCKS, EXO_FRAME_ANY), "FRAME_ALLOC");
+	is_mine = true;
+}
+
+static void no_disk(void)
+{
+	if (!attached)
+		return;
+	let_go();
+	need(!detach(), "DETACH");
+}
+
+static uint32_t find_root(const char *name)
+{
+	struct exo_root_get g = { .head.flags = EXO_ROOT_BY_NAME, .disk = disk };
+
+	snprintf(g.name, sizeof(g.name), "%s", name);
+	need(!vm_call(env, EXO_NR_ROOT_GET, &g), "ROOT_GET %s", name);
+	return g.root;
+}
+
+static void a_disk(void)
+{
+	if (attached)
+		return;
+	need(!attach(), "ATTACH");
+	tree.out_root = find_root("tree");
+	volume.out_root = find_root("volume");
+}
+
+/* Attached, with nothing in core. */
+static void cold(void)
+{
+	no_disk();
+	a_disk();
+}
+
+static void blank(void)
+{
+	no_disk();
+	need(!format() && !attach(), "FORMAT and ATTACH");
+	claimed = 0;
+}
+
+static void fresh(void)
+{
+	blank();
+	need(!template_add("list", 0, &template), "TEMPLATE_ADD");
+	need(!root_add(&tree, "tree", 1, template) && !root_add(&volume, "volume", 64, 0), "ROOT_ADD");
+	need(!sync_disk(), "SYNC");
+}
+
+static void a_tree(void)
+{
+	a_disk();
+	if (tree_frame == EXO_NOFRAME)
+		need(!bind_tree(), "BIND");
+}
+
+static void bound_volume(void)
+{
+	a_disk();
+	if (!is_bound)
+		need(!bind_volume(EXO_BIND_OVERWRITE), "BIND");
+}
+
+static void dirty(void)
+{
+	uint32_t i;
+
+	bound_volume();
+	for (i = 0; i < BLOCKS; i++)
+		need(!vm_poke(pool + bound[i] * 4096ul, (unsigned char)++serial), "store into block %u", i);
+}
+
+static void dirty_unbound(void)
+{
+	dirty();
+	let_go();
+}
+
+static void transferable(void)
+{
+	a_disk();
+	let_go();
+	frames();
+}
+
+/* ---- the calls under test ---------------------------------------------- */
+
+static int other = -1;		/* an environment that comes and goes */
+
+static int do_open(void)
+{
+	other = open(EXO_DEVICE, O_RDWR | O_CLOEXEC);
+	return other < 0 ? -errno : 0;
+}
+
+static void undo_open(void)
+{
+	close(other);
+}
+
+/* Closing gives everything back; it may not need memory. */
+static void before_close(void)
+{
+	uint32_t f[BLOCKS];
+
+	a_disk();
+	other = vm_open();
+	need(!vm_frame_alloc(other, f, BLOCKS, EXO_FRAME_ANY), "FRAME_ALLOC");
+	need(!vm_bind(other, &volume, 0, BLOCKS, EXO_RIGHT_READ, 0, f), "BIND");
+}
+
+static int do_close(void)
+{
+	return close(other) ? -errno : 0;
+}
+
+static int do_cap_list(void)
+{
+	struct exo_cap caps[EXO_MAX_CAPS];
+	struct exo_cap_list l = { .caps = vm_ptr(caps), .count = EXO_MAX_CAPS };
+
+	return vm_call(env, EXO_NR_CAP_LIST, &l);
+}
+
+static int do_disk_info(void)
+{
+	struct exo_disk_info i;
+
+	return disk_info(&i);
+}
+
+static int do_frame_alloc(void)
+{
+	int err = vm_frame_alloc(env, mine, BLOCKS, EXO_FRAME_ANY);
+
+	is_mine = !err;
+	return err;
+}
+
+static int do_frame_free(void)
+{
+	int err = vm_frame_free(env, mine, BLOCKS);
+
+	is_mine = !!err;
+	return err;
+}
+
+static int do_template_add(void)
+{
+	uint32_t id;
+
+	return template_add("again", ++serial, &id);
+}
+
+static int do_template_get(void)
+{
+	struct bpf_insn code[PROGRAM_LENGTH];
+	struct exo_template_get g = { .disk = disk, .template_id = template, .insns = vm_ptr(code), .max_insns = PROGRAM_LENGTH };
+
+	return vm_call(env, EXO_NR_TEMPLATE_GET, &g);
+}
+
+static int do_root_add(void)
+{
+	return root_add(&extra, "extra", 8, template);
+}
+
+static void undo_root_add(void)
+{
+	need(!root_del(&extra) && !sync_disk(), "ROOT_DEL");
+}
+
+static bool has_extra;
+
+static void before_root_del(void)
+{
+	a_disk();
+	if (!has_extra)
+		need(!do_root_add() && !sync_disk(), "ROOT_ADD");
+	has_extra = true;
+}
+
+static int do_root_del(void)
+{
+	int err = root_del(&extra);
+
+	has_extra = !!err;
+	return err;
+}
+
+static void undo_root_del(void)
+{
+	need(!sync_disk(), "SYNC");
+}
+
+static int do_root_get(void)
+{
+	struct exo_root_get g = { .disk = disk, .root = tree.out_root };
+
+	return vm_call(env, EXO_NR_ROOT_GET, &g);
+}
+
+static int do_txn_alloc(void)
+{
+	return txn(volume.out_start + volume.count + 100, 4);
+}
+
+static void before_txn_alloc(void)
+{
+	a_tree();
+	if (claimed)
+		need(!txn(0, 0) && !sync_disk(), "TXN");
+}
+
+static void before_txn_free(void)
+{
+	a_tree();
+	if (!claimed)
+		need(!do_txn_alloc() && !sync_disk(), "TXN");
+}
+
+static int do_txn_free(void)
+{
+	return txn(0, 0);
+}
+
+static int do_bind(void)
+{
+	return bind_volume(0);
+}
+
+static int do_unbind(void)
+{
+	int err = vm_unbind(env, bound, BLOCKS);
+
+	is_bound = !!err;
+	return err;
+}
+
+static int do_read(void)
+{
+	struct exo_run run = { .start = volume.out_start, .count = BLOCKS };
+	struct exo_read r = { .disk = disk, .nruns = 1, .runs = vm_ptr(&run) };
+
+	return vm_call(env, EXO_NR_READ, &r);
+}
+
+static int do_write(void)
+{
+	struct exo_run run = { .start = volume.out_start, .count = BLOCKS };
+	struct exo_write w = { .disk = disk, .nruns = 1, .runs = vm_ptr(&run) };
+
+	return vm_call(env, EXO_NR_WRITE, &w);
+}
+
+static int do_flush(void)
+{
+	struct exo_flush f = { .disk = disk };
+
+	return vm_call(env, EXO_NR_FLUSH, &f);
+}
+
+static int do_io_read(void)
+{
+	return transfer(0);
+}
+
+static int do_io_write(void)
+{
+	return transfer(EXO_IO_WRITE);
+}
+
+static int do_contested(void)
+{
+	struct exo_range ranges[4];
+	struct exo_contested c = { .disk = disk, .room = 4, .ranges = vm_ptr(ranges) };
+
+	return vm_call(env, EXO_NR_CONTESTED, &c);
+}
+
+static int do_user_words(void)
+{
+	struct exo_user_words w = { .frame = mine[0], .word = { 1, 2 } };
+
+	return vm_call(env, EXO_NR_USER_WORDS, &w);
+}
+
+/* A fault that lacks memory is tried again by the kernel, so the store must work. */
+static int do_map(void)
+{
+	char *p = mmap(NULL, vm_frames(env) * 4096ul, PROT_READ | PROT_WRITE, MAP_SHARED, env, EXO_MAP_POOL);
+	int err = 0;
+
+	if (p == MAP_FAILED)
+		return -errno;
+	if (vm_poke(p + mine[0] * 4096ul, 1) || vm_peek(p + mine[BLOCKS - 1] * 4096ul) < 0)
+		err = -EIO;
+	munmap(p, vm_frames(env) * 4096ul);
+	return err;
+}
+
+static const struct op ops[] = {
+	{ "open", NULL, do_open, undo_open, 0 },
+	{ "close", before_close, do_close, NULL, SURE },
+	{ "QUERY", NULL, query, NULL, 0 },
+	{ "CAP_LIST", NULL, do_cap_list, NULL, 0 },
+	{ "DISK_INFO", a_disk, do_disk_info, NULL, 0 },
+	{ "FRAME_ALLOC", no_frames, do_frame_alloc, NULL, 0 },
+	{ "FRAME_FREE", frames, do_frame_free, NULL, 0 },
+	{ "TEMPLATE_ADD", a_disk, do_template_add, fresh, 0 },
+	{ "TEMPLATE_GET", a_disk, do_template_get, NULL, 0 },
+	{ "ROOT_ADD", a_disk, do_root_add, undo_root_add, 0 },
+	{ "ROOT_DEL", before_root_del, do_root_del, undo_root_del, 0 },
+	{ "ROOT_GET", a_disk, do_root_get, NULL, 0 },
+	{ "TXN that allocates", before_txn_alloc, do_txn_alloc, NULL, 0 },
+	{ "TXN that frees", before_txn_free, do_txn_free, NULL, 0 },
+	{ "BIND of metadata", cold, bind_tree, NULL, IO },
+	{ "BIND of data", cold, do_bind, NULL, IO },
+	{ "UNBIND", bound_volume, do_unbind, NULL, 0 },
+	{ "READ", cold, do_read, NULL, IO },
+	{ "WRITE", dirty, do_write, NULL, MOVES | IO },
+	{ "FLUSH", a_disk, do_flush, NULL, 0 },
+	{ "SYNC", dirty, sync_disk, NULL, MOVES | IO },
+	{ "IO that writes", transferable, do_io_write, NULL, IO },
+	{ "IO that reads", transferable, do_io_read, NULL, IO },
+	{ "CONTESTED", a_disk, do_contested, NULL, 0 },
+	{ "USER_WORDS", frames, do_user_words, NULL, 0 },
+	{ "map, store, load", frames, do_map, NULL, 0 },
+	{ "DETACH", dirty_unbound, detach, NULL, MOVES | IO },
+	{ "ATTACH", no_disk, attach, NULL, IO },
+	{ "FORMAT", no_disk, format, fresh, IO },
+};
+#define OPS (sizeof(ops) / sizeof(ops[0]))
+
+/* ---- sweeps ------------------------------------------------------------ */
+
+#define COUNTERS 13
+static const char *const counter_names[COUNTERS] = {
+	"environments", "private frames", "attached disks", "loaded programs", "frames free or cached", "dirty frames",
+	"free or waiting blocks", "blocks never durable", "blocks held back", "contested blocks", "roots", "templates",
+	"version of the tree's block",
+};
+#define C_DIRTY	  5
+#define C_UNINIT  7
+
+static void look(uint64_t *c)
+{
+	struct exo_disk_info i;
+
+	memset(c, 0, COUNTERS * sizeof(*c));
+	c[0] = stats->envs;
+	c[1] = stats->frames_private;
+	c[2] = stats->disks;
+	c[3] = stats->udfs;
+	c[4] = stats->frames_free + stats->frames_cached;
+	c[C_DIRTY] = stats->frames_dirty;
+	if (attached && !disk_info(&i)) {
+		c[6] = i.out_free + i.out_waiting;
+		c[C_UNINIT] = i.out_uninit;
+		c[8] = i.out_held;
+		c[9] = i.out_contested;
+		c[10] = i.out_roots;
+		c[11] = i.out_templates;
+	}
+	if (tree_frame != EXO_NOFRAME)
+		c[12] = bufs[tree_frame].version;
+}
+
+/* Whether a failed call changed nothing; says what it did. */
+static bool unchanged(const char *name, unsigned int n, unsigned int flags, const uint64_t *was)
+{
+	uint64_t is[COUNTERS];
+	bool good = true;
+	int i;
+
+	look(is);
+	for (i = 0; i < COUNTERS; i++) {
+		if (is[i] == was[i] || ((flags & MOVES) && (i == C_DIRTY || i == C_UNINIT) && is[i] < was[i]))
+			continue;
+		printf("%s, failure %u: %s: %llu before, %llu after\n", name, n, counter_names[i],
+		       (unsigned long long)was[i], (unsigned long long)is[i]);
+		good = false;
+	}
+	return good;
+}
+
+/* Returns how many failures were put in. */
+static unsigned int sweep(const struct op *op, enum fn_kind kind)
+{
+	unsigned int n, refused = 0, done = 0, bad = 0;
+	uint64_t was[COUNTERS];
+	bool fired = true;
+	int err;
+
+	for (n = 1; fired && n < FN_MOST && bad < 5; n++) {
+		if (op->before)
+			op->before();
+		look(was);
+		fn_arm(n);
+		err = op->run();
+		fired = fn_disarm();
+		if (err && (!fired || (op->flags & SURE) || err != fn_kinds[kind].err)) {
+			printf("%s, failure %u%s: errno %d\n", op->name, n, fired ? "" : " (not reached)", -err);
+			bad++;
+		}
+		if (err && !unchanged(op->name, n, op->flags, was))
+			bad++;
+		if (!err && op->undo)
+			op->undo();
+		refused += fired && err;
+		done += fired && !err;
+	}
+	check(!bad && !fired, "%s: %u failures of %s were reported, %u did no harm", op->name, refused, fn_kinds[kind].word, done);
+	return refused + done;
+}
+
+/*
+ * What happens in the module's kernel threads, too: programs are loaded there. Install a template, let the disk go, take
+ * it again, which loads the program again.
+ */
+static int install(void)
+{
+	int err = do_template_add();
+
+	if (!err)
+		err = detach();
+	if (!err)
+		err = attach();
+	return err;
+}
+
+static unsigned int sweep_all(const char *attribute)
+{
+	unsigned int n, refused = 0, done = 0, bad = 0;
+	unsigned long counted = 0;
+	uint64_t was[COUNTERS];
+	bool fired = true;
+	int err;
+
+	no_disk();
+	look(was);
+	for (n = 1; fired && n < FN_MOST && bad < 5; n++) {
+		blank();
+		fn_arm_all(attribute, n, &counted);
+		err = install();
+		fired = fn_disarm_all(attribute, n, &counted);
+		if (err && (!fired || err != -ENOMEM)) {
+			printf("install, failure %u%s: errno %d\n", n, fired ? "" : " (not reached)", -err);
+			bad++;
+		}
+		no_disk();
+		if (!unchanged("install", n, 0, was))
+			bad++;
+		refused += fired && err;
+		done += fired && !err;
+	}
+	check(!bad && !fired, "TEMPLATE_ADD, DETACH, ATTACH with all threads, %s: %u failures were reported, %u did no harm", attribute,
+	      refused, done);
+	return refused + done;
+}
+
+static int watch;		/* the environment of `stats` and `bufs` */
+static uint64_t at_first[COUNTERS];
+
+static void begin(void)
+{
+	struct exo_query q = { 0 };
+	const char *registry;
+
+	watch = vm_open();
+	vm_catch();
+	env = vm_open();
+	pool = vm_pool(env);
+	stats = vm_stats(watch);
+	need(!vm_call(watch, EXO_NR_QUERY, &q), "QUERY");
+	registry = mmap(NULL, q.out_reg_bytes, PROT_READ, MAP_SHARED, watch, EXO_MAP_REGISTRY);
+	need(registry != MAP_FAILED, "map the registry");
+	bufs = (const void *)(registry + ((const struct exo_reg_head *)registry)->bufs_off);
+	look(at_first);
+	fn_find_module();
+	fn_init();
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+	enum fn_kind kind = !strcmp(what, "copies") ? FN_COPY : !strcmp(what, "requests") ? FN_REQUEST : FN_MEMORY;
+	unsigned int i, total = 0;
+
+	begin();
+	fn_choose(kind);
+	if (!strcmp(what, "all")) {
+		total += sweep_all("failslab");
+		total += sweep_all("fail_page_alloc");
+	} else {
+		fresh();
+		for (i = 0; i < OPS; i++)
+			if (kind != FN_REQUEST || (ops[i].flags & IO))
+				total += sweep(&ops[i], kind);
+		no_disk();
+	}
+	no_frames();
+	check(unchanged("all", 0, 0, at_first), "in the end every counter is where it was");
+	/* Filters that let nothing through would make all of the above pass. */
+	check(total >= (kind == FN_REQUEST ? 8 : 30), "%u failures were put in", total);
+	return vm_result();
+}
