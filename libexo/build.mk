@@ -37,17 +37,15 @@ $(B)/lib/libexo.pc: libexo/libexo.pc.in libexo/build.mk
 	$(Q)sed -e 's,@PREFIX@,$(PREFIX),g' -e 's,@VERSION@,$(EXO_VERSION),g' $< >$@
 
 # exoctl finds the libraries beside it, in the build and installed.
-EXOCTL_FS := $(if $(wildcard libfs/build.mk),$(B)/lib/libexo-fs.so)
-EXOCTL_FS_SRC := $(addprefix libexo/exoctl/,tree.c tree_host.c tree_exo.c session.c import.c export.c mkfs.c ls.c cat.c sum.c)
-EXOCTL_SRC := $(filter-out $(if $(EXOCTL_FS),,$(EXOCTL_FS_SRC)),$(wildcard libexo/exoctl/*.c))
+EXOCTL_SRC := $(wildcard libexo/exoctl/*.c)
 EXOCTL_OBJ := $(EXOCTL_SRC:%.c=$(B)/obj/%.o)
 PROGS += $(B)/bin/exoctl
 
-$(EXOCTL_OBJ): override CFLAGS += -D_GNU_SOURCE $(if $(EXOCTL_FS),-DEXOCTL_FS)
-$(B)/bin/exoctl: $(EXOCTL_OBJ) $(LIBEXO) $(EXOCTL_FS)
+$(EXOCTL_OBJ): override CFLAGS += -D_GNU_SOURCE
+$(B)/bin/exoctl: $(EXOCTL_OBJ) $(LIBEXO) $(B)/lib/libexo-fs.so
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -o $@ $(EXOCTL_OBJ) -L$(B)/lib -Wl,-rpath,'$$ORIGIN/../lib' $(if $(EXOCTL_FS),-lexo-fs) -lexo -lblkid -lcrypto
+	$(Q)$(CC) -o $@ $(EXOCTL_OBJ) -L$(B)/lib -Wl,-rpath,'$$ORIGIN/../lib' -lexo-fs -lexo -lblkid -lcrypto
 
 # The example builds as an outside program would: public header, shared library.
 PROGS += $(B)/bin/hello_block
@@ -67,5 +65,24 @@ $(FIO_OBJ): $(FIO_SRC)/config-host.h
 $(B)/lib/fio-exo.so: $(FIO_OBJ) $(LIBEXO)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -shared -o $@ $(FIO_OBJ) -L$(B)/lib -Wl,-rpath,'$$ORIGIN' -lexo -luring
+	$(Q)$(CC) -shared -o $@ $(FIO_OBJ) -L$(B)/lib -Wl,-rpath,'$$ORIGIN:$$ORIGIN/..' -lexo -luring
 endif
+
+#: make install       DESTDIR= PREFIX=/usr/local: headers, libraries, commands, UDFs, manual pages (not the module)
+.PHONY: install
+INSTALL_HEADERS := libexo/libexo.h libexo/exo-uapi.h libfs/libexo-fs.h udf/exo_udf.h
+INSTALL_BIN = $(filter %/exoctl %/cheetah %/exo-fuse,$(PROGS))
+INSTALL_UDFS = $(filter-out $(B)/udf/bad/%,$(UDFS))
+install: libs progs udfs
+	$(call say,INSTALL,$(DESTDIR)$(PREFIX))
+	$(Q)install -d $(addprefix $(DESTDIR)$(PREFIX)/,include lib/pkgconfig lib/exo/udf bin)
+	$(Q)install -m 644 $(wildcard $(INSTALL_HEADERS)) $(DESTDIR)$(PREFIX)/include
+	$(Q)cp -P $$(ls -d $(B)/lib/libexo*.so* $(B)/lib/libexo*.a) $(DESTDIR)$(PREFIX)/lib
+	$(Q)if [ -f $(B)/lib/fio-exo.so ]; then install -m 755 $(B)/lib/fio-exo.so $(DESTDIR)$(PREFIX)/lib/exo; fi
+	$(Q)for p in $(wildcard libexo/*.pc.in libfs/*.pc.in); do \
+		sed -e 's,@PREFIX@,$(PREFIX),g' -e 's,@VERSION@,$(EXO_VERSION),g' $$p \
+			>$(DESTDIR)$(PREFIX)/lib/pkgconfig/$$(basename $$p .in); done
+	$(Q)install -m 644 $(INSTALL_UDFS) $(DESTDIR)$(PREFIX)/lib/exo/udf
+	$(Q)install -m 755 $(INSTALL_BIN) $(DESTDIR)$(PREFIX)/bin
+	$(Q)for m in $(wildcard libexo/man/*.[1-8] libfs/man/*.[1-8] cheetah/man/*.[1-8]); do \
+		install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$$(basename $$m); done

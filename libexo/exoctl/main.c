@@ -24,7 +24,6 @@ static const struct {
 	{ NULL, &cmd_root_del },
 	{ NULL, &cmd_sync },
 	{ NULL, &cmd_udf },
-#ifdef EXOCTL_FS
 	{ "File systems", &cmd_mkfs },
 	{ NULL, &cmd_import },
 	{ NULL, &cmd_export },
@@ -35,7 +34,6 @@ static const struct {
 	{ NULL, &cmd_sum },
 	{ NULL, &cmd_fsck },
 	{ NULL, &cmd_dump },
-#endif
 };
 
 #define COMMANDS (sizeof(table) / sizeof(table[0]))

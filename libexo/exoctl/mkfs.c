@@ -37,8 +37,6 @@ static int run_mkfs(const struct args *a)
 	if (!m.type)
 		m.type = "cffs";
 	m.udf_dir = opt_value(a, "udf-dir");
-	if (!m.udf_dir)
-		m.udf_dir = getenv("EXO_UDF_DIR");
 	m.root_flags = (opt_given(a, "public-read") ? EXO_ROOT_PUBLIC_READ : 0) |
 		       (opt_given(a, "temporary") ? EXO_ROOT_TEMPORARY : 0);
 	if ((status = parse_quota(a, "quota", &m.quota)) || (status = parse_mode(a, &m.mode)))

@@ -15,3 +15,17 @@ $(B)/gen/reasons.inc: kmod/uapi/exo.h
 	$(Q)sed -n 's/^#define EXO_R_\([A-Z_0-9]*\) \([0-9]*\).*/R(\1, \2)/p; s/^#define EXO_SCAN_\([A-Z_0-9]*\) \([0-9]*\).*/S(\1, \2)/p' $< >$@
 $(B)/san/tests/host/libexo_why.o: $(B)/gen/reasons.inc
 $(B)/san/tests/host/libexo_why.o: override CFLAGS += -I$(B)/gen
+
+# Scripts are tests like programs.
+LIBEXO_SCRIPTS := $(B)/tests/libexo_install
+TESTS_HOST += $(LIBEXO_SCRIPTS)
+$(LIBEXO_SCRIPTS): $(B)/tests/%: tests/host/%.sh
+	$(Q)mkdir -p $(@D)
+	$(Q)printf '#!/bin/sh\nexec "%s/$<"\n' "$(CURDIR)" >$@ && chmod +x $@
+
+# Through the simulator.
+TESTS_HOST += $(B)/tests/libexo_calls
+$(B)/tests/libexo_calls: $(B)/san/tests/host/libexo_calls.o $(LIBSIM) $(LIBEXO_SAN)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(SAN) -o $@ $^ $(LIBSIM_LIBS)
