@@ -12,7 +12,7 @@
 static struct snap before, after;
 static exo_mark_fn *enter, *leave;
 static unsigned long id;
-static bool traced, keep;
+static bool traced, keep, inner;
 
 static bool is_set(const char *name, const char *expected)
 {
@@ -41,6 +41,7 @@ int exo_phase_begin(void)
 		return -errno;
 	/* Once now so that the calls below find their pages present. */
 	snap_take(&after);
+	inner = is_set("EXO_BENCH_INNER", "1");
 	keep = is_set("EXO_BENCH_TRACE", "keep");
 	traced = keep || is_set("EXO_BENCH_TRACE", "1");
 	if (traced) {
@@ -52,7 +53,8 @@ int exo_phase_begin(void)
 	}
 	snap_take(&before);
 	perf_start();
-	enter();
+	if (!inner)
+		enter();
 	return 0;
 }
 
@@ -66,7 +68,8 @@ int exo_phase_end(uint64_t ops, const char *notes)
 
 	if (!id)
 		return 0;
-	leave();
+	if (!inner)
+		leave();
 	perf_stop();
 	snap_take(&after);
 	f = open_memstream(&text, &bytes);

@@ -9,6 +9,7 @@
  *   EXO_BENCH_OUT    file to which one JSON line a phase is appended; unset: standard output
  *   EXO_BENCH_TRACE  1 or keep: also trace the block layer's requests, for seek distance; this costs instructions, so a
  *                    phase is either traced or counted. keep: leave the tracepoint on behind the phase
+ *   EXO_BENCH_INNER  1: the markers are executed by somebody else, inside; only the kernel's counters are read
  */
 #ifndef EXO_PHASE_H
 #define EXO_PHASE_H
