@@ -41,3 +41,39 @@ $(B)/tests/cheetah/cheetah-dir-san: $(CHEETAH_DIR_SAN)
 	$(call say,LD-SAN,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(SAN) -o $@ $^
+
+# Unit tests, under the sanitizers. http_text includes mime.c to see its table.
+CHEETAH_TESTS := $(addprefix $(B)/tests/,http_parse http_text http_session)
+TESTS_HOST += $(CHEETAH_TESTS)
+
+$(B)/tests/http_parse: $(addprefix $(B)/san/,tests/host/http_parse.o cheetah/http/parse.o cheetah/http/chars.o)
+$(B)/tests/http_text: $(B)/san/tests/host/http_text.o $(filter-out %/mime.o,$(CHEETAH_HTTP:%.c=$(B)/san/%.o))
+$(B)/tests/http_session: $(B)/san/tests/host/http_session.o \
+	$(filter-out $(CHEETAH_MAIN:%.c=$(B)/san/%.o),$(CHEETAH_DIR_SAN))
+$(CHEETAH_TESTS):
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(SAN) -o $@ $^
+
+$(B)/san/tests/host/http_session.o: override CFLAGS += -D_GNU_SOURCE
+
+# The server itself, over loopback.
+TESTS_HOST += $(B)/tests/cheetah_live
+$(B)/tests/cheetah_live: tests/host/cheetah_live.py $(B)/tests/cheetah/cheetah-dir $(B)/tests/cheetah/cheetah-dir-san
+	$(call say,COPY,$@)
+	$(Q)install -m 755 $< $@
+
+# make fuzz-http: the same bytes whole and cut, by libFuzzer.
+$(B)/fuzz/http: tests/fuzz/http.c tests/host/http_drive.h tests/host/http_mem.h $(CHEETAH_HTTP) \
+	$(filter-out cheetah/store/%,$(CHEETAH_SITE)) $(wildcard cheetah/*/*.h)
+	$(call say,FUZZ-CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) -D_GNU_SOURCE -Wno-unused-function -o $@ $(filter %.c,$^)
+
+.PHONY: fuzz-http
+fuzz-http: $(B)/fuzz/http
+	$(Q)mkdir -p $(B)/fuzz/http.corpus
+	$(Q)cp tests/fuzz/http.seed/* $(B)/fuzz/http.corpus/
+	$(Q)$(call fuzz,http,4096,http.corpus)
+
+#: make fuzz-http  fuzz the web server's parser and session, FUZZ_SECONDS long

@@ -206,7 +206,7 @@ static void died(struct supervisor *s, unsigned index, int status)
 
 	s->pid[index] = 0;
 	if (s->stopping) {
-		if (status)
+		if (status && !s->exit_code)
 			s->exit_code = 1;
 		return;
 	}

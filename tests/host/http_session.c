@@ -397,7 +397,7 @@ static void logging(void)
 	site->log = old;
 	rewind(f);
 	NEED(fgets(line, sizeof(line), f));
-	CHECK_MSG(!strncmp(line, "test - - [01/Jan/2026:00:00:00 +0000] \"GET /ten.txt?\\x22x HTTP/1.1\" 400 ", 75) &&
+	CHECK_MSG(strstr(line, "test - - [01/Jan/2026:00:00:00 +0000] \"GET /ten.txt?\\x22x HTTP/1.1\" 400 ") == line &&
 		  strstr(line, " \"-\" \"-\"\n"), "%s", line);
 	NEED(fgets(line, sizeof(line), f));
 	CHECK_MSG(!strcmp(line, "test - - [01/Jan/2026:00:00:00 +0000] \"GET /ten.txt HTTP/1.1\" 200 10 \"r\" "
