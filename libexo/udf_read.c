@@ -16,9 +16,9 @@
 #include "udf_read.h"
 
 #define MOST_BYTES (16u << 20)
-#define MOST_INSNS 65536u	/* more than any module takes; it says what its limit is */
+#define MOST_INSNS 65536u /* more than any module takes; it says what its limit is */
 #define META_VERSION 1
-#define RELOC_64_64 1		/* R_BPF_64_64: a 16-byte load of an address */
+#define RELOC_64_64 1 /* R_BPF_64_64: a 16-byte load of an address */
 #define LD_IMM64 0x18
 #define SRC_IDX_VALUE (6ull << 12)
 
@@ -108,10 +108,11 @@ static int find_section(struct elf *e, const char *name, Elf64_Shdr *out)
 
 static int read_header(struct elf *e)
 {
-	static const uint8_t ident[] = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB };
+	static const uint8_t ident[] = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB};
 
 	if (e->bytes < sizeof(e->h) || memcmp(e->data, ident, sizeof(ident)))
-		return refuse(e, -ENOEXEC, "compile it with: clang -target bpf -mcpu=v3 -O2 -c", "this is no eBPF object");
+		return refuse(e, -ENOEXEC, "compile it with: clang -target bpf -mcpu=v3 -O2 -c",
+			      "this is no eBPF object");
 	memcpy(&e->h, e->data, sizeof(e->h));
 	if (e->h.e_type != ET_REL || e->h.e_machine != EM_BPF)
 		return refuse(e, -ENOEXEC, "compile it with: clang -target bpf -mcpu=v3 -O2 -c",
@@ -134,7 +135,8 @@ static int read_meta(struct elf *e, struct exo_udf_code *code)
 	memcpy(&m, e->data + s.sh_offset, sizeof(m));
 	if (m.version != META_VERSION)
 		return refuse(e, -ENOEXEC, "compile it with the exo_udf.h that belongs to this library",
-			      "this UDF was made for version %u of exo_udf.h; the library knows %u", m.version, META_VERSION);
+			      "this UDF was made for version %u of exo_udf.h; the library knows %u", m.version,
+			      META_VERSION);
 	if (!m.name[0] || !memchr(m.name, '\0', sizeof(m.name)))
 		return damaged(e, "its name is empty or has no end");
 	code->partition = m.partition;
@@ -156,13 +158,15 @@ static int relocate(struct elf *e, const Elf64_Shdr *syms, const Elf64_Shdr *str
 	if (!name)
 		return damaged(e, "a symbol has no name");
 	if (ELF64_R_TYPE(r->r_info) != RELOC_64_64)
-		return refuse(e, -EINVAL, "make the function static and __attribute__((always_inline)); there is no libc",
-			      "the UDF calls '%s' at instruction %llu; a UDF cannot call", *name ? name : "(static function)",
-			      (unsigned long long)at);
+		return refuse(e, -EINVAL,
+			      "make the function static and __attribute__((always_inline)); there is no libc",
+			      "the UDF calls '%s' at instruction %llu; a UDF cannot call",
+			      *name ? name : "(static function)", (unsigned long long)at);
 	if (sym.st_shndx != SHN_UNDEF || (strcmp(name, "exo_udf_in") && strcmp(name, "exo_udf_out")))
-		return refuse(e, -EINVAL, "use local variables and constants only",
-			      "the UDF uses the variable or table '%s' at instruction %llu; a UDF has no memory of its own",
-			      *name ? name : "(unnamed)", (unsigned long long)at);
+		return refuse(
+			e, -EINVAL, "use local variables and constants only",
+			"the UDF uses the variable or table '%s' at instruction %llu; a UDF has no memory of its own",
+			*name ? name : "(unnamed)", (unsigned long long)at);
 	if (at + 1 >= code->ninsns || (code->insns[at] & 0xf0ff) != LD_IMM64)
 		return damaged(e, "a relocation is not at a 16-byte load");
 	which = strcmp(name, "exo_udf_out") == 0;
@@ -221,7 +225,7 @@ static int read_code(struct elf *e, struct exo_udf_code *code)
 
 int exo_udf_parse(const void *elf, size_t bytes, struct exo_udf_code *code, struct exo_why *why)
 {
-	struct elf e = { .data = elf, .bytes = bytes, .why = why };
+	struct elf e = {.data = elf, .bytes = bytes, .why = why};
 	int err;
 
 	memset(code, 0, sizeof(*code));
@@ -240,7 +244,7 @@ int exo_udf_parse(const void *elf, size_t bytes, struct exo_udf_code *code, stru
 
 static int file_failed(struct exo_why *why, const char *path, int err)
 {
-	struct elf e = { .why = why };
+	struct elf e = {.why = why};
 
 	return refuse(&e, err, "", "cannot read the UDF '%s': %s", path, strerrordesc_np(-err));
 }

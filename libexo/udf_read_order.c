@@ -3,9 +3,10 @@
  * udf_read_order.c: sorts the basic blocks of a UDF topologically. Nothing here is trusted by anybody: the module
  * scans and verifies what comes out.
  *
- * Steps: mark where blocks start; search depth first from the entry, the jump's target before the next block; the reverse of
- * the order in which blocks are finished has every edge going forward if there is no cycle, and keeps most blocks ahead of the
- * one that they fall into. Where not, a "goto" is added. Blocks that nothing reaches are left out.
+ * Steps: mark where blocks start; search depth first from the entry, the jump's target before the next block; the
+ * reverse of the order in which blocks are finished has every edge going forward if there is no cycle, and keeps most
+ * blocks ahead of the one that they fall into. Where not, a "goto" is added. Blocks that nothing reaches are left
+ * out.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -22,18 +23,18 @@
 #define SECOND (UINT32_MAX - 1) /* in at[]: second half of a 16-byte load, which may look like anything */
 
 struct block {
-	uint32_t first, end;	/* instructions [first, end) */
-	uint32_t next, target;	/* blocks, or NONE */
-	uint32_t place;		/* where it goes in the new code; NONE: not reached */
-	uint8_t state;		/* of the search: 0 new, 1 target being visited, 2 next being visited, 3 finished */
+	uint32_t first, end;   /* instructions [first, end) */
+	uint32_t next, target; /* blocks, or NONE */
+	uint32_t place;	       /* where it goes in the new code; NONE: not reached */
+	uint8_t state;	       /* of the search: 0 new, 1 target being visited, 2 next being visited, 3 finished */
 };
 
 struct order {
 	const uint64_t *code;
 	uint32_t n, nblocks, norder;
-	uint32_t *at;		/* block that starts at an instruction, NONE, or SECOND */
+	uint32_t *at; /* block that starts at an instruction, NONE, or SECOND */
 	struct block *block;
-	uint32_t *order;	/* blocks as they are finished, last first when read from the end */
+	uint32_t *order; /* blocks as they are finished, last first when read from the end */
 };
 
 static uint8_t opcode(uint64_t insn)
@@ -118,7 +119,7 @@ static bool find_blocks(struct order *o)
 		if (o->nblocks)
 			o->block[o->nblocks - 1].end = i;
 		o->block[o->nblocks++] =
-			(struct block){ .first = i, .end = o->n, .next = NONE, .target = NONE, .place = NONE };
+			(struct block){.first = i, .end = o->n, .next = NONE, .target = NONE, .place = NONE};
 	}
 	for (b = 0; b < o->nblocks; b++) {
 		struct block *k = &o->block[b];
@@ -202,7 +203,7 @@ static uint32_t emit(struct order *o, uint64_t *out)
 
 int exo_udf_forward(uint64_t **insns, uint32_t *n)
 {
-	struct order o = { .code = *insns, .n = *n };
+	struct order o = {.code = *insns, .n = *n};
 	uint32_t *stack, len = 0;
 	uint64_t *out;
 	int err = 0;

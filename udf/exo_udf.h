@@ -27,8 +27,8 @@
 #endif
 
 #define EXO_UDF_VERSION 1
-#define EXO_UDF_NAME_MAX 48	/* EXO_NAME_MAX */
-#define EXO_UDF_SLOTS 64	/* EXO_MAX_SLOTS */
+#define EXO_UDF_NAME_MAX 48 /* EXO_NAME_MAX */
+#define EXO_UDF_SLOTS 64    /* EXO_MAX_SLOTS */
 
 typedef unsigned char exo_u8;
 typedef unsigned short exo_u16;
@@ -36,14 +36,14 @@ typedef unsigned int exo_u32;
 typedef unsigned long long exo_u64;
 
 /* What a claimed extent holds: last argument of exo_claim. */
-#define EXO_REF_DATA 0		/* plain data */
-#define EXO_REF_SELF 1		/* metadata of this same template */
-#define EXO_REF(i) (2 + (i))	/* metadata of the i-th template named at TEMPLATE_ADD */
+#define EXO_REF_DATA 0	     /* plain data */
+#define EXO_REF_SELF 1	     /* metadata of this same template */
+#define EXO_REF(i) (2 + (i)) /* metadata of the i-th template named at TEMPLATE_ADD */
 
 /* struct exo_udf_ctx of the module's ABI. */
 struct exo_udf_ctx {
-	exo_u32 partition;	/* bytes */
-	exo_u32 index;		/* of this partition in its block */
+	exo_u32 partition; /* bytes */
+	exo_u32 index;	   /* of this partition in its block */
 };
 
 /* The two regions. The loader gives them their addresses: udf/README.md, "Objects". */
@@ -56,28 +56,27 @@ struct exo_udf_meta {
 	char name[EXO_UDF_NAME_MAX];
 };
 
-#define EXO_UDF(name_, partition_)                                                                                    \
-	_Static_assert((partition_) == 512 || (partition_) == 1024 || (partition_) == 2048 || (partition_) == 4096, \
-		       "a partition has 512, 1024, 2048 or 4096 bytes");                                            \
-	_Static_assert(sizeof(#name_) <= EXO_UDF_NAME_MAX, "the template's name is too long");                      \
-	__attribute__((section(".exo.udf"), used)) static const struct exo_udf_meta exo_udf_meta_ = {               \
-		EXO_UDF_VERSION, (partition_), #name_                                                               \
-	};                                                                                                          \
-	__attribute__((section(".exo.owns"), used)) int name_(struct exo_udf_ctx *ctx);                             \
+#define EXO_UDF(name_, partition_)                                                                                     \
+	_Static_assert((partition_) == 512 || (partition_) == 1024 || (partition_) == 2048 || (partition_) == 4096,    \
+		       "a partition has 512, 1024, 2048 or 4096 bytes");                                               \
+	_Static_assert(sizeof(#name_) <= EXO_UDF_NAME_MAX, "the template's name is too long");                         \
+	__attribute__((section(".exo.udf"), used)) static const struct exo_udf_meta exo_udf_meta_ = {                  \
+		EXO_UDF_VERSION, (partition_), #name_};                                                                \
+	__attribute__((section(".exo.owns"), used)) int name_(struct exo_udf_ctx *ctx);                                \
 	int name_(struct exo_udf_ctx *ctx)
 
 /* for (...) whose body is laid out once per turn; the number of turns must be known to the compiler. */
 #define exo_unroll(...) _Pragma("clang loop unroll(full)") for (__VA_ARGS__)
 
 /*
- * Reads at a constant byte offset. In assembler so that the compiler can neither turn two of them into one at a computed
- * address nor make an address depend on data: the verifier's strict mode refuses both.
+ * Reads at a constant byte offset. In assembler so that the compiler can neither turn two of them into one at a
+ * computed address nor make an address depend on data: the verifier's strict mode refuses both.
  */
-#define EXO_IN_(bytes, type, off)                                                                              \
-	({                                                                                                     \
-		exo_u64 v_;                                                                                    \
-		__asm__("%0 = *(" type " *)(%1 + %2)" : "=r"(v_) : "r"(exo_udf_in), "i"((int)(off)));           \
-		v_;                                                                                            \
+#define EXO_IN_(bytes, type, off)                                                                                      \
+	({                                                                                                             \
+		exo_u64 v_;                                                                                            \
+		__asm__("%0 = *(" type " *)(%1 + %2)" : "=r"(v_) : "r"(exo_udf_in), "i"((int)(off)));                  \
+		v_;                                                                                                    \
 	})
 /* All give exo_u64: an unsigned number without the shifts that narrowing costs. */
 #define exo_in_u64(off) EXO_IN_(8, "u64", off)
@@ -85,40 +84,39 @@ struct exo_udf_meta {
 #define exo_in_u16(off) EXO_IN_(2, "u16", off)
 #define exo_in_u8(off) EXO_IN_(1, "u8", off)
 
-#define EXO_OUT_(type, off, value)                                                                             \
-	__asm__ volatile("*(" type " *)(%0 + %1) = %2"                                                         \
-			 :                                                                                     \
-			 : "r"(exo_udf_out), "i"((int)(off)), "r"((exo_u64)(value)))
+#define EXO_OUT_(type, off, value)                                                                                     \
+	__asm__ volatile("*(" type " *)(%0 + %1) = %2" : : "r"(exo_udf_out), "i"((int)(off)), "r"((exo_u64)(value)))
 
 /*
  * This partition owns `count` blocks from `start`; count 0 claims nothing. A constant slot 0..63, each used once: a
  * candidate pointer keeps its slot whether or not it is in use. Order of slots means nothing. Claims may not overlap.
  */
-#define exo_claim(slot, start, count, ref)                                                                     \
-	do {                                                                                                   \
-		EXO_OUT_("u64", 16 * (slot), start);                                                           \
-		EXO_OUT_("u32", 16 * (slot) + 8, count);                                                       \
-		EXO_OUT_("u32", 16 * (slot) + 12, ref);                                                        \
+#define exo_claim(slot, start, count, ref)                                                                             \
+	do {                                                                                                           \
+		EXO_OUT_("u64", 16 * (slot), start);                                                                   \
+		EXO_OUT_("u32", 16 * (slot) + 8, count);                                                               \
+		EXO_OUT_("u32", 16 * (slot) + 12, ref);                                                                \
 	} while (0)
 
 /* Ends the UDF: the partition is malformed. code 1..2^31 - 1 is for whoever debugs it. */
 #define exo_reject(code) return (code)
 
 /*
- * A branch gives the verifier another path, and a condition written in C becomes one. These are 0 or all ones, by arithmetic
- * alone, to mask with: count & exo_less(i, used). Both numbers below 2^63 (everything that is not a full u64 is).
+ * A branch gives the verifier another path, and a condition written in C becomes one. These are 0 or all ones, by
+ * arithmetic alone, to mask with: count & exo_less(i, used). Both numbers below 2^63 (everything that is not a full
+ * u64 is).
  */
-#define exo_less(a, b)                                                                                          \
-	({                                                                                                     \
-		exo_u64 n_ = (a);                                                                              \
-		__asm__ volatile("%0 -= %1\n%0 s>>= 63" : "+r"(n_) : "r"((exo_u64)(b)));                        \
-		n_;                                                                                            \
+#define exo_less(a, b)                                                                                                 \
+	({                                                                                                             \
+		exo_u64 n_ = (a);                                                                                      \
+		__asm__ volatile("%0 -= %1\n%0 s>>= 63" : "+r"(n_) : "r"((exo_u64)(b)));                               \
+		n_;                                                                                                    \
 	})
-#define exo_differ(a, b)                                                                                        \
-	({                                                                                                     \
-		exo_u64 n_ = (exo_u64)(a) ^ (exo_u64)(b);                                                       \
-		__asm__ volatile("%0 |= %1\n%0 s>>= 63" : "+r"(n_) : "r"(-n_));                                 \
-		n_;                                                                                            \
+#define exo_differ(a, b)                                                                                               \
+	({                                                                                                             \
+		exo_u64 n_ = (exo_u64)(a) ^ (exo_u64)(b);                                                              \
+		__asm__ volatile("%0 |= %1\n%0 s>>= 63" : "+r"(n_) : "r"(-n_));                                        \
+		n_;                                                                                                    \
 	})
 
 #endif

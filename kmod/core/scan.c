@@ -5,15 +5,15 @@
  * (udf/README.md) was made for these only.
  *
  * The scan does not follow values or jumps: bounds, types, jump targets, dead code and the use of addresses are the
- * verifier's business. It sees to what the verifier would allow and determinism forbids: calls, other maps, atomics; and
- * to loops, so that the verifier's and the program's time are linear in the program's length.
+ * verifier's business. It sees to what the verifier would allow and determinism forbids: calls, other maps, atomics;
+ * and to loops, so that the verifier's and the program's time are linear in the program's length.
  *
  * Opcodes are written as numbers of the published instruction set, because core includes nothing of Linux.
  */
 #include "scan.h"
 
 /* code: bits 0..2 */
-#define CLASS(code) ((code) & 0x07)
+#define CLASS(code) ((code)&0x07)
 #define LD 0x00
 #define LDX 0x01
 #define ST 0x02
@@ -23,13 +23,13 @@
 #define JMP32 0x06
 #define ALU64 0x07
 /* of loads and stores: bits 5..7; every size in bits 3..4 is good */
-#define MODE(code) ((code) & 0xe0)
+#define MODE(code) ((code)&0xe0)
 #define ABS 0x20
 #define IND 0x40
 #define MEM 0x60
 #define ATOMIC 0xc0
 /* of arithmetic and jumps: operation in bits 4..7, register operand in bit 3 */
-#define OP(code) ((code) & 0xf0)
+#define OP(code) ((code)&0xf0)
 #define REG 0x08
 #define NEG 0x80
 #define END 0xd0

@@ -6,8 +6,8 @@
 #include "plat.h"
 
 /*
- * Look at n instructions (1..EXO_MAX_INSNS, struct bpf_insn as the machine lays it out) one by one, without
- * following them. 0, or -EPERM with *detail = index << 32 | EXO_SCAN_*. Takes no lock, allocates nothing, does not sleep.
+ * Look at n instructions (1..EXO_MAX_INSNS, struct bpf_insn as the machine lays it out) one by one, without following
+ * them. 0, or -EPERM with *detail = index << 32 | EXO_SCAN_*. Takes no lock, allocates nothing, does not sleep.
  */
 int exo_scan(const u64 *insns, u32 n, u64 *detail);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * scan.c: libFuzzer target for the scan and the interpreter. The input is a program. What the interpreter loads, the scan must
- * pass; and a run that works must give the same answer twice, also with other things on the stack and in the output.
+ * scan.c: libFuzzer target for the scan and the interpreter. The input is a program. What the interpreter loads, the
+ * scan must pass; and a run that works must give the same answer twice, also with other things on the stack and in
+ * the output.
  */
 #include <stdlib.h>
 #include <string.h>

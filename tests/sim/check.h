@@ -11,34 +11,34 @@
 
 static unsigned long check_count, check_failed;
 
-#define CHECK(cond)                                                                             \
-	do {                                                                                    \
-		check_count++;                                                                  \
-		if (!(cond)) {                                                                  \
-			check_failed++;                                                         \
-			fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #cond);    \
-		}                                                                               \
+#define CHECK(cond)                                                                                                    \
+	do {                                                                                                           \
+		check_count++;                                                                                         \
+		if (!(cond)) {                                                                                         \
+			check_failed++;                                                                                \
+			fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #cond);                           \
+		}                                                                                                      \
 	} while (0)
 
 /* The same, with words: CHECK_MSG(cond, "seed %llu", seed) */
-#define CHECK_MSG(cond, ...)                                                                    \
-	do {                                                                                    \
-		check_count++;                                                                  \
-		if (!(cond)) {                                                                  \
-			check_failed++;                                                         \
-			fprintf(stderr, "%s:%d: not true: %s: ", __FILE__, __LINE__, #cond);    \
-			fprintf(stderr, __VA_ARGS__);                                           \
-			fputc('\n', stderr);                                                    \
-		}                                                                               \
+#define CHECK_MSG(cond, ...)                                                                                           \
+	do {                                                                                                           \
+		check_count++;                                                                                         \
+		if (!(cond)) {                                                                                         \
+			check_failed++;                                                                                \
+			fprintf(stderr, "%s:%d: not true: %s: ", __FILE__, __LINE__, #cond);                           \
+			fprintf(stderr, __VA_ARGS__);                                                                  \
+			fputc('\n', stderr);                                                                           \
+		}                                                                                                      \
 	} while (0)
 
-#define NEED(cond)                                                                              \
-	do {                                                                                    \
-		check_count++;                                                                  \
-		if (!(cond)) {                                                                  \
-			fprintf(stderr, "%s:%d: needed: %s\n", __FILE__, __LINE__, #cond);      \
-			exit(1);                                                                \
-		}                                                                               \
+#define NEED(cond)                                                                                                     \
+	do {                                                                                                           \
+		check_count++;                                                                                         \
+		if (!(cond)) {                                                                                         \
+			fprintf(stderr, "%s:%d: needed: %s\n", __FILE__, __LINE__, #cond);                             \
+			exit(1);                                                                                       \
+		}                                                                                                      \
 	} while (0)
 
 static inline int check_done(void)

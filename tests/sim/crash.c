@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
  * crash.c: what a power cut can leave on a simulated disk. The model of a device:
- *  - a completed flush makes every write that completed before it durable; FUA makes its own write durable at completion;
- *    without a volatile cache every write is durable at completion;
+ *  - a completed flush makes every write that completed before it durable; FUA makes its own write durable at
+ * completion; without a volatile cache every write is durable at completion;
  *  - what is not durable may land or not, each write by itself: that is every reordering which the device may choose,
  *    except that of two landed writes of one sector the later one stays;
  *  - a write that lands may be torn, at the grain of a logical block of the device and in any pattern.
@@ -121,7 +121,7 @@ void log_add(struct sim_disk *d, int op, u64 block, u16 first, u16 sectors, cons
 		d->room = room;
 	}
 	l = &d->log[d->nlog];
-	*l = (struct sim_log){ .op = op, .first = first, .sectors = sectors, .request = d->request, .block = block };
+	*l = (struct sim_log){.op = op, .first = first, .sectors = sectors, .request = d->request, .block = block};
 	if (data) {
 		l->data = malloc(sectors * 512u);
 		if (!l->data)

@@ -8,20 +8,20 @@
 
 struct sim_image {
 	u64 blocks;
-	u8 **page;		/* [blocks]; NULL is zeroes */
+	u8 **page; /* [blocks]; NULL is zeroes */
 };
 
 struct sim_disk {
 	struct sim_disk *next;
 	char *path, *alias;
-	u32 flags;		/* SIM_* */
+	u32 flags; /* SIM_* */
 	bool open;
 	pthread_mutex_t mutex;	/* everything below */
 	struct sim_image *now;	/* what reads see */
-	struct sim_image *base;	/* what the log starts from; NULL: no log */
+	struct sim_image *base; /* what the log starts from; NULL: no log */
 	struct sim_log *log;
 	size_t nlog, room;
-	u64 request;		/* number of the last one */
+	u64 request; /* number of the last one */
 	struct {
 		u32 ops;
 		u64 first, count, skip, times;
@@ -33,7 +33,8 @@ struct sim_disk {
 struct sim_image *image_new(u64 blocks);
 struct sim_image *image_copy(const struct sim_image *from);
 bool image_write(struct sim_image *img, u64 block, u32 offset, const void *from, u32 bytes); /* false: no memory */
-/* Adds an entry; data may be NULL. Caller holds mutex. Without memory it ends the process: a log with holes proves nothing. */
+/* Adds an entry; data may be NULL. Caller holds mutex. Without memory it ends the process: a log with holes proves
+ * nothing. */
 void log_add(struct sim_disk *d, int op, u64 block, u16 first, u16 sectors, const void *data);
 void log_drop(struct sim_disk *d);
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * frames.c: the pool as a memfd, mapped once for core and once, page by page protected, for each env. A touch of an absent
- * page is a SIGSEGV whose handler does what the module's page fault does.
+ * frames.c: the pool as a memfd, mapped once for core and once, page by page protected, for each env. A touch of an
+ * absent page is a SIGSEGV whose handler does what the module's page fault does.
  *
- * Lock order: core's lock, then views_mutex. The handler looks the view up before it calls core, and holds no lock then. An
- * env must not be closed while another thread uses its view; the same is true of munmap.
+ * Lock order: core's lock, then views_mutex. The handler looks the view up before it calls core, and holds no lock
+ * then. An env must not be closed while another thread uses its view; the same is true of munmap.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -28,7 +28,7 @@ struct sim_env {
 	struct area {
 		u64 offset;
 		void *base;
-		_Atomic(void *) map;	/* NULL: entry is unused; MAP_FAILED: being filled */
+		_Atomic(void *) map; /* NULL: entry is unused; MAP_FAILED: being filled */
 		size_t bytes;
 	} area[MAX_AREAS];
 };
@@ -121,7 +121,7 @@ bool sim_poke(void *to, const void *from, size_t bytes)
 int sim_start(u32 frames, u64 seed)
 {
 	/* No SA_ONSTACK, SA_NODEFER: the handler may leave by siglongjmp without touching the mask. */
-	struct sigaction act = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER };
+	struct sigaction act = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER};
 
 	if (pool || !frames)
 		return -EBUSY;

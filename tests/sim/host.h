@@ -6,7 +6,7 @@
 #include "sim.h"
 
 void host_breach(const char *what) __attribute__((noreturn)); /* core broke the contract: say so and abort */
-void host_unlocked(const char *hook);	/* breach if this thread holds a lock */
+void host_unlocked(const char *hook);			      /* breach if this thread holds a lock */
 void host_reset(u64 seed);
 
 /* memcpy that survives bad addresses on either side: false. Pool addresses fault as in an application. */
@@ -15,7 +15,8 @@ bool host_copy(void *to, const void *from, size_t bytes);
 /* A fresh read-only mapping of what exo_plat_alloc_shared gave; NULL with errno. */
 void *host_map_shared(void *base, size_t bytes);
 
-/* Under sim_threads: whether this thread is one of them; give others a chance to go on; block; make the blocked ready. */
+/* Under sim_threads: whether this thread is one of them; give others a chance to go on; block; make the blocked ready.
+ */
 bool sched_on(void);
 void sched_point(void);
 void sched_block(const void *on, bool waits);

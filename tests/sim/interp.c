@@ -3,9 +3,10 @@
  * interp.c: an interpreter of straight-line eBPF as owns-UDFs use it, written from the instruction set's description
  * and not from kmod/core/scan.c: it is an oracle for the kernel's JIT and a stand-in for its verifier.
  *
- * A value carries what it is: a number, or an offset into one of four regions (ctx, stack, input, output). So every access is
- * checked for bounds and rights, and no address can become a number. The kernel's strict mode decides that for all paths before
- * the first run; here a load tries some inputs, and a later run that breaks a rule is an error of that run.
+ * A value carries what it is: a number, or an offset into one of four regions (ctx, stack, input, output). So every
+ * access is checked for bounds and rights, and no address can become a number. The kernel's strict mode decides that
+ * for all paths before the first run; here a load tries some inputs, and a later run that breaks a rule is an error
+ * of that run.
  */
 #include <linux/bpf.h>
 #include <stdarg.h>
@@ -16,13 +17,13 @@
 #define STACK 512
 #define SPILLS (STACK / 8)
 #define OUT_BYTES (EXO_MAX_SLOTS * sizeof(struct exo_udf_claim))
-#define IDX_VALUE 6	/* BPF_PSEUDO_MAP_IDX_VALUE; older headers lack it */
+#define IDX_VALUE 6 /* BPF_PSEUDO_MAP_IDX_VALUE; older headers lack it */
 
 enum kind { UNSET, NUMBER, CTX, FRAME, IN, OUT };
 
 struct value {
 	enum kind kind;
-	u64 n;			/* number, or byte offset in the region; FRAME: offset from the stack's low end */
+	u64 n; /* number, or byte offset in the region; FRAME: offset from the stack's low end */
 };
 
 struct sim_prog {
@@ -34,7 +35,7 @@ struct run {
 	const struct sim_prog *p;
 	struct value r[11];
 	u8 stack[STACK];
-	u8 set[STACK];		/* byte has been written */
+	u8 set[STACK];		    /* byte has been written */
 	struct value spill[SPILLS]; /* kind != UNSET: an address lies in this 8-byte slot */
 	struct exo_udf_ctx ctx;
 	const u8 *in;
@@ -223,8 +224,10 @@ static u32 width(u8 code)
 /* The offset of an access in its region, or -1 when it leaves it. */
 static s64 locate(struct run *x, const struct value *base, int16_t off, u32 bytes)
 {
-	u64 room = base->kind == CTX ? sizeof(x->ctx) : base->kind == FRAME ? STACK :
-		   base->kind == IN ? x->p->partition : OUT_BYTES;
+	u64 room = base->kind == CTX	 ? sizeof(x->ctx)
+		   : base->kind == FRAME ? STACK
+		   : base->kind == IN	 ? x->p->partition
+					 : OUT_BYTES;
 	u64 at = base->n + (u64)(s64)off;
 
 	return at < room && bytes <= room - at ? (s64)at : -1;
@@ -331,7 +334,7 @@ static u64 alu64(int op, u64 a, u64 b)
 	case BPF_NEG:
 		return -a;
 	}
-	return b;		/* BPF_MOV; the form check let nothing else pass */
+	return b; /* BPF_MOV; the form check let nothing else pass */
 }
 
 static u32 alu32(int op, u32 a, u32 b)
@@ -360,7 +363,7 @@ static u64 swap(u64 n, u32 bits, bool to_big)
 static int alu(struct run *x, const struct bpf_insn *i)
 {
 	bool wide = BPF_CLASS(i->code) == BPF_ALU64;
-	struct value imm = { NUMBER, (u64)(s64)i->imm }, *d = &x->r[i->dst_reg];
+	struct value imm = {NUMBER, (u64)(s64)i->imm}, *d = &x->r[i->dst_reg];
 	const struct value *s = i->code & BPF_X ? &x->r[i->src_reg] : &imm;
 	int op = BPF_OP(i->code);
 
@@ -418,12 +421,12 @@ static bool compare(int op, u64 a, u64 b, s64 sa, s64 sb)
 	case BPF_JSET:
 		return a & b;
 	}
-	return true;		/* BPF_JA */
+	return true; /* BPF_JA */
 }
 
 static int jump(struct run *x, const struct bpf_insn *i, bool *taken)
 {
-	struct value imm = { NUMBER, (u64)(s64)i->imm };
+	struct value imm = {NUMBER, (u64)(s64)i->imm};
 	const struct value *d = &x->r[i->dst_reg], *s = i->code & BPF_X ? &x->r[i->src_reg] : &imm;
 	int op = BPF_OP(i->code);
 
@@ -438,7 +441,7 @@ static int jump(struct run *x, const struct bpf_insn *i, bool *taken)
 
 static int step(struct run *x, const struct bpf_insn *i, u32 *pc)
 {
-	struct value imm = { NUMBER, (u64)(s64)i->imm };
+	struct value imm = {NUMBER, (u64)(s64)i->imm};
 	bool taken = false;
 	int err = 0;
 
@@ -472,14 +475,14 @@ static int step(struct run *x, const struct bpf_insn *i, u32 *pc)
 
 s64 sim_prog_run(const struct sim_prog *p, const void *in, u32 index, struct exo_udf_claim *out, u32 *at)
 {
-	struct run x = { .p = p, .in = in, .out = (u8 *)out };
+	struct run x = {.p = p, .in = in, .out = (u8 *)out};
 	u32 pc = 0;
 	int err;
 
 	x.ctx.partition = p->partition;
 	x.ctx.index = index;
 	x.r[1].kind = CTX;
-	x.r[10] = (struct value){ FRAME, STACK };
+	x.r[10] = (struct value){FRAME, STACK};
 	memset(out, 0, OUT_BYTES);
 	/* Only forward jumps and no end to fall off (check_flow), so this ends. */
 	for (;;) {

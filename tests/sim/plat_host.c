@@ -141,7 +141,7 @@ static struct shared {
 	void *base;
 	size_t bytes;
 	int fd;
-} *shared_list;
+} * shared_list;
 static pthread_mutex_t shared_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 void *exo_plat_alloc_shared(size_t bytes)

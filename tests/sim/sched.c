@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * sched.c: threads that take turns. Exactly one runs at a time, and who goes on is drawn from the seed at every lock, unlock, wait, copy
- * and I/O. So a history of concurrent calls is a function of its seed and replays exactly.
+ * sched.c: threads that take turns. Exactly one runs at a time, and who goes on is drawn from the seed at every lock,
+ * unlock, wait, copy and I/O. So a history of concurrent calls is a function of its seed and replays exactly.
  *
- * A wait may end spuriously, as plat.h says, but only while another thread can run: a wakeup that core forgot shows as "nobody
- * can go on".
+ * A wait may end spuriously, as plat.h says, but only while another thread can run: a wakeup that core forgot shows
+ * as "nobody can go on".
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@ enum state { READY, LOCKED, WAITING, DONE };
 
 static struct task {
 	enum state state;
-	const void *on;		/* lock that it is blocked on */
+	const void *on; /* lock that it is blocked on */
 } tasks[MAX_TASKS];
 static unsigned int ntasks, current;
 static u64 stream, turns;
@@ -50,7 +50,9 @@ static void next_turn(void)
 	if (!ready) {
 		for (i = 0; i < ntasks; i++)
 			fprintf(stderr, "sim: thread %u %s %p\n", i,
-				tasks[i].state == LOCKED ? "wants lock" : tasks[i].state == WAITING ? "waits on" : "is done",
+				tasks[i].state == LOCKED    ? "wants lock"
+				: tasks[i].state == WAITING ? "waits on"
+							    : "is done",
 				tasks[i].on);
 		host_breach("nobody can go on: a deadlock, or a wakeup that was forgotten");
 	}
@@ -135,7 +137,7 @@ u64 sim_threads(u64 seed, unsigned int n, void (*fn)(void *ctx, unsigned int i),
 	current = MAX_TASKS;
 	memset(tasks, 0, sizeof(tasks));
 	for (i = 0; i < n; i++) {
-		start[i] = (struct start){ fn, ctx, i };
+		start[i] = (struct start){fn, ctx, i};
 		if (pthread_create(&thread[i], NULL, run, &start[i]))
 			host_breach("no thread");
 	}

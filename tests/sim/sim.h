@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
  * sim.h: kmod/core in an ordinary process. What a test needs beside core.h: the pool, environments with a protected
- * view of it, simulated disks with crash states, and faults to inject. One simulation a process, as one module a kernel.
+ * view of it, simulated disks with crash states, and faults to inject. One simulation a process, as one module a
+ * kernel.
  *
  *	sim_start(1024, seed);			the pool of frames; the seed feeds exo_plat_random
  *	d = sim_disk_new("/dev/a", 8192, 0);
@@ -21,15 +22,15 @@
 
 /* ---- the process-wide simulation ---- */
 
-int sim_start(u32 frames, u64 seed);	/* 0 or -errno */
-void sim_stop(void);			/* no env open any more */
-u64 sim_random(u64 *state);		/* next number of a caller's own stream; any seed is good */
-void sim_time_advance(u64 ns);		/* time also moves by 1000 ns at each reading */
+int sim_start(u32 frames, u64 seed); /* 0 or -errno */
+void sim_stop(void);		     /* no env open any more */
+u64 sim_random(u64 *state);	     /* next number of a caller's own stream; any seed is good */
+void sim_time_advance(u64 ns);	     /* time also moves by 1000 ns at each reading */
 
 /*
- * Runs fn(ctx, 0) .. fn(ctx, n - 1) in n threads (at most 16) that take turns: one runs at a time, and who goes on at each lock, wait, copy
- * and I/O is drawn from the seed, so the same seed gives the same history. Ends the process when nobody can go on.
- * Returns the number of turns.
+ * Runs fn(ctx, 0) .. fn(ctx, n - 1) in n threads (at most 16) that take turns: one runs at a time, and who goes on at
+ * each lock, wait, copy and I/O is drawn from the seed, so the same seed gives the same history. Ends the process
+ * when nobody can go on. Returns the number of turns.
  */
 u64 sim_threads(u64 seed, unsigned int n, void (*fn)(void *ctx, unsigned int i), void *ctx);
 
@@ -37,8 +38,8 @@ u64 sim_threads(u64 seed, unsigned int n, void (*fn)(void *ctx, unsigned int i),
 
 /* The n-th exo_plat_alloc or _alloc_shared from now (1: the next) fails, once; 0: none. */
 void sim_alloc_fail(u64 n);
-u64 sim_alloc_count(void);		/* allocations asked for since sim_start: what a sweep runs up to */
-s64 sim_alloc_live(void);		/* allocations not freed */
+u64 sim_alloc_count(void); /* allocations asked for since sim_start: what a sweep runs up to */
+s64 sim_alloc_live(void);  /* allocations not freed */
 /* User memory [start, start + bytes) gives -EFAULT; at most 16 ranges. clear: all are good again. */
 void sim_user_bad(const void *start, size_t bytes);
 void sim_user_clear(void);
@@ -50,23 +51,23 @@ int sim_env_open(struct exo_core *c, const struct exo_cred *cred, struct sim_env
 void sim_env_close(struct sim_env *e);
 struct exo_env *sim_env(struct sim_env *e);
 /*
- * The env's view of the pool: frame f at + f * 4096. Pages are absent until touched; a touch asks exo_fault_begin as the
- * module's page fault does, and a refused one is SIGBUS for the thread, or false from the two functions below.
+ * The env's view of the pool: frame f at + f * 4096. Pages are absent until touched; a touch asks exo_fault_begin as
+ * the module's page fault does, and a refused one is SIGBUS for the thread, or false from the two functions below.
  */
 u8 *sim_pool(struct sim_env *e);
 /* Copies from or to any address of the process, false when it is not accessible (also by a refused pool fault). */
 bool sim_peek(const void *from, void *to, size_t bytes);
 bool sim_poke(void *to, const void *from, size_t bytes);
-u64 sim_zaps(void);			/* exo_plat_zap calls since sim_start */
-u64 sim_renewals(void);			/* exo_plat_frame_renew calls since sim_start */
-void sim_renew_fail(u64 n);		/* the n-th renewal from now fails with -ENOMEM; 0: none */
+u64 sim_zaps(void);	    /* exo_plat_zap calls since sim_start */
+u64 sim_renewals(void);	    /* exo_plat_frame_renew calls since sim_start */
+void sim_renew_fail(u64 n); /* the n-th renewal from now fails with -ENOMEM; 0: none */
 
 /*
- * Maps an area named by an EXO_MAP_* offset as the module's mmap would: the pool lies in the env's view; the other areas are fresh
- * read-only mappings, given back when the env closes. NULL with errno set.
+ * Maps an area named by an EXO_MAP_* offset as the module's mmap would: the pool lies in the env's view; the other
+ * areas are fresh read-only mappings, given back when the env closes. NULL with errno set.
  */
 void *sim_map(struct sim_env *e, u64 offset, size_t bytes, int prot);
-void sim_unmap(struct sim_env *e, void *addr);	/* a mapping of sim_map; the pool's view stays until close */
+void sim_unmap(struct sim_env *e, void *addr); /* a mapping of sim_map; the pool's view stays until close */
 
 /* A libexo handle on an env of its own; exo_close closes the env. *env, if wanted, is it. 0 or -errno. */
 struct exo;
@@ -74,20 +75,20 @@ int sim_open(struct exo_core *c, const struct exo_cred *cred, struct exo **out, 
 
 /* ---- disks ---- */
 
-#define SIM_VOLATILE 1u		/* has a volatile write cache */
+#define SIM_VOLATILE 1u /* has a volatile write cache */
 #define SIM_READONLY 2u
-#define SIM_SECTOR_4K 4u	/* logical block 4096 bytes: nothing smaller can be written or torn */
-#define SIM_MOUNTED 8u		/* somebody else holds it */
-#define SIM_NOT_BLOCK 16u	/* a file, not a block device */
+#define SIM_SECTOR_4K 4u  /* logical block 4096 bytes: nothing smaller can be written or torn */
+#define SIM_MOUNTED 8u	  /* somebody else holds it */
+#define SIM_NOT_BLOCK 16u /* a file, not a block device */
 
 struct sim_disk;
-struct sim_image;		/* content of a disk at one moment; sparse */
+struct sim_image; /* content of a disk at one moment; sparse */
 
 /* A device under a path; its content is zeroes. NULL without memory or when the path is taken. */
 struct sim_disk *sim_disk_new(const char *path, u64 blocks, u32 flags);
 /* The same with an image's content (copied). */
 struct sim_disk *sim_disk_from(const char *path, const struct sim_image *img, u32 flags);
-void sim_disk_free(struct sim_disk *d);	/* not open any more */
+void sim_disk_free(struct sim_disk *d); /* not open any more */
 /* Another path of the same device; one at most. */
 int sim_disk_alias(struct sim_disk *d, const char *path);
 bool sim_disk_opened(const struct sim_disk *d);
@@ -97,9 +98,9 @@ void sim_disk_peek(struct sim_disk *d, u64 block, u32 offset, void *to, u32 byte
 void sim_disk_poke(struct sim_disk *d, u64 block, u32 offset, const void *from, u32 bytes);
 
 /*
- * I/O errors. Operations (1 << EXO_OP_READ | ... | SIM_FAIL_FLUSH) that touch a block of [first, first + count) fail with -EIO,
- * after `skip` of them passed, `times` times (0: for ever). One rule a disk; count 0 removes it. Segments of a request before
- * the failing one are carried out, later ones are not.
+ * I/O errors. Operations (1 << EXO_OP_READ | ... | SIM_FAIL_FLUSH) that touch a block of [first, first + count) fail
+ * with -EIO, after `skip` of them passed, `times` times (0: for ever). One rule a disk; count 0 removes it. Segments
+ * of a request before the failing one are carried out, later ones are not.
  */
 #define SIM_FAIL_READ (1u << EXO_OP_READ)
 #define SIM_FAIL_WRITE (1u << EXO_OP_WRITE | 1u << EXO_OP_WRITE_FUA)
@@ -111,36 +112,38 @@ void sim_disk_hook(struct sim_disk *d, void (*fn)(void *ctx, struct sim_disk *d,
 /* ---- crash states ---- */
 
 /*
- * The log: one entry a write of at most one block, and one a flush. `request` is equal for the segments of one exo_plat_io, which
- * the device may carry out in any order. Recording starts, from the content at that moment, with sim_log_start.
+ * The log: one entry a write of at most one block, and one a flush. `request` is equal for the segments of one
+ * exo_plat_io, which the device may carry out in any order. Recording starts, from the content at that moment, with
+ * sim_log_start.
  */
 #define SIM_LOG_FLUSH 3
 struct sim_log {
-	int op;			/* EXO_OP_WRITE, EXO_OP_WRITE_FUA or SIM_LOG_FLUSH */
-	u16 first, sectors;	/* 512-byte sectors of the block */
+	int op;		    /* EXO_OP_WRITE, EXO_OP_WRITE_FUA or SIM_LOG_FLUSH */
+	u16 first, sectors; /* 512-byte sectors of the block */
 	u64 request;
 	u64 block;
-	u8 *data;		/* sectors * 512 bytes */
+	u8 *data; /* sectors * 512 bytes */
 };
-int sim_log_start(struct sim_disk *d);	/* 0 or -ENOMEM; forgets an older log */
+int sim_log_start(struct sim_disk *d); /* 0 or -ENOMEM; forgets an older log */
 size_t sim_log_len(struct sim_disk *d);
 const struct sim_log *sim_log_at(struct sim_disk *d, size_t i);
 
 /*
- * Power goes when the first `cut` entries were issued (0..len). Pending writes are those that may or may not be on the medium then:
- * with a volatile cache all that no later flush covers and that are not FUA; and in any case those of a request that the cut
- * splits (also its entries behind the cut). Returns how many; fills up to `room` log indices in order.
+ * Power goes when the first `cut` entries were issued (0..len). Pending writes are those that may or may not be on
+ * the medium then: with a volatile cache all that no later flush covers and that are not FUA; and in any case those
+ * of a request that the cut splits (also its entries behind the cut). Returns how many; fills up to `room` log
+ * indices in order.
  */
 size_t sim_crash_pending(struct sim_disk *d, size_t cut, size_t *index, size_t room);
 /*
- * The medium's content after that cut. land[i] has a bit for each 512-byte sector (bit 0: first sector of the block) of the i-th
- * pending write that landed: 0 lost, 0xff whole, else torn. NULL: all whole. NULL without memory.
+ * The medium's content after that cut. land[i] has a bit for each 512-byte sector (bit 0: first sector of the block)
+ * of the i-th pending write that landed: 0 lost, 0xff whole, else torn. NULL: all whole. NULL without memory.
  */
 struct sim_image *sim_crash_image(struct sim_disk *d, size_t cut, const u8 *land, size_t nland);
 /* A choice of `land` drawn from a seed: each write is lost, whole or (one in four, if the sector allows) torn. */
 void sim_crash_draw(struct sim_disk *d, size_t cut, u64 seed, u8 *land, size_t nland);
 
-struct sim_image *sim_disk_image(struct sim_disk *d);	/* copy of the content that reads see */
+struct sim_image *sim_disk_image(struct sim_disk *d); /* copy of the content that reads see */
 void sim_image_free(struct sim_image *img);
 u64 sim_image_blocks(const struct sim_image *img);
 const u8 *sim_image_block(const struct sim_image *img, u64 block); /* 4096 bytes */

@@ -23,7 +23,7 @@ static void close_env(void *ctx)
 	sim_env_close(ctx);
 }
 
-static const struct exo_transport sim_transport = { .call = call, .map = map, .unmap = unmap, .close = close_env };
+static const struct exo_transport sim_transport = {.call = call, .map = map, .unmap = unmap, .close = close_env};
 
 int sim_open(struct exo_core *c, const struct exo_cred *cred, struct exo **out, struct sim_env **env)
 {

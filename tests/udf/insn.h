@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-#define INSN(code, dst, src, off, imm)                                                                      \
-	((uint64_t)(uint8_t)(code) | (uint64_t)((dst) & 0xf) << 8 | (uint64_t)((src) & 0xf) << 12 |           \
+#define INSN(code, dst, src, off, imm)                                                                                 \
+	((uint64_t)(uint8_t)(code) | (uint64_t)((dst)&0xf) << 8 | (uint64_t)((src)&0xf) << 12 |                        \
 	 (uint64_t)(uint16_t)(off) << 16 | (uint64_t)(uint32_t)(imm) << 32)
 
 #define EXIT INSN(0x95, 0, 0, 0, 0)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * interp.c: the interpreter of the simulator. Arithmetic and comparisons against the machine's own, on random operands; memory,
- * rights and jumps case by case. tests/vm/udf_agree.c compares it with the kernel's JIT.
+ * interp.c: the interpreter of the simulator. Arithmetic and comparisons against the machine's own, on random
+ * operands; memory, rights and jumps case by case. tests/vm/udf_agree.c compares it with the kernel's JIT.
  */
 #include "../sim/check.h"
 #include "../sim/sim.h"
@@ -23,16 +23,17 @@ static s64 run_n(const u64 *code, u32 n, u32 partition, u32 index)
 	sim_prog_free(p);
 	return r;
 }
-#define RUN(...)                                                           \
-	({                                                                 \
-		const u64 code_[] = { __VA_ARGS__ };                       \
-		run_n(code_, sizeof(code_) / sizeof(code_[0]), 512, 3);    \
+#define RUN(...)                                                                                                       \
+	({                                                                                                             \
+		const u64 code_[] = {__VA_ARGS__};                                                                     \
+		run_n(code_, sizeof(code_) / sizeof(code_[0]), 512, 3);                                                \
 	})
 
 /* A program that leaves op(a, b) in slot 0's start, so that all 64 bits are seen. */
 static u64 binary(u8 op, u64 a, u64 b)
 {
-	CHECK(RUN(LDDW(2, a), LDDW(3, b), INSN(op, 2, 3, 0, 0), REGION(1, 1, 0), STX_(SZ_D, 1, 2, 0), MOV(0, 0), EXIT) == 0);
+	CHECK(RUN(LDDW(2, a), LDDW(3, b), INSN(op, 2, 3, 0, 0), REGION(1, 1, 0), STX_(SZ_D, 1, 2, 0), MOV(0, 0),
+		  EXIT) == 0);
 	return out[0].start;
 }
 
@@ -81,7 +82,8 @@ static void arithmetic(void)
 		CHECK(binary(0xaf, a, b) == (a ^ b) && binary(0xac, a, b) == (c ^ d));
 		CHECK(binary(0x6f, a, b) == a << (b & 63) && binary(0x6c, a, b) == c << (d & 31));
 		CHECK(binary(0x7f, a, b) == a >> (b & 63) && binary(0x7c, a, b) == c >> (d & 31));
-		CHECK(binary(0xcf, a, b) == (u64)((s64)a >> (b & 63)) && binary(0xcc, a, b) == (u32)((__s32)c >> (d & 31)));
+		CHECK(binary(0xcf, a, b) == (u64)((s64)a >> (b & 63)) &&
+		      binary(0xcc, a, b) == (u32)((__s32)c >> (d & 31)));
 		CHECK(binary(0xbf, a, b) == b && binary(0xbc, a, b) == d);
 		CHECK(jumps(0x1d, a, b) == (a == b) && jumps(0x1e, a, b) == (c == d));
 		CHECK(jumps(0x5d, a, b) == (a != b) && jumps(0x5e, a, b) == (c != d));
@@ -111,14 +113,14 @@ static void byte_swaps(void)
 		u32 bits;
 		u64 want;
 	} t[] = {
-		{ 0xd4, 16, 0xcdef }, { 0xd4, 32, 0x89abcdef }, { 0xd4, 64, 0x0123456789abcdefull },
-		{ 0xdc, 16, 0xefcd }, { 0xdc, 32, 0xefcdab89 }, { 0xdc, 64, 0xefcdab8967452301ull },
+		{0xd4, 16, 0xcdef}, {0xd4, 32, 0x89abcdef}, {0xd4, 64, 0x0123456789abcdefull},
+		{0xdc, 16, 0xefcd}, {0xdc, 32, 0xefcdab89}, {0xdc, 64, 0xefcdab8967452301ull},
 	};
 	u32 i;
 
 	for (i = 0; i < 6; i++) {
-		CHECK(RUN(LDDW(2, n), INSN(t[i].op, 2, 0, 0, t[i].bits), REGION(1, 1, 0), STX_(SZ_D, 1, 2, 0), MOV(0, 0),
-			  EXIT) == 0);
+		CHECK(RUN(LDDW(2, n), INSN(t[i].op, 2, 0, 0, t[i].bits), REGION(1, 1, 0), STX_(SZ_D, 1, 2, 0),
+			  MOV(0, 0), EXIT) == 0);
 		CHECK(out[0].start == t[i].want);
 	}
 }
@@ -144,8 +146,10 @@ static void memory(void)
 	CHECK(RUN(REGION(1, 0, 0), ST_(SZ_B, 1, 0, 1), MOV(0, 0), EXIT) == -EACCES);
 	CHECK(RUN(REGION(1, 1, 0), LDX_(SZ_B, 0, 1, 0), EXIT) == -EACCES);
 	/* output: slot 63 is the last; all is zero that was not written */
-	CHECK(RUN(REGION(1, 1, 0), ST_(SZ_D, 1, 1008, -2), ST_(SZ_W, 1, 1016, 9), ST_(SZ_W, 1, 1020, 1), MOV(0, 0), EXIT) == 0);
-	CHECK(out[63].start == -2ull && out[63].count == 9 && out[63].ref == 1 && out[0].start == 0 && out[0].count == 0);
+	CHECK(RUN(REGION(1, 1, 0), ST_(SZ_D, 1, 1008, -2), ST_(SZ_W, 1, 1016, 9), ST_(SZ_W, 1, 1020, 1), MOV(0, 0),
+		  EXIT) == 0);
+	CHECK(out[63].start == -2ull && out[63].count == 9 && out[63].ref == 1 && out[0].start == 0 &&
+	      out[0].count == 0);
 	CHECK(RUN(REGION(1, 1, 0), ST_(SZ_D, 1, 1020, 1), MOV(0, 0), EXIT) == -EACCES);
 	CHECK(RUN(REGION(1, 1, 0), ST_(SZ_B, 1, 1024, 1), MOV(0, 0), EXIT) == -EACCES);
 	CHECK(RUN(MOV(0, 0), EXIT) == 0 && out[63].count == 0);

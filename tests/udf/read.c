@@ -143,7 +143,7 @@ static void damage(const char *dir, const char *name)
  */
 static u32 lay_out(u64 *code, const u32 *order, const u32 *target, const u32 *next, u32 n)
 {
-	u32 at[BLOCKS] = { 0 }, i, len = 0;
+	u32 at[BLOCKS] = {0}, i, len = 0;
 
 	code[len++] = INSN(0x18, 8, 6, 0, 0);
 	code[len++] = 0;
@@ -179,7 +179,7 @@ static void jumps(void)
 		u64 *code = calloc(BLOCKS * 6 + 4, 8), detail, straight[BLOCKS * 6 + 4];
 		struct sim_prog *a, *b;
 		char msg[128] = "";
-		u8 in[512] = { 0 };
+		u8 in[512] = {0};
 
 		NEED(code);
 		for (k = 0; k < n; k++) {
@@ -234,15 +234,15 @@ static void untouched(void)
 		u64 code[6];
 		u32 n;
 	} t[] = {
-		{ { MOV(0, 0), JA_TO(-1), EXIT }, 3 },				   /* a loop */
-		{ { MOV(0, 0), INSN(0x15, 0, 0, -2, 0), EXIT }, 3 },		   /* a loop with an exit */
-		{ { MOV(0, 0), JA_TO(-9), EXIT }, 3 },				   /* out of the front */
-		{ { JA_TO(1), EXIT, INSN(0x15, 0, 0, -2, 0), MOV(0, 0) }, 4 },	   /* falls off the end */
-		{ { JA_TO(1), EXIT, INSN(0x18, 0, 0, 0, 0) }, 3 },		   /* half a load */
-		{ { JA_TO(1), EXIT, LDDW(0, 1), JA_TO(-2) }, 5 },		   /* into a load */
-		{ { JA_TO(1), EXIT, INSN(0x06, 0, 0, 0, -2), JA_TO(-3) }, 4 },	   /* a jump of another kind */
-		{ { JA_TO(1), EXIT, INSN(0xe5, 0, 0, 0, 0), JA_TO(-3) }, 4 },	   /* may_goto */
-		{ { MOV(0, 0), EXIT }, 2 },
+		{{MOV(0, 0), JA_TO(-1), EXIT}, 3},			   /* a loop */
+		{{MOV(0, 0), INSN(0x15, 0, 0, -2, 0), EXIT}, 3},	   /* a loop with an exit */
+		{{MOV(0, 0), JA_TO(-9), EXIT}, 3},			   /* out of the front */
+		{{JA_TO(1), EXIT, INSN(0x15, 0, 0, -2, 0), MOV(0, 0)}, 4}, /* falls off the end */
+		{{JA_TO(1), EXIT, INSN(0x18, 0, 0, 0, 0)}, 3},		   /* half a load */
+		{{JA_TO(1), EXIT, LDDW(0, 1), JA_TO(-2)}, 5},		   /* into a load */
+		{{JA_TO(1), EXIT, INSN(0x06, 0, 0, 0, -2), JA_TO(-3)}, 4}, /* a jump of another kind */
+		{{JA_TO(1), EXIT, INSN(0xe5, 0, 0, 0, 0), JA_TO(-3)}, 4},  /* may_goto */
+		{{MOV(0, 0), EXIT}, 2},
 	};
 	u32 i;
 

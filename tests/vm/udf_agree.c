@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
  * udf_agree.c: the interpreter of tests/sim and the kernel (verifier and JIT) must agree: what the kernel runs, the
- * interpreter runs with the same result and the same claims. Random programs over every instruction that the scan lets pass,
- * and UDF objects over random partitions. Needs no module; run as root in the VM.
+ * interpreter runs with the same result and the same claims. Random programs over every instruction that the scan
+ * lets pass, and UDF objects over random partitions. Needs no module; run as root in the VM.
  *
  *	udf-agree SEED FILE.o...	one line of KTAP each
  */
@@ -45,8 +45,11 @@ static int bpf(int cmd, union bpf_attr *attr)
 
 static int array(u32 bytes, u32 flags)
 {
-	union bpf_attr a = { .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = bytes, .max_entries = 1,
-			     .map_flags = flags };
+	union bpf_attr a = {.map_type = BPF_MAP_TYPE_ARRAY,
+			    .key_size = 4,
+			    .value_size = bytes,
+			    .max_entries = 1,
+			    .map_flags = flags};
 
 	return bpf(BPF_MAP_CREATE, &a);
 }
@@ -54,15 +57,15 @@ static int array(u32 bytes, u32 flags)
 static int map_value(int cmd, int map, void *value)
 {
 	u32 key = 0;
-	union bpf_attr a = { .map_fd = map, .key = (uintptr_t)&key, .value = (uintptr_t)value };
+	union bpf_attr a = {.map_fd = map, .key = (uintptr_t)&key, .value = (uintptr_t)value};
 
 	return bpf(cmd, &a);
 }
 
 static int only_cap_bpf(void)
 {
-	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct d[2] = { 0 };
+	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct d[2] = {0};
 
 	d[CAP_BPF / 32].effective = d[CAP_BPF / 32].permitted = 1u << CAP_BPF % 32;
 	return syscall(SYS_capset, &h, d);
@@ -70,11 +73,16 @@ static int only_cap_bpf(void)
 
 static int kernel_load(const u64 *insns, u32 n)
 {
-	int fds[2] = { in_map, out_map };
-	union bpf_attr a = { .prog_type = BPF_PROG_TYPE_SYSCALL, .prog_flags = BPF_F_SLEEPABLE,
-			     .insns = (uintptr_t)insns, .insn_cnt = n, .license = (uintptr_t)"",
-			     .fd_array = (uintptr_t)fds, .log_buf = (uintptr_t)words, .log_size = sizeof(words),
-			     .log_level = 1 };
+	int fds[2] = {in_map, out_map};
+	union bpf_attr a = {.prog_type = BPF_PROG_TYPE_SYSCALL,
+			    .prog_flags = BPF_F_SLEEPABLE,
+			    .insns = (uintptr_t)insns,
+			    .insn_cnt = n,
+			    .license = (uintptr_t) "",
+			    .fd_array = (uintptr_t)fds,
+			    .log_buf = (uintptr_t)words,
+			    .log_size = sizeof(words),
+			    .log_level = 1};
 
 	words[0] = '\0';
 	return bpf(BPF_PROG_LOAD, &a);
@@ -83,8 +91,8 @@ static int kernel_load(const u64 *insns, u32 n)
 /* The program's result, or -errno. */
 static s64 kernel_run(int prog, u32 partition, u32 index, u8 *in, struct exo_udf_claim *out)
 {
-	struct exo_udf_ctx ctx = { partition, index };
-	union bpf_attr a = { 0 };
+	struct exo_udf_ctx ctx = {partition, index};
+	union bpf_attr a = {0};
 
 	memset(out, 0, OUT_BYTES);
 	if (map_value(BPF_MAP_UPDATE_ELEM, in_map, in) || map_value(BPF_MAP_UPDATE_ELEM, out_map, out))
@@ -172,7 +180,7 @@ static u64 random_alu(void)
 
 static u64 random_jump(u32 far)
 {
-	static const u8 ops[] = { 0x10, 0x20, 0x30, 0x40, 0x50, 0x60, 0x70, 0xa0, 0xb0, 0xc0, 0xd0 };
+	static const u8 ops[] = {0x10, 0x20, 0x30, 0x40, 0x50, 0x60, 0x70, 0xa0, 0xb0, 0xc0, 0xd0};
 	u8 op = ops[rnd() % sizeof(ops)] | (rnd() & 1 ? 5 : 6);
 
 	if (rnd() & 1)
@@ -182,7 +190,7 @@ static u64 random_jump(u32 far)
 
 static u64 random_memory(void)
 {
-	u32 size = (rnd() & 3) << 3, bytes = (const u8[]){ 4, 2, 1, 8 }[size >> 3];
+	u32 size = (rnd() & 3) << 3, bytes = (const u8[]){4, 2, 1, 8}[size >> 3];
 	u32 slot = rnd() % 4, off = -8 * (slot + 1) + rnd() % (8 / bytes) * bytes;
 
 	switch (rnd() % 5) {
@@ -248,8 +256,8 @@ static bool random_programs(void)
 		err = sim_prog_load(code, n, 512, msg, sizeof(msg), &sim);
 		good = !exo_scan(code, n, &detail) && prog >= 0 && !err;
 		if (!good)
-			printf("# seed %llu: scan %llx, kernel %d, interpreter %d %s\n# %.400s\n", start, detail, prog, err,
-			       err ? msg : "", words);
+			printf("# seed %llu: scan %llx, kernel %d, interpreter %d %s\n# %.400s\n", start, detail, prog,
+			       err, err ? msg : "", words);
 		loaded += good;
 		for (k = 0; k < INPUTS && good; k++) {
 			for (b = 0; b < 512; b++)
@@ -276,7 +284,7 @@ static bool random_programs(void)
  */
 static void random_partition(const struct exo_udf_code *c, u8 *in)
 {
-	u32 i, n = 0, kind = rnd() & 3, magic[64] = { 0 };
+	u32 i, n = 0, kind = rnd() & 3, magic[64] = {0};
 
 	for (i = 0; i < c->partition; i++)
 		in[i] = kind == 0 ? rnd() & (rnd() & 3) : kind == 1 ? rnd() : i % 4 ? 0 : rnd() & (kind == 2 ? 1 : 7);

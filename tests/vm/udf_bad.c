@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * udf_bad.c: every program of udf/bad must be refused where its comment says, and every other UDF must install. Loads each
- * through the module as an ordinary user; bad.h explains the comments.
+ * udf_bad.c: every program of udf/bad must be refused where its comment says, and every other UDF must install. Loads
+ * each through the module as an ordinary user; bad.h explains the comments.
  *
  *	udf-bad DISK SOURCES OBJECTS GOOD...	run as root; formats DISK. One line of KTAP a program
  */
@@ -45,9 +45,9 @@ static void result(bool good, const char *name, const char *stage, const struct 
 static uint32_t scan_code(const char *name)
 {
 	static const char *const names[] = {
-		[EXO_SCAN_HELPER] = "HELPER", [EXO_SCAN_KFUNC] = "KFUNC",   [EXO_SCAN_SUBPROG] = "SUBPROG",
-		[EXO_SCAN_MAP] = "MAP",	      [EXO_SCAN_LEGACY] = "LEGACY", [EXO_SCAN_ATOMIC] = "ATOMIC",
-		[EXO_SCAN_OPCODE] = "OPCODE", [EXO_SCAN_BACKEDGE] = "BACKEDGE", [EXO_SCAN_TRUNCATED] = "TRUNCATED",
+		[EXO_SCAN_HELPER] = "HELPER",	  [EXO_SCAN_KFUNC] = "KFUNC",	    [EXO_SCAN_SUBPROG] = "SUBPROG",
+		[EXO_SCAN_MAP] = "MAP",		  [EXO_SCAN_LEGACY] = "LEGACY",	    [EXO_SCAN_ATOMIC] = "ATOMIC",
+		[EXO_SCAN_OPCODE] = "OPCODE",	  [EXO_SCAN_BACKEDGE] = "BACKEDGE", [EXO_SCAN_TRUNCATED] = "TRUNCATED",
 		[EXO_SCAN_RESERVED] = "RESERVED",
 	};
 
@@ -74,12 +74,12 @@ static bool read_expect(const char *path, struct expect *e)
 /* The template is installed: a transaction that sets the first byte of a new root's block. */
 static int edit(uint32_t template, struct exo_why *why)
 {
-	struct exo_root_add r = { .disk = disk, .cap = cap, .name = "bad", .start = EXO_NOBLOCK, .count = 1,
-				  .template_id = template };
-	struct exo_bind b = { .disk = disk, .cap = cap, .parent = EXO_NOBLOCK, .count = 1, .rights = EXO_RIGHT_READ };
+	struct exo_root_add r = {
+		.disk = disk, .cap = cap, .name = "bad", .start = EXO_NOBLOCK, .count = 1, .template_id = template};
+	struct exo_bind b = {.disk = disk, .cap = cap, .parent = EXO_NOBLOCK, .count = 1, .rights = EXO_RIGHT_READ};
 	uint8_t one = 1;
-	struct exo_edit e = { .len = 1, .bytes = (uintptr_t)&one };
-	struct exo_txn t = { .disk = disk, .cap = cap, .nedits = 1, .edits = (uintptr_t)&e };
+	struct exo_edit e = {.len = 1, .bytes = (uintptr_t)&one};
+	struct exo_txn t = {.disk = disk, .cap = cap, .nedits = 1, .edits = (uintptr_t)&e};
 	struct exo_why ignored;
 	uint32_t frame;
 	int err;
@@ -88,7 +88,7 @@ static int edit(uint32_t template, struct exo_why *why)
 	if (err)
 		return err;
 	b.root = r.out_root;
-	b.claim = (struct exo_claim){ .start = r.out_start, .count = 1, .template_id = template };
+	b.claim = (struct exo_claim){.start = r.out_start, .count = 1, .template_id = template};
 	b.first = r.out_start;
 	b.frames = (uintptr_t)&frame;
 	err = exo_bind(x, &b, 0, why);
@@ -116,9 +116,9 @@ static uint32_t code_of(const char *stage)
 		const char *stage;
 		uint32_t code;
 	} t[] = {
-		{ "scan", EXO_R_UDF_SCAN }, { "verify", EXO_R_UDF_VERIFY }, { "ctx", EXO_R_UDF_CTX },
-		{ "length", EXO_R_UDF_LENGTH }, { "zero", EXO_R_UDF_ZERO }, { "claim", EXO_R_UDF_CLAIM },
-		{ "reject", EXO_R_UDF_REJECT }, { "overlap", EXO_R_OVERLAP },
+		{"scan", EXO_R_UDF_SCAN},     {"verify", EXO_R_UDF_VERIFY}, {"ctx", EXO_R_UDF_CTX},
+		{"length", EXO_R_UDF_LENGTH}, {"zero", EXO_R_UDF_ZERO},	    {"claim", EXO_R_UDF_CLAIM},
+		{"reject", EXO_R_UDF_REJECT}, {"overlap", EXO_R_OVERLAP},
 	};
 
 	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++)
@@ -130,7 +130,7 @@ static uint32_t code_of(const char *stage)
 static void bad_one(const char *name, const char *source, const char *object)
 {
 	struct exo_udf_code code;
-	struct exo_why why = { 0 };
+	struct exo_why why = {0};
 	struct expect e;
 	uint32_t template;
 	bool good;
@@ -163,13 +163,14 @@ static void bad_one(const char *name, const char *source, const char *object)
 static void good_one(const char *object)
 {
 	struct exo_udf_code code;
-	struct exo_why why = { 0 };
+	struct exo_why why = {0};
 	uint32_t template;
 	int err = exo_udf_read(object, &code, &why);
 
 	verifier_log[0] = '\0';
 	if (!err)
-		err = exo_template_add(x, disk, cap, &code, 0, NULL, &template, verifier_log, sizeof(verifier_log), &why);
+		err = exo_template_add(x, disk, cap, &code, 0, NULL, &template, verifier_log, sizeof(verifier_log),
+				       &why);
 	exo_udf_free(&code);
 	result(!err, object, "installs", &why, err);
 }

@@ -31,16 +31,19 @@ static int bpf(int cmd, union bpf_attr *attr)
 
 static int array(uint32_t bytes, uint32_t flags)
 {
-	union bpf_attr a = { .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = bytes, .max_entries = 1,
-			     .map_flags = flags };
+	union bpf_attr a = {.map_type = BPF_MAP_TYPE_ARRAY,
+			    .key_size = 4,
+			    .value_size = bytes,
+			    .max_entries = 1,
+			    .map_flags = flags};
 
 	return bpf(BPF_MAP_CREATE, &a);
 }
 
 static int only_cap_bpf(void)
 {
-	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct d[2] = { 0 };
+	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct d[2] = {0};
 
 	d[CAP_BPF / 32].effective = d[CAP_BPF / 32].permitted = 1u << CAP_BPF % 32;
 	return syscall(SYS_capset, &h, d);
@@ -51,7 +54,7 @@ static int check(const char *path, int verbose)
 	struct exo_udf_code code;
 	struct exo_why why;
 	struct timespec t0, t1;
-	union bpf_attr a = { 0 };
+	union bpf_attr a = {0};
 	int fds[2], fd, err;
 
 	err = exo_udf_read(path, &code, &why);
@@ -69,7 +72,7 @@ static int check(const char *path, int verbose)
 	a.prog_flags = BPF_F_SLEEPABLE;
 	a.insns = (uintptr_t)code.insns;
 	a.insn_cnt = code.ninsns;
-	a.license = (uintptr_t)"";
+	a.license = (uintptr_t) "";
 	a.fd_array = (uintptr_t)fds;
 	a.log_buf = (uintptr_t)log_text;
 	a.log_size = LOG_BYTES;

@@ -20,16 +20,16 @@
 
 /* A whole program in assembler; nothing is added to it. */
 #define BAD_ASM(name_, ...)                                                                                            \
-	__attribute__((section(".exo.udf"), used)) static const struct exo_udf_meta exo_udf_meta_ = {                \
-		EXO_UDF_VERSION, 512, #name_                                                                          \
-	};                                                                                                            \
-	__attribute__((section(".exo.owns"), used, naked)) int name_(struct exo_udf_ctx *ctx);                        \
-	int name_(struct exo_udf_ctx *ctx)                                                                            \
-	{                                                                                                             \
-		__asm__ volatile(__VA_ARGS__);                                                                        \
+	__attribute__((section(".exo.udf"), used)) static const struct exo_udf_meta exo_udf_meta_ = {EXO_UDF_VERSION,  \
+												     512, #name_};     \
+	__attribute__((section(".exo.owns"), used, naked)) int name_(struct exo_udf_ctx *ctx);                         \
+	int name_(struct exo_udf_ctx *ctx)                                                                             \
+	{                                                                                                              \
+		__asm__ volatile(__VA_ARGS__);                                                                         \
 	}
 
 /* One instruction by its fields, for what an assembler would not write. */
-#define INSN(code, dst, src, off, imm) ".byte " #code ", (" #dst ") | (" #src ") << 4\n.2byte " #off "\n.4byte " #imm "\n"
+#define INSN(code, dst, src, off, imm)                                                                                 \
+	".byte " #code ", (" #dst ") | (" #src ") << 4\n.2byte " #off "\n.4byte " #imm "\n"
 
 #endif

@@ -10,7 +10,7 @@ static u8 buf[8][4096];
 
 static int io(struct exo_dev *dev, int op, u64 block, u32 first, u32 sectors, u8 *mem, u64 *bad)
 {
-	struct exo_seg s = { .block = block, .mem = mem, .first = first, .sectors = sectors };
+	struct exo_seg s = {.block = block, .mem = mem, .first = first, .sectors = sectors};
 
 	return exo_plat_io(dev, op, &s, 1, bad);
 }
@@ -75,7 +75,7 @@ static void transfers(void)
 
 	/* errors: the segment before the bad one is carried out, that behind it is not; then the rule is used up */
 	for (i = 0; i < 3; i++)
-		segs[i] = (struct exo_seg){ .block = 10 + i, .mem = buf[1], .sectors = 8 };
+		segs[i] = (struct exo_seg){.block = 10 + i, .mem = buf[1], .sectors = 8};
 	sim_disk_fail(d, SIM_FAIL_WRITE, 11, 1, 1, 1);
 	CHECK(!exo_plat_io(dev, EXO_OP_WRITE, segs + 1, 1, &bad));
 	memset(buf[1], 3, 4096);
@@ -86,7 +86,8 @@ static void transfers(void)
 	CHECK(buf[3][0] == 3 && buf[3][1] == 2 && buf[3][2] == 0);
 	CHECK(!exo_plat_io(dev, EXO_OP_WRITE, segs, 3, &bad));
 	sim_disk_fail(d, SIM_FAIL_READ | SIM_FAIL_FLUSH, 11, 1, 0, 0);
-	CHECK(io(dev, EXO_OP_READ, 11, 0, 8, buf[2], &bad) == -EIO && io(dev, EXO_OP_READ, 11, 0, 8, buf[2], &bad) == -EIO);
+	CHECK(io(dev, EXO_OP_READ, 11, 0, 8, buf[2], &bad) == -EIO &&
+	      io(dev, EXO_OP_READ, 11, 0, 8, buf[2], &bad) == -EIO);
 	CHECK(!io(dev, EXO_OP_READ, 10, 0, 8, buf[2], &bad) && !io(dev, EXO_OP_WRITE, 11, 0, 8, buf[1], &bad));
 	CHECK(exo_plat_flush(dev) == -EIO);
 	sim_disk_fail(d, 0, 0, 0, 0, 0);
@@ -123,14 +124,14 @@ static void flush(struct model *m, const u32 *last)
 }
 
 /*
- * A random run of single writes and flushes, and at every point of it many crashes. Each must be allowed by the model; and
- * over all crashes at one point, everything that the model allows must have been seen.
+ * A random run of single writes and flushes, and at every point of it many crashes. Each must be allowed by the
+ * model; and over all crashes at one point, everything that the model allows must have been seen.
  */
 static void crash_run(u64 seed, u32 flags)
 {
 	struct sim_disk *d = sim_disk_new("/dev/c", BLOCKS, flags);
-	struct model m = { 0 }, seen;
-	u32 last[SECTORS] = { 0 }, event, s, v, trial;
+	struct model m = {0}, seen;
+	u32 last[SECTORS] = {0}, event, s, v, trial;
 	struct exo_dev *dev;
 	size_t npending;
 	u8 land[EVENTS];
@@ -176,7 +177,8 @@ static void crash_run(u64 seed, u32 flags)
 		}
 		for (s = 0; s < SECTORS; s++)
 			for (v = 0; v <= EVENTS; v++)
-				CHECK_MSG(seen.may[s][v] == m.may[s][v], "seed %llu event %u sector %u value %u", seed, event, s, v);
+				CHECK_MSG(seen.may[s][v] == m.may[s][v], "seed %llu event %u sector %u value %u", seed,
+					  event, s, v);
 	}
 	exo_plat_close(dev);
 	sim_disk_free(d);
@@ -189,8 +191,8 @@ static void split_request(void)
 	struct exo_seg segs[3];
 	struct sim_image *img;
 	struct exo_dev *dev;
-	u8 land[3] = { 0, 0x0f, 0xff };
-	size_t index[3] = { 9, 9, 9 };
+	u8 land[3] = {0, 0x0f, 0xff};
+	size_t index[3] = {9, 9, 9};
 	u32 i;
 
 	NEED(d && !exo_plat_open("/dev/c", false, &dev));
@@ -198,9 +200,10 @@ static void split_request(void)
 	NEED(!sim_log_start(d));
 	memset(buf[0], 5, 4096);
 	for (i = 0; i < 3; i++)
-		segs[i] = (struct exo_seg){ .block = i, .mem = buf[0], .sectors = 8 };
+		segs[i] = (struct exo_seg){.block = i, .mem = buf[0], .sectors = 8};
 	CHECK(!exo_plat_io(dev, EXO_OP_WRITE, segs, 3, NULL));
-	CHECK(sim_log_len(d) == 3 && sim_log_at(d, 2)->block == 2 && sim_log_at(d, 2)->op == EXO_OP_WRITE && !sim_log_at(d, 3));
+	CHECK(sim_log_len(d) == 3 && sim_log_at(d, 2)->block == 2 && sim_log_at(d, 2)->op == EXO_OP_WRITE &&
+	      !sim_log_at(d, 3));
 	CHECK(sim_crash_pending(d, 0, NULL, 0) == 0);
 	CHECK(sim_crash_pending(d, 1, index, 3) == 3 && index[0] == 0 && index[1] == 1 && index[2] == 2);
 	CHECK(sim_crash_pending(d, 3, NULL, 0) == 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * pool.c: environments of the simulator: their views of the pool are as protected as the module's mappings are, user memory
- * can be bad in every way, and failed allocations leave nothing behind.
+ * pool.c: environments of the simulator: their views of the pool are as protected as the module's mappings are, user
+ * memory can be bad in every way, and failed allocations leave nothing behind.
  */
 #include <signal.h>
 #include <sys/mman.h>
@@ -12,11 +12,12 @@
 
 #define FRAMES 64
 
-static const struct exo_cred user1 = { .uid = 1000 }, user2 = { .uid = 1001 };
+static const struct exo_cred user1 = {.uid = 1000}, user2 = {.uid = 1001};
 
 static int frames(struct sim_env *e, u32 nr, u32 flags, u32 count, u32 *list)
 {
-	struct exo_frame_alloc a = { .head = { .size = sizeof(a), .flags = flags }, .frames = (uintptr_t)list, .count = count };
+	struct exo_frame_alloc a = {
+		.head = {.size = sizeof(a), .flags = flags}, .frames = (uintptr_t)list, .count = count};
 
 	return exo_call(sim_env(e), nr, (uintptr_t)&a);
 }
@@ -61,8 +62,7 @@ static void protection(struct exo_core *c)
 	CHECK(death(pb + list[0] * 4096ul) == SIGSEGV);
 	CHECK(death(pa + list[0] * 4096ul) == 0);
 	/* a copy over the end of what it has */
-	CHECK(list[1] == FRAMES - 1 || list[0] + 1 == list[1] ||
-	      !sim_peek(pa + list[0] * 4096ul + 4092, &got, 8));
+	CHECK(list[1] == FRAMES - 1 || list[0] + 1 == list[1] || !sim_peek(pa + list[0] * 4096ul + 4092, &got, 8));
 	/* given back: gone from the view at once, and zero for whoever comes next */
 	zaps = sim_zaps();
 	CHECK(!frames(a, EXO_NR_FRAME_FREE, 0, 2, list));
@@ -81,7 +81,7 @@ static void protection(struct exo_core *c)
 
 static void user_memory(struct exo_core *c)
 {
-	struct exo_query q = { .head = { .size = sizeof(q) } };
+	struct exo_query q = {.head = {.size = sizeof(q)}};
 	u8 page[4096] __attribute__((aligned(4096)));
 	struct sim_env *e;
 	u32 frame;

@@ -151,7 +151,7 @@ int main(void)
 	NEED(one && two);
 	histories();
 	for (seed = 0; seed < 200; seed++) {
-		unsigned int taken[4] = { 0 };
+		unsigned int taken[4] = {0};
 
 		items = 0;
 		closed = false;
