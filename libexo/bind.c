@@ -9,7 +9,7 @@ int exo_bind(struct exo *x, struct exo_bind *b, uint32_t flags, struct exo_why *
 
 int exo_unbind(struct exo *x, uint32_t count, const uint32_t *frames, struct exo_why *why)
 {
-	struct exo_unbind u = { .frames = (uintptr_t)frames, .count = count };
+	struct exo_unbind u = {.frames = (uintptr_t)frames, .count = count};
 
 	return EXO_DO(x, EXO_NR_UNBIND, &u, 0, why);
 }

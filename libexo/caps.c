@@ -5,11 +5,11 @@
 
 int exo_cap_list(struct exo *x, struct exo_cap caps[EXO_MAX_CAPS])
 {
-	struct exo_cap_list l = { .caps = (uintptr_t)caps, .count = EXO_MAX_CAPS };
+	struct exo_cap_list l = {.caps = (uintptr_t)caps, .count = EXO_MAX_CAPS};
 	int err;
 
 	for (uint32_t i = 0; i < EXO_MAX_CAPS; i++)
-		caps[i] = (struct exo_cap){ .rights = 0 };
+		caps[i] = (struct exo_cap){.rights = 0};
 	err = EXO_DO(x, EXO_NR_CAP_LIST, &l, 0, NULL);
 	return err ? err : (int)l.out_count;
 }

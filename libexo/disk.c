@@ -27,7 +27,7 @@ static int path_length(const char *path, uint32_t call, uint32_t *len, struct ex
 
 int exo_format(struct exo *x, const char *path, uint64_t user_quota, struct exo_why *why)
 {
-	struct exo_format f = { .path = (uintptr_t)path, .user_quota = user_quota };
+	struct exo_format f = {.path = (uintptr_t)path, .user_quota = user_quota};
 	int err = path_length(path, EXO_NR_FORMAT, &f.path_len, why);
 
 	if (err)
@@ -38,7 +38,7 @@ int exo_format(struct exo *x, const char *path, uint64_t user_quota, struct exo_
 
 int exo_attach(struct exo *x, const char *path, uint32_t flags, uint32_t *disk, struct exo_why *why)
 {
-	struct exo_attach a = { .path = (uintptr_t)path };
+	struct exo_attach a = {.path = (uintptr_t)path};
 	int err = path_length(path, EXO_NR_ATTACH, &a.path_len, why);
 
 	if (err)
@@ -54,7 +54,7 @@ int exo_attach(struct exo *x, const char *path, uint32_t flags, uint32_t *disk, 
 
 int exo_detach(struct exo *x, uint32_t disk, uint32_t flags, struct exo_why *why)
 {
-	struct exo_detach d = { .disk = disk };
+	struct exo_detach d = {.disk = disk};
 	int err;
 
 	d.cap = admin_slot(x);
@@ -121,7 +121,7 @@ int exo_disk_find(struct exo *x, const char *path_or_number, uint32_t *disk)
 
 int exo_contested(struct exo *x, uint32_t disk, struct exo_range *ranges, uint32_t room)
 {
-	struct exo_contested c = { .disk = disk, .room = room, .ranges = (uintptr_t)ranges };
+	struct exo_contested c = {.disk = disk, .room = room, .ranges = (uintptr_t)ranges};
 	int err = EXO_DO(x, EXO_NR_CONTESTED, &c, 0, NULL);
 
 	return err ? err : (int)c.out_count;

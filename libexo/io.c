@@ -6,7 +6,7 @@
 
 int exo_read(struct exo *x, uint32_t disk, uint32_t nruns, const struct exo_run *runs, struct exo_why *why)
 {
-	struct exo_read r = { .disk = disk, .nruns = nruns, .runs = (uintptr_t)runs };
+	struct exo_read r = {.disk = disk, .nruns = nruns, .runs = (uintptr_t)runs};
 	int err = EXO_DO(x, EXO_NR_READ, &r, 0, why);
 
 	return err ? err : (int)r.out_blocks;
@@ -15,7 +15,7 @@ int exo_read(struct exo *x, uint32_t disk, uint32_t nruns, const struct exo_run 
 int exo_write(struct exo *x, uint32_t disk, uint32_t nruns, const struct exo_run *runs, struct exo_why *why)
 {
 	struct exo_range ranges[WHY_RANGES];
-	struct exo_write w = { .disk = disk, .nruns = nruns, .runs = (uintptr_t)runs };
+	struct exo_write w = {.disk = disk, .nruns = nruns, .runs = (uintptr_t)runs};
 	int err;
 
 	if (why) {
@@ -30,14 +30,14 @@ int exo_write(struct exo *x, uint32_t disk, uint32_t nruns, const struct exo_run
 
 int exo_flush(struct exo *x, uint32_t disk, struct exo_why *why)
 {
-	struct exo_flush f = { .disk = disk };
+	struct exo_flush f = {.disk = disk};
 
 	return EXO_DO(x, EXO_NR_FLUSH, &f, 0, why);
 }
 
 int exo_sync(struct exo *x, uint32_t disk, uint32_t root, struct exo_why *why)
 {
-	struct exo_sync s = { .disk = disk, .root = root };
+	struct exo_sync s = {.disk = disk, .root = root};
 	int err = EXO_DO(x, EXO_NR_SYNC, &s, 0, why);
 
 	return err ? err : (int)s.out_blocks;

@@ -11,7 +11,7 @@ int exo_root_add(struct exo *x, struct exo_root_add *r, struct exo_why *why)
 
 int exo_root_del(struct exo *x, uint32_t disk, uint32_t cap, uint32_t root, struct exo_why *why)
 {
-	struct exo_root_del d = { .disk = disk, .cap = cap, .root = root };
+	struct exo_root_del d = {.disk = disk, .cap = cap, .root = root};
 
 	return EXO_DO(x, EXO_NR_ROOT_DEL, &d, 0, why);
 }

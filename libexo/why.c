@@ -61,7 +61,7 @@ static void expand(char *out, size_t room, const char *pattern, const char *one,
 {
 	out[0] = '\0';
 	for (const char *p = pattern; *p; p++) {
-		char c[2] = { *p, '\0' };
+		char c[2] = {*p, '\0'};
 
 		if (p[0] == '%' && (p[1] == '1' || p[1] == '2')) {
 			append(out, room, p[1] == '1' ? one : two);
@@ -109,12 +109,14 @@ static const char *bare_hint(uint32_t call, int err)
 	case ENOENT:
 	case ENXIO:
 	case ENODEV:
-		return call <= EXO_NR_QUERY ? "load the module (modprobe exo, or insmod exo.ko); 'exoctl doctor' looks for causes"
-					    : "";
+		return call <= EXO_NR_QUERY
+			       ? "load the module (modprobe exo, or insmod exo.ko); 'exoctl doctor' looks for causes"
+			       : "";
 	case EACCES:
 	case EPERM:
-		return call <= EXO_NR_QUERY ? "ask the administrator for access to /dev/exo; 'exoctl doctor' looks for causes"
-					    : "";
+		return call <= EXO_NR_QUERY
+			       ? "ask the administrator for access to /dev/exo; 'exoctl doctor' looks for causes"
+			       : "";
 	case ENOTTY:
 		return "this module does not have the call, or the file is not /dev/exo; compare 'exoctl doctor'";
 	case EPROTO:
@@ -148,9 +150,10 @@ void exo_why_fill(struct exo_why *why, uint32_t call, int err, uint32_t code, ui
 	why->detail = detail;
 	why->err = err;
 	if (!r) {
-		snprintf(why->text, sizeof(why->text), "the module refused with reason %" PRIu32 ", detail %" PRIu64, code,
-			 detail);
-		snprintf(why->hint, sizeof(why->hint), "install the libexo that belongs to the module; it knows this reason");
+		snprintf(why->text, sizeof(why->text), "the module refused with reason %" PRIu32 ", detail %" PRIu64,
+			 code, detail);
+		snprintf(why->hint, sizeof(why->hint),
+			 "install the libexo that belongs to the module; it knows this reason");
 	} else if (code == EXO_R_NONE) {
 		if (err)
 			fill_bare(why);

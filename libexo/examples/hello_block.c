@@ -25,7 +25,7 @@ static int bind_block(struct exo *x, const struct exo_root_get *r, int cap, uint
 		.cap = cap,
 		.root = r->root,
 		.parent = EXO_NOBLOCK,
-		.claim = { .start = r->out_start, .count = r->out_count, .template_id = 0 },
+		.claim = {.start = r->out_start, .count = r->out_count, .template_id = 0},
 		.first = first,
 		.count = 1,
 		.rights = rights,
@@ -37,7 +37,7 @@ static int bind_block(struct exo *x, const struct exo_root_get *r, int cap, uint
 
 static int hello(struct exo *x, uint32_t disk, int cap)
 {
-	struct exo_root_add add = { .disk = disk, .cap = cap, .name = "hello", .start = EXO_NOBLOCK, .count = 1 };
+	struct exo_root_add add = {.disk = disk, .cap = cap, .name = "hello", .start = EXO_NOBLOCK, .count = 1};
 	struct exo_root_get root;
 	struct exo_why why;
 	uint32_t frame;

@@ -16,10 +16,11 @@ static void outcome(uint32_t disk, const char *path, const struct exo_disk_info 
 		printf("free map rebuilt by a walk: %" PRIu64 " metadata blocks, %" PRIu64 " blocks owned, %.3f s\n",
 		       (uint64_t)i->out_walk_meta, (uint64_t)i->out_walk_owned, i->out_walk_ns / 1e9);
 	if (i->out_quarantined)
-		warn("%" PRIu32 " roots are quarantined; 'exoctl roots %" PRIu32 "' says why", i->out_quarantined, disk);
-	if (i->out_bad_templates)
-		warn("%" PRIu32 " templates did not verify; 'exoctl templates %" PRIu32 "' lists them", i->out_bad_templates,
+		warn("%" PRIu32 " roots are quarantined; 'exoctl roots %" PRIu32 "' says why", i->out_quarantined,
 		     disk);
+	if (i->out_bad_templates)
+		warn("%" PRIu32 " templates did not verify; 'exoctl templates %" PRIu32 "' lists them",
+		     i->out_bad_templates, disk);
 	if (i->out_contested)
 		warn("%" PRIu64 " blocks have two owners; 'exoctl contested %" PRIu32 "' lists them",
 		     (uint64_t)i->out_contested, disk);
@@ -27,7 +28,8 @@ static void outcome(uint32_t disk, const char *path, const struct exo_disk_info 
 
 static int run_attach(const struct args *a)
 {
-	uint32_t flags = (opt_given(a, "walk") ? EXO_ATTACH_WALK : 0) | (opt_given(a, "readonly") ? EXO_ATTACH_READONLY : 0);
+	uint32_t flags =
+		(opt_given(a, "walk") ? EXO_ATTACH_WALK : 0) | (opt_given(a, "readonly") ? EXO_ATTACH_READONLY : 0);
 	struct exo_disk_info info;
 	struct exo_why why;
 	struct exo *x;
@@ -99,16 +101,17 @@ static int run_sync(const struct args *a)
 }
 
 static const struct opt attach_opts[] = {
-	{ "walk", 0, NULL, "rebuild the free map even after a clean detach" },
-	{ "readonly", 'r', NULL, "write nothing to the device" },
-	{ NULL },
+	{"walk", 0, NULL, "rebuild the free map even after a clean detach"},
+	{"readonly", 'r', NULL, "write nothing to the device"},
+	{NULL},
 };
 
 const struct command cmd_attach = {
 	.name = "attach",
 	.usage = "DEVICE",
 	.summary = "claim a block device that holds an exo disk",
-	.more = "Every template on the disk is verified again. Damage quarantines single roots and is reported; the other\n"
+	.more = "Every template on the disk is verified again. Damage quarantines single roots and is reported; the "
+		"other\n"
 		"roots can be used.",
 	.min = 1,
 	.max = 1,
@@ -118,8 +121,8 @@ const struct command cmd_attach = {
 };
 
 static const struct opt detach_opts[] = {
-	{ "discard", 0, NULL, "throw away what cannot be written, like a power cut" },
-	{ NULL },
+	{"discard", 0, NULL, "throw away what cannot be written, like a power cut"},
+	{NULL},
 };
 
 const struct command cmd_detach = {

@@ -98,8 +98,8 @@ static int rm_trouble(void *arg, const char *path, int err)
 
 static int rm_below(struct session *s)
 {
-	struct removal r = { .fs = s->fs, .under = s->path };
-	const struct walk w = { .visit = rm_visit, .leave = rm_leave, .trouble = rm_trouble, .arg = &r };
+	struct removal r = {.fs = s->fs, .under = s->path};
+	const struct walk w = {.visit = rm_visit, .leave = rm_leave, .trouble = rm_trouble, .arg = &r};
 	struct tree *t;
 	int err = tree_exo(s->fs, s->path, &t), stop;
 
@@ -142,8 +142,8 @@ out:
 }
 
 static const struct opt rm_opts[] = {
-	{ "recursive", 'r', NULL, "a directory with all that is in it" },
-	{ NULL },
+	{"recursive", 'r', NULL, "a directory with all that is in it"},
+	{NULL},
 };
 
 const struct command cmd_cat = {

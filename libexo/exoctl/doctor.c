@@ -23,7 +23,7 @@ static void say(struct findings *f, enum verdict v, const char *what, const char
 
 static void say(struct findings *f, enum verdict v, const char *what, const char *todo, const char *fmt, ...)
 {
-	static const char *const words[] = { "OK", "WARN", "FAIL" };
+	static const char *const words[] = {"OK", "WARN", "FAIL"};
 	char seen[300];
 	va_list ap;
 
@@ -73,10 +73,12 @@ static void check_kernel(struct findings *f)
 	if (sscanf(u.release, "%d.%d", &major, &minor) == 2 && major == 6 && minor == 12)
 		say(f, V_OK, "kernel", "", "%s", u.release);
 	else
-		say(f, V_WARN, "kernel", "the module is made for Linux 6.12: boot one, or use the development VM (scripts/vm)",
-		    "%s", u.release);
+		say(f, V_WARN, "kernel",
+		    "the module is made for Linux 6.12: boot one, or use the development VM (scripts/vm)", "%s",
+		    u.release);
 	if (!read_line("/sys/kernel/security/lockdown", lockdown, sizeof(lockdown)) && !strstr(lockdown, "[none]"))
-		say(f, V_WARN, "lockdown", "sign the module with a key that the kernel trusts, or boot without Secure Boot",
+		say(f, V_WARN, "lockdown",
+		    "sign the module with a key that the kernel trusts, or boot without Secure Boot",
 		    "%s: the kernel loads signed modules only", lockdown);
 }
 
@@ -101,24 +103,28 @@ static bool check_device(struct findings *f)
 	int fd;
 
 	if (stat(EXO_DEVICE, &st)) {
-		say(f, V_FAIL, "device", "it appears when the module is loaded; without udev make it with mknod from /sys/class/misc/exo/dev",
+		say(f, V_FAIL, "device",
+		    "it appears when the module is loaded; without udev make it with mknod from "
+		    "/sys/class/misc/exo/dev",
 		    "%s: %s", EXO_DEVICE, strerror(errno));
 		return false;
 	}
 	if (!S_ISCHR(st.st_mode)) {
-		say(f, V_FAIL, "device", "remove it and load the module again", "%s is not a character device", EXO_DEVICE);
+		say(f, V_FAIL, "device", "remove it and load the module again", "%s is not a character device",
+		    EXO_DEVICE);
 		return false;
 	}
 	fd = open(EXO_DEVICE, O_RDWR | O_CLOEXEC);
 	if (fd < 0) {
 		say(f, V_FAIL, "device",
 		    errno == EACCES ? "ask for access: chmod 666 is safe, every call checks capabilities" : "see dmesg",
-		    "%s (mode %04o, owner %u:%u): %s", EXO_DEVICE, st.st_mode & 07777, st.st_uid, st.st_gid, strerror(errno));
+		    "%s (mode %04o, owner %u:%u): %s", EXO_DEVICE, st.st_mode & 07777, st.st_uid, st.st_gid,
+		    strerror(errno));
 		return false;
 	}
 	close(fd);
-	say(f, V_OK, "device", "", "%s can be opened (mode %04o, owner %u:%u)", EXO_DEVICE, st.st_mode & 07777, st.st_uid,
-	    st.st_gid);
+	say(f, V_OK, "device", "", "%s can be opened (mode %04o, owner %u:%u)", EXO_DEVICE, st.st_mode & 07777,
+	    st.st_uid, st.st_gid);
 	return true;
 }
 
@@ -130,8 +136,8 @@ static void check_versions(struct findings *f, const struct exo_query *q)
 		want |= 1ull << n;
 	missing = want & ~(uint64_t)q->out_calls;
 	if (q->out_abi != EXO_ABI_VERSION)
-		say(f, V_FAIL, "contract", "install module and tools from one build", "module %" PRIu32 ", tools %u", q->out_abi,
-		    EXO_ABI_VERSION);
+		say(f, V_FAIL, "contract", "install module and tools from one build", "module %" PRIu32 ", tools %u",
+		    q->out_abi, EXO_ABI_VERSION);
 	else if (missing)
 		say(f, V_FAIL, "contract", "install module and tools from one build",
 		    "version %" PRIu32 ", but the module lacks calls (mask 0x%" PRIx64 ")", q->out_abi, missing);
@@ -153,8 +159,9 @@ static void check_memory(struct findings *f, const struct exo *x)
 		say(f, V_WARN, "pool", "'exoctl sync DISK' writes them; a larger pool is a module parameter (pool_mb)",
 		    "%s; %" PRIu64 " of %" PRIu32 " frames are dirty", size, dirty, q->out_frames);
 	else
-		say(f, V_OK, "pool", "", "%s; frames: %" PRIu64 " free, %" PRIu64 " hold blocks, %" PRIu64 " of them dirty", size,
-		    free_now, cached, dirty);
+		say(f, V_OK, "pool", "",
+		    "%s; frames: %" PRIu64 " free, %" PRIu64 " hold blocks, %" PRIu64 " of them dirty", size, free_now,
+		    cached, dirty);
 }
 
 static void check_bpf(struct findings *f)
@@ -197,12 +204,13 @@ static void check_disk(struct findings *f, uint32_t disk, const struct exo_disk_
 		say(f, V_WARN, what, "'exoctl contested' lists them; delete one of the two owners",
 		    "%s: %" PRIu64 " blocks have two owners", path, (uint64_t)i->out_contested);
 	if (i->out_flags & EXO_DISK_READONLY)
-		say(f, V_WARN, what, "detach it and attach it without --readonly to write", "%s is attached read-only", path);
+		say(f, V_WARN, what, "detach it and attach it without --readonly to write", "%s is attached read-only",
+		    path);
 	if (i->out_free < i->out_blocks / 50)
 		say(f, V_WARN, what, "delete something, or remove a root", "%s: less than 2 %% is free", path);
 	if (!i->out_quarantined && !i->out_bad_templates)
-		say(f, V_OK, what, "", "%s: %" PRIu32 " roots, %" PRIu64 " of %" PRIu64 " blocks free", path, i->out_roots,
-		    (uint64_t)i->out_free, (uint64_t)i->out_blocks);
+		say(f, V_OK, what, "", "%s: %" PRIu32 " roots, %" PRIu64 " of %" PRIu64 " blocks free", path,
+		    i->out_roots, (uint64_t)i->out_free, (uint64_t)i->out_blocks);
 }
 
 static void check_disks(struct findings *f, struct exo *x)
@@ -228,7 +236,7 @@ static void check_disks(struct findings *f, struct exo *x)
 
 static int run(const struct args *a)
 {
-	struct findings f = { .json = a->json };
+	struct findings f = {.json = a->json};
 	struct exo_why why;
 	struct exo *x;
 

@@ -18,12 +18,13 @@
 
 #define CHUNK (1u << 20)
 
-struct export {
+struct export
+{
 	struct tree *src;
-	int top;		/* destination */
+	int top; /* destination */
 	struct progress p;
 	char *buf;
-	mode_t mask;		/* mode bits that are kept */
+	mode_t mask; /* mode bits that are kept */
 	bool owners;
 };
 
@@ -45,8 +46,8 @@ static int host_error(const char *path, int err)
 /* The directory that holds `path`, and its last component. A descriptor, or -1 with errno. */
 static int parent_of(struct export *ex, const char *path, const char **last)
 {
-	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
-				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
+	struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+			       .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
 	const char *slash = strrchr(path, '/');
 	char dir[PATH_MAX] = ".";
 
@@ -60,7 +61,7 @@ static int parent_of(struct export *ex, const char *path, const char **last)
 
 static int set_attributes(struct export *ex, int dir, const char *name, const struct stat *st)
 {
-	const struct timespec ts[2] = { st->st_atim, st->st_mtim };
+	const struct timespec ts[2] = {st->st_atim, st->st_mtim};
 
 	if (ex->owners && fchownat(dir, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW))
 		return -1;
@@ -185,7 +186,7 @@ static int leave(void *arg, const char *path, const struct stat *st)
 /* An empty directory, made if need be; only there can nothing of the host's be touched. */
 static int open_empty(const char *path, int *out)
 {
-	struct names l = { .v = NULL };
+	struct names l = {.v = NULL};
 	struct tree *t;
 	bool empty;
 	int err;
@@ -209,7 +210,7 @@ static int open_empty(const char *path, int *out)
 
 static int export_tree(struct export *ex, struct session *s)
 {
-	const struct walk w = { .visit = visit, .leave = leave, .trouble = trouble, .arg = ex };
+	const struct walk w = {.visit = visit, .leave = leave, .trouble = trouble, .arg = ex};
 	int stop, err = tree_exo(s->fs, s->path, &ex->src);
 
 	if (err)
@@ -234,7 +235,7 @@ static bool is_own(const struct session *s)
 
 static int run(const struct args *a)
 {
-	struct export ex = { .top = -1 };
+	struct export ex = {.top = -1};
 	struct session s;
 	int status;
 
@@ -259,16 +260,17 @@ static int run(const struct args *a)
 }
 
 static const struct opt opts[] = {
-	{ "quiet", 'q', NULL, "no progress on standard error" },
-	{ "set-id", 0, NULL, "keep set-user-id and set-group-id bits of another user's tree" },
-	{ NULL },
+	{"quiet", 'q', NULL, "no progress on standard error"},
+	{"set-id", 0, NULL, "keep set-user-id and set-group-id bits of another user's tree"},
+	{NULL},
 };
 
 const struct command cmd_export = {
 	.name = "export",
 	.usage = "DISK:ROOT[/path] DSTDIR",
 	.summary = "copy a tree out of a root into a new or empty host directory",
-	.more = "Copies files, directories, symbolic links, modes and times, as root also owners. The disk may have been\n"
+	.more = "Copies files, directories, symbolic links, modes and times, as root also owners. The disk may have "
+		"been\n"
 		"written by anybody: set-id bits are dropped unless the caller owns the root or --set-id is given.",
 	.min = 2,
 	.max = 2,

@@ -130,16 +130,17 @@ static int run(const struct args *a)
 }
 
 static const struct opt opts[] = {
-	{ "user-quota", 0, "SIZE", "what a root of a plain user may hold at most (default: no limit)" },
-	{ "force", 'f', NULL, "destroy what the device holds" },
-	{ NULL },
+	{"user-quota", 0, "SIZE", "what a root of a plain user may hold at most (default: no limit)"},
+	{"force", 'f', NULL, "destroy what the device holds"},
+	{NULL},
 };
 
 const struct command cmd_format = {
 	.name = "format",
 	.usage = "DEVICE",
 	.summary = "write an empty exo disk on a block device",
-	.more = "Refuses a device that holds a file system, a partition table or an exo disk, and says which, unless --force\n"
+	.more = "Refuses a device that holds a file system, a partition table or an exo disk, and says which, unless "
+		"--force\n"
 		"is given. The device must not be mounted or attached.",
 	.min = 1,
 	.max = 1,

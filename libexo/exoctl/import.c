@@ -2,9 +2,9 @@
 /*
  * import.c: exoctl import: copies a host tree into a root.
  *
- * What cannot be read on the host is reported and left out, and the command fails in the end. What the file system refuses
- * (space, quota, damage) ends it at once. It can be run again over what is there: files are written anew, directories
- * kept. Times and final modes of a directory are set behind its content, which would change them.
+ * What cannot be read on the host is reported and left out, and the command fails in the end. What the file system
+ * refuses (space, quota, damage) ends it at once. It can be run again over what is there: files are written anew,
+ * directories kept. Times and final modes of a directory are set behind its content, which would change them.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,16 +21,19 @@
 struct import {
 	struct tree *src;
 	struct exo_fs *fs;
-	const char *under;	/* in the root */
+	const char *under; /* in the root */
 	struct progress p;
-	char *buf;		/* CHUNK bytes */
-	bool owners;		/* keep uid and gid: only root may */
-	char full[PATH_MAX];	/* path in the root of the entry at hand */
+	char *buf;	     /* CHUNK bytes */
+	bool owners;	     /* keep uid and gid: only root may */
+	char full[PATH_MAX]; /* path in the root of the entry at hand */
 };
 
 /* The destination failed: -1 ends the walk. */
 static int stop_at(struct import *im, const char *doing, int err)
 {
+	/* A signal also ends the call under way; what that means is said once, at the end. */
+	if (err == -EINTR && stop_asked())
+		return -1;
 	fs_failed(doing, im->full, err);
 	return -1;
 }
@@ -46,7 +49,7 @@ static int trouble(void *arg, const char *path, int err)
 
 static int set_attributes(struct import *im, const struct stat *st)
 {
-	const struct timespec ts[2] = { st->st_atim, st->st_mtim };
+	const struct timespec ts[2] = {st->st_atim, st->st_mtim};
 	int err = 0;
 
 	if (im->owners)
@@ -174,8 +177,6 @@ static int make_file(struct import *im, const char *path, const struct stat *st)
 	if (!err)
 		err = set_attributes(im, st);
 	im->p.files++;
-	if (err == -EINTR && stop_asked())
-		return -1;
 	return err ? stop_at(im, "file", err) : 0;
 }
 
@@ -212,7 +213,7 @@ static int leave(void *arg, const char *path, const struct stat *st)
 
 static int import_tree(struct import *im)
 {
-	const struct walk w = { .visit = visit, .leave = leave, .trouble = trouble, .arg = im };
+	const struct walk w = {.visit = visit, .leave = leave, .trouble = trouble, .arg = im};
 	int stop = tree_walk(im->src, &w), err;
 
 	/* What was copied is whole and stays, also after a signal: make it durable. */
@@ -261,16 +262,18 @@ out:
 }
 
 static const struct opt opts[] = {
-	{ "quiet", 'q', NULL, "no progress on standard error" },
-	{ NULL },
+	{"quiet", 'q', NULL, "no progress on standard error"},
+	{NULL},
 };
 
 const struct command cmd_import = {
 	.name = "import",
 	.usage = "DISK:ROOT[/path] SRCDIR",
 	.summary = "copy a host tree into a root, and make it durable",
-	.more = "Copies files, directories, symbolic links, modes and times, as root also owners. Names that were hard links\n"
-		"become files of their own. A directory lost+found at the top of SRCDIR is left out. After an interruption the\n"
+	.more = "Copies files, directories, symbolic links, modes and times, as root also owners. Names that were hard "
+		"links\n"
+		"become files of their own. A directory lost+found at the top of SRCDIR is left out. After an "
+		"interruption the\n"
 		"same command goes over what is there. The path in the root must exist.",
 	.min = 2,
 	.max = 2,

@@ -10,8 +10,8 @@ static const struct {
 	uint32_t bit;
 	const char *word;
 } flag_words[] = {
-	{ EXO_DISK_READONLY, "readonly" },   { EXO_DISK_WALKED, "walked" }, { EXO_DISK_WAS_CLEAN, "was_clean" },
-	{ EXO_DISK_VOLATILE, "volatile" },   { EXO_DISK_FAILED, "failed" },
+	{EXO_DISK_READONLY, "readonly"}, {EXO_DISK_WALKED, "walked"}, {EXO_DISK_WAS_CLEAN, "was_clean"},
+	{EXO_DISK_VOLATILE, "volatile"}, {EXO_DISK_FAILED, "failed"},
 };
 
 /* Copies a path that may lack its NUL. */
@@ -87,8 +87,8 @@ static void info_text(const struct exo_disk_info *i)
 	       i->out_bad_templates);
 	printf("  %-14s %" PRIu64 " blocks with two owners\n", "contested", (uint64_t)i->out_contested);
 	if (i->out_flags & EXO_DISK_WALKED)
-		printf("  %-14s %" PRIu64 " metadata blocks, %" PRIu64 " owned, %.3f s\n", "walk", (uint64_t)i->out_walk_meta,
-		       (uint64_t)i->out_walk_owned, i->out_walk_ns / 1e9);
+		printf("  %-14s %" PRIu64 " metadata blocks, %" PRIu64 " owned, %.3f s\n", "walk",
+		       (uint64_t)i->out_walk_meta, (uint64_t)i->out_walk_owned, i->out_walk_ns / 1e9);
 	printf("  %-14s logical block %" PRIu32 " bytes", "device", i->out_sector);
 	for (size_t n = 0; n < sizeof(flag_words) / sizeof(flag_words[0]); n++)
 		if (i->out_flags & flag_words[n].bit) {

@@ -9,7 +9,7 @@
 
 static struct {
 	char bracket[DEPTH];
-	bool some[DEPTH];	/* has a member already */
+	bool some[DEPTH]; /* has a member already */
 	int depth;
 } at;
 

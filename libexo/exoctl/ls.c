@@ -59,7 +59,8 @@ static void time_words(const struct timespec *ts, char out[40], bool nanoseconds
 		return;
 	}
 	if (nanoseconds)
-		snprintf(out + strlen(out), 16, ".%09ldZ", ts->tv_nsec >= 0 && ts->tv_nsec < 1000000000 ? ts->tv_nsec : 0);
+		snprintf(out + strlen(out), 16, ".%09ldZ",
+			 ts->tv_nsec >= 0 && ts->tv_nsec < 1000000000 ? ts->tv_nsec : 0);
 }
 
 static void show(const struct args *a, struct exo_fs *fs, const char *name, const char *path, const struct stat *st)
@@ -104,7 +105,7 @@ static void show(const struct args *a, struct exo_fs *fs, const char *name, cons
 
 static int list_dir(const struct args *a, struct session *s)
 {
-	struct names l = { .v = NULL };
+	struct names l = {.v = NULL};
 	char full[PATH_MAX];
 	struct tree *t;
 	int status = EXIT_OK, err;
@@ -118,7 +119,7 @@ static int list_dir(const struct args *a, struct session *s)
 		status = fs_failed("ls", a->v[0], err);
 	names_sort(&l);
 	for (size_t i = 0; i < l.n && !err; i++) {
-		struct stat st = { .st_mode = 0 };
+		struct stat st = {.st_mode = 0};
 		int e = path_join(full, s->path, l.v[i]);
 
 		if (!e)
@@ -187,11 +188,11 @@ static void stat_text(const struct stat *st, const char *path, const char *targe
 		printf(" -> ");
 		print_escaped(target);
 	}
-	printf("\ntype      %s\nino       %llu\nmode      %s (%04o)\nowner     %u:%u\nlinks     %lu\n", type_words(st->st_mode),
-	       (unsigned long long)st->st_ino, letters, st->st_mode & 07777, st->st_uid, st->st_gid,
-	       (unsigned long)st->st_nlink);
-	printf("size      %lld bytes in %lld blocks of 512\naccessed  %s\nmodified  %s\nchanged   %s\n", (long long)st->st_size,
-	       (long long)st->st_blocks, at, mt, ct);
+	printf("\ntype      %s\nino       %llu\nmode      %s (%04o)\nowner     %u:%u\nlinks     %lu\n",
+	       type_words(st->st_mode), (unsigned long long)st->st_ino, letters, st->st_mode & 07777, st->st_uid,
+	       st->st_gid, (unsigned long)st->st_nlink);
+	printf("size      %lld bytes in %lld blocks of 512\naccessed  %s\nmodified  %s\nchanged   %s\n",
+	       (long long)st->st_size, (long long)st->st_blocks, at, mt, ct);
 }
 
 static int run_stat(const struct args *a)
@@ -219,8 +220,8 @@ static int run_stat(const struct args *a)
 }
 
 static const struct opt ls_opts[] = {
-	{ "long", 'l', NULL, "mode, links, owner, size and time (UTC)" },
-	{ NULL },
+	{"long", 'l', NULL, "mode, links, owner, size and time (UTC)"},
+	{NULL},
 };
 
 const struct command cmd_ls = {

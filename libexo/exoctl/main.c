@@ -7,33 +7,33 @@
 #include "exoctl.h"
 
 static const struct {
-	const char *heading;	/* non-NULL: starts a group in the overview */
+	const char *heading; /* non-NULL: starts a group in the overview */
 	const struct command *cmd;
 } table[] = {
-	{ "Disks (root)", &cmd_format },
-	{ NULL, &cmd_attach },
-	{ NULL, &cmd_detach },
-	{ "Looking", &cmd_info },
-	{ NULL, &cmd_roots },
-	{ NULL, &cmd_templates },
-	{ NULL, &cmd_contested },
-	{ NULL, &cmd_caps },
-	{ NULL, &cmd_stats },
-	{ NULL, &cmd_doctor },
-	{ "Roots", &cmd_root_add },
-	{ NULL, &cmd_root_del },
-	{ NULL, &cmd_sync },
-	{ NULL, &cmd_udf },
-	{ "File systems", &cmd_mkfs },
-	{ NULL, &cmd_import },
-	{ NULL, &cmd_export },
-	{ NULL, &cmd_ls },
-	{ NULL, &cmd_cat },
-	{ NULL, &cmd_stat },
-	{ NULL, &cmd_rm },
-	{ NULL, &cmd_sum },
-	{ NULL, &cmd_fsck },
-	{ NULL, &cmd_dump },
+	{"Disks (root)", &cmd_format},
+	{NULL, &cmd_attach},
+	{NULL, &cmd_detach},
+	{"Looking", &cmd_info},
+	{NULL, &cmd_roots},
+	{NULL, &cmd_templates},
+	{NULL, &cmd_contested},
+	{NULL, &cmd_caps},
+	{NULL, &cmd_stats},
+	{NULL, &cmd_doctor},
+	{"Roots", &cmd_root_add},
+	{NULL, &cmd_root_del},
+	{NULL, &cmd_sync},
+	{NULL, &cmd_udf},
+	{"File systems", &cmd_mkfs},
+	{NULL, &cmd_import},
+	{NULL, &cmd_export},
+	{NULL, &cmd_ls},
+	{NULL, &cmd_cat},
+	{NULL, &cmd_stat},
+	{NULL, &cmd_rm},
+	{NULL, &cmd_sum},
+	{NULL, &cmd_fsck},
+	{NULL, &cmd_dump},
 };
 
 #define COMMANDS (sizeof(table) / sizeof(table[0]))
@@ -41,7 +41,8 @@ static const struct {
 static void overview(FILE *f)
 {
 	fputs("usage: exoctl COMMAND [OPTION]... [OPERAND]...\n"
-	      "Administers exo disks and works with the file systems on them.\n", f);
+	      "Administers exo disks and works with the file systems on them.\n",
+	      f);
 	for (size_t i = 0; i < COMMANDS; i++) {
 		const struct command *c = table[i].cmd;
 
@@ -51,7 +52,8 @@ static void overview(FILE *f)
 	}
 	fputs("\nDISK is a disk number or the path of an attached device; TARGET is DISK:ROOT[/path].\n"
 	      "SIZE is bytes, or with K, M, G, T powers of 1024.\n"
-	      "'exoctl COMMAND --help' says more. Exit status: 0 done, 1 refused or failed, 2 wrong usage.\n", f);
+	      "'exoctl COMMAND --help' says more. Exit status: 0 done, 1 refused or failed, 2 wrong usage.\n",
+	      f);
 }
 
 static void option_line(const struct opt *o)
@@ -65,8 +67,8 @@ static void option_line(const struct opt *o)
 
 static void help(const struct command *c)
 {
-	static const struct opt json = { "json", 0, NULL, "print facts as JSON" };
-	static const struct opt self = { "help", 'h', NULL, "print this" };
+	static const struct opt json = {"json", 0, NULL, "print facts as JSON"};
+	static const struct opt self = {"help", 'h', NULL, "print this"};
 
 	printf("usage: exoctl %s%s%s%s\n%s.\n", c->name, c->opts || c->json ? " [OPTION]..." : "", *c->usage ? " " : "",
 	       c->usage, c->summary);
@@ -94,15 +96,15 @@ const char *opt_value(const struct args *a, const char *name)
 
 static int run(const struct command *c, int argc, char **argv)
 {
-	struct option longs[MAX_OPTS + 3] = { { "help", no_argument, NULL, 'h' } };
-	struct args a = { .cmd = c };
+	struct option longs[MAX_OPTS + 3] = {{"help", no_argument, NULL, 'h'}};
+	struct args a = {.cmd = c};
 	char letters[2 * MAX_OPTS + 4] = "h";
 	int n = 1, got, nopts = 0;
 
 	if (c->json)
-		longs[n++] = (struct option){ "json", no_argument, NULL, VAL_JSON };
+		longs[n++] = (struct option){"json", no_argument, NULL, VAL_JSON};
 	for (const struct opt *o = c->opts; o && o->name && nopts < MAX_OPTS; o++, nopts++) {
-		longs[n++] = (struct option){ o->name, o->arg ? required_argument : no_argument, NULL, VAL_OPT + nopts };
+		longs[n++] = (struct option){o->name, o->arg ? required_argument : no_argument, NULL, VAL_OPT + nopts};
 		if (o->letter)
 			snprintf(letters + strlen(letters), 3, "%c%s", o->letter, o->arg ? ":" : "");
 	}

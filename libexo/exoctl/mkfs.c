@@ -27,7 +27,7 @@ static int parse_mode(const struct args *a, mode_t *mode)
 
 static int run_mkfs(const struct args *a)
 {
-	struct exo_mkfs m = { .type = opt_value(a, "type"), .name = a->v[1] };
+	struct exo_mkfs m = {.type = opt_value(a, "type"), .name = a->v[1]};
 	struct exo_why why;
 	struct exo_fs *fs;
 	struct exo *x;
@@ -84,7 +84,7 @@ static int tell(void *arg, const struct exo_fs_problem *p)
 
 static int run_fsck(const struct args *a)
 {
-	struct exo_fs_count n = { .dirs = 0 };
+	struct exo_fs_count n = {.dirs = 0};
 	bool repair = opt_given(a, "repair"), json = a->json;
 	struct session s;
 	int status, found;
@@ -110,9 +110,11 @@ static int run_fsck(const struct args *a)
 		json_u64("repaired", n.repaired);
 		json_close();
 	} else if (found >= 0) {
-		printf("%s: %" PRIu64 " directories, %" PRIu64 " files, %" PRIu64 " symbolic links, %" PRIu64 " bytes; %" PRIu64
-		       " metadata and %" PRIu64 " data blocks; %" PRIu64 " problems, %" PRIu64 " repaired\n",
-		       a->v[0], n.dirs, n.files, n.symlinks, n.bytes, n.meta_blocks, n.data_blocks, n.problems, n.repaired);
+		printf("%s: %" PRIu64 " directories, %" PRIu64 " files, %" PRIu64 " symbolic links, %" PRIu64
+		       " bytes; %" PRIu64 " metadata and %" PRIu64 " data blocks; %" PRIu64 " problems, %" PRIu64
+		       " repaired\n",
+		       a->v[0], n.dirs, n.files, n.symlinks, n.bytes, n.meta_blocks, n.data_blocks, n.problems,
+		       n.repaired);
 	}
 	if (found < 0)
 		status = fs_failed("fsck", a->v[0], found);
@@ -148,13 +150,13 @@ static int run_dump(const struct args *a)
 }
 
 static const struct opt mkfs_opts[] = {
-	{ "type", 't', "TYPE", "of file system (default: cffs)" },
-	{ "quota", 0, "SIZE", "most that the tree may hold" },
-	{ "mode", 0, "MODE", "of the top directory, octal (default: 0755)" },
-	{ "public-read", 0, NULL, "anybody may read it" },
-	{ "temporary", 0, NULL, "dropped at the next attach" },
-	{ "udf-dir", 0, "DIR", "where the UDFs are (default: $EXO_UDF_DIR, or the installed ones)" },
-	{ NULL },
+	{"type", 't', "TYPE", "of file system (default: cffs)"},
+	{"quota", 0, "SIZE", "most that the tree may hold"},
+	{"mode", 0, "MODE", "of the top directory, octal (default: 0755)"},
+	{"public-read", 0, NULL, "anybody may read it"},
+	{"temporary", 0, NULL, "dropped at the next attach"},
+	{"udf-dir", 0, "DIR", "where the UDFs are (default: $EXO_UDF_DIR, or the installed ones)"},
+	{NULL},
 };
 
 const struct command cmd_mkfs = {
@@ -168,8 +170,8 @@ const struct command cmd_mkfs = {
 };
 
 static const struct opt fsck_opts[] = {
-	{ "repair", 'r', NULL, "mend what a power cut left twice or astray" },
-	{ NULL },
+	{"repair", 'r', NULL, "mend what a power cut left twice or astray"},
+	{NULL},
 };
 
 const struct command cmd_fsck = {

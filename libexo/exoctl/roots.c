@@ -62,7 +62,8 @@ int list_roots(struct exo *x, uint32_t disk, bool json)
 			return refused("roots", &why);
 		r.name[sizeof(r.name) - 1] = '\0';
 		if (!json && !n)
-			printf("root template        start         used        quota  name  owner (blocks of 4096 bytes)\n");
+			printf("root template        start         used        quota  name  owner (blocks of 4096 "
+			       "bytes)\n");
 		(json ? root_json : root_text)(&r);
 		n++;
 	}
@@ -105,7 +106,7 @@ static int parse_block(const struct args *a, uint64_t *block)
 
 static int run_add(const struct args *a)
 {
-	struct exo_root_add r = { .template_id = 0 };
+	struct exo_root_add r = {.template_id = 0};
 	uint64_t count, quota, at;
 	struct exo_why why;
 	struct exo *x;
@@ -185,12 +186,12 @@ const struct command cmd_roots = {
 };
 
 static const struct opt add_opts[] = {
-	{ "size", 's', "SIZE", "of the volume, rounded up to 4096 bytes" },
-	{ "at", 0, "BLOCK", "first block (default: the first free run that is long enough)" },
-	{ "quota", 0, "SIZE", "limit that is kept with the root" },
-	{ "public-read", 0, NULL, "anybody may read it" },
-	{ "temporary", 0, NULL, "dropped at the next attach" },
-	{ NULL },
+	{"size", 's', "SIZE", "of the volume, rounded up to 4096 bytes"},
+	{"at", 0, "BLOCK", "first block (default: the first free run that is long enough)"},
+	{"quota", 0, "SIZE", "limit that is kept with the root"},
+	{"public-read", 0, NULL, "anybody may read it"},
+	{"temporary", 0, NULL, "dropped at the next attach"},
+	{NULL},
 };
 
 const struct command cmd_root_add = {

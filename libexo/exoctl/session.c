@@ -15,7 +15,7 @@ int session_open(const struct args *a, const char *text, unsigned flags, struct 
 	struct exo_why why;
 	int status;
 
-	*s = (struct session){ .x = NULL };
+	*s = (struct session){.x = NULL};
 	if (parse_target(text, &t))
 		return usage_error(a, "'%s' is not of the form DISK:ROOT[/path]", text);
 	s->root = t.root;
@@ -38,7 +38,7 @@ void session_close(struct session *s)
 	if (s->fs)
 		exo_fs_close(s->fs);
 	exo_close(s->x);
-	*s = (struct session){ .x = NULL };
+	*s = (struct session){.x = NULL};
 }
 
 int fs_failed(const char *what, const char *path, int err)
@@ -64,7 +64,7 @@ static void note(int sig)
 
 void stop_on_signals(void)
 {
-	struct sigaction sa = { .sa_handler = note };
+	struct sigaction sa = {.sa_handler = note};
 
 	/* A second one ends the process at once: nothing on the disk depends on what follows. */
 	sa.sa_flags = SA_RESETHAND;
@@ -79,7 +79,7 @@ bool stop_asked(void)
 
 void progress_start(struct progress *p, bool quiet)
 {
-	*p = (struct progress){ .quiet = quiet, .terminal = isatty(STDERR_FILENO) };
+	*p = (struct progress){.quiet = quiet, .terminal = isatty(STDERR_FILENO)};
 	p->started = p->shown = seconds_now();
 }
 
@@ -93,8 +93,9 @@ void progress_show(struct progress *p)
 	if (now - p->shown < (p->terminal ? 0.25 : 5.0))
 		return;
 	p->shown = now;
-	fprintf(stderr, "%s%" PRIu64 " files, %" PRIu64 " directories, %.1f MB, %.0f files/s%s", p->terminal ? "\r" : "",
-		p->files, p->dirs, p->bytes / 1e6, p->files / (now - p->started), p->terminal ? "\033[K" : "\n");
+	fprintf(stderr, "%s%" PRIu64 " files, %" PRIu64 " directories, %.1f MB, %.0f files/s%s",
+		p->terminal ? "\r" : "", p->files, p->dirs, p->bytes / 1e6, p->files / (now - p->started),
+		p->terminal ? "\033[K" : "\n");
 }
 
 void progress_total(const struct progress *p, const char *verb)
@@ -105,11 +106,13 @@ void progress_total(const struct progress *p, const char *verb)
 		fputs("\r\033[K", stderr);
 	if (took <= 0)
 		took = 1e-9;
-	printf("%s %" PRIu64 " files, %" PRIu64 " directories, %" PRIu64 " symbolic links, %.1f MB in %.2f s: %.0f files/s, "
+	printf("%s %" PRIu64 " files, %" PRIu64 " directories, %" PRIu64
+	       " symbolic links, %.1f MB in %.2f s: %.0f files/s, "
 	       "%.1f MB/s\n",
 	       verb, p->files, p->dirs, p->links, p->bytes / 1e6, took, p->files / took, p->bytes / 1e6 / took);
 	if (p->skipped)
-		printf("left out: %" PRIu64 " entries that are neither files, directories nor symbolic links\n", p->skipped);
+		printf("left out: %" PRIu64 " entries that are neither files, directories nor symbolic links\n",
+		       p->skipped);
 	if (p->troubled)
 		printf("not copied: %" PRIu64 " entries that could not be read\n", p->troubled);
 }

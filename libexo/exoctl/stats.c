@@ -5,7 +5,10 @@
 #include <string.h>
 #include "exoctl.h"
 
-#define COUNTER(m, w) { #m, offsetof(struct exo_stats, m), w }
+#define COUNTER(m, w)                                                                                                  \
+	{                                                                                                              \
+#m, offsetof(struct exo_stats, m), w                                                                   \
+	}
 
 static const struct {
 	const char *name;

@@ -3,8 +3,8 @@
  * sum.c: exoctl sum: a manifest of a tree, the same for a root and for a host directory, so that diff compares them.
  *
  * One line an entry, sorted by path as bytes, the top left out: SHA-256 (of a file's content; else "-"), type and
- * mode in octal, size (of a file; else "-"), path, and for a symbolic link " -> " and its target. Control characters and backslash
- * in names are written as \ooo.
+ * mode in octal, size (of a file; else "-"), path, and for a symbolic link " -> " and its target. Control characters
+ * and backslash in names are written as \ooo.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -20,7 +20,7 @@
 
 struct line {
 	char *path;
-	char *target;		/* or NULL */
+	char *target; /* or NULL */
 	char hash[65];
 	mode_t mode;
 	uint64_t size;
@@ -112,7 +112,7 @@ static int visit(void *arg, const char *path, const struct stat *st)
 		s->room = room;
 	}
 	l = &s->v[s->n];
-	*l = (struct line){ .path = strdup(path), .mode = st->st_mode };
+	*l = (struct line){.path = strdup(path), .mode = st->st_mode};
 	if (!l->path)
 		return trouble(s, path, -ENOMEM);
 	strcpy(l->hash, "-");
@@ -159,7 +159,7 @@ static void print_lines(struct sum *s)
 
 static int sum_tree(struct sum *s)
 {
-	const struct walk w = { .visit = visit, .trouble = trouble, .arg = s };
+	const struct walk w = {.visit = visit, .trouble = trouble, .arg = s};
 	int stop;
 
 	s->buf = malloc(CHUNK > PATH_MAX ? CHUNK : PATH_MAX + 1);
@@ -189,7 +189,7 @@ static int sum_tree(struct sum *s)
 
 static int run(const struct args *a)
 {
-	struct sum sum = { .on_host = opt_given(a, "host") };
+	struct sum sum = {.on_host = opt_given(a, "host")};
 	struct session s;
 	int status, err;
 
@@ -207,15 +207,16 @@ static int run(const struct args *a)
 }
 
 static const struct opt opts[] = {
-	{ "host", 0, NULL, "the operand is a directory of the host" },
-	{ NULL },
+	{"host", 0, NULL, "the operand is a directory of the host"},
+	{NULL},
 };
 
 const struct command cmd_sum = {
 	.name = "sum",
 	.usage = "DISK:ROOT[/path] | --host DIR",
 	.summary = "a manifest of a tree: SHA-256, mode, size and path of every entry",
-	.more = "The manifest of a root and of a host directory with the same content are equal byte for byte. Times and owners\n"
+	.more = "The manifest of a root and of a host directory with the same content are equal byte for byte. Times "
+		"and owners\n"
 		"are not in it. A directory lost+found at the top of a host tree is left out.",
 	.min = 1,
 	.max = 1,

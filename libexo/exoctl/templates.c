@@ -29,7 +29,8 @@ static void show(const struct exo_template_get *t, bool json)
 		json_close();
 		return;
 	}
-	printf("%8" PRIu32 " %9" PRIu32 " %12" PRIu32 "  %.16s  ", t->template_id, t->out_partition, t->out_ninsns, hash);
+	printf("%8" PRIu32 " %9" PRIu32 " %12" PRIu32 "  %.16s  ", t->template_id, t->out_partition, t->out_ninsns,
+	       hash);
 	print_escaped(t->out_name);
 	printf("  %s%s\n", owner, t->out_flags & EXO_TEMPLATE_BAD ? ", REFUSED by the verifier at attach" : "");
 }
@@ -49,7 +50,7 @@ static int run_templates(const struct args *a)
 	if (a->json)
 		json_open(NULL, '[');
 	for (uint32_t i = 1; i < EXO_MAX_TEMPLATES; i++) {
-		struct exo_template_get t = { .disk = disk, .template_id = i };
+		struct exo_template_get t = {.disk = disk, .template_id = i};
 		int err = exo_template_get(x, &t, &why);
 
 		if (err == -ENOENT)
@@ -94,8 +95,8 @@ static int run_udf(const struct args *a)
 	} else {
 		printf("%s: UDF ", a->v[1]);
 		print_escaped(*code.name ? code.name : "(no name)");
-		printf(", %" PRIu32 " instructions of %u (%" PRIu32 " bytes), partition %" PRIu32 " bytes\n", code.ninsns,
-		       EXO_MAX_INSNS, code.ninsns * 8, code.partition);
+		printf(", %" PRIu32 " instructions of %u (%" PRIu32 " bytes), partition %" PRIu32 " bytes\n",
+		       code.ninsns, EXO_MAX_INSNS, code.ninsns * 8, code.partition);
 	}
 	exo_udf_free(&code);
 	return EXIT_OK;
@@ -115,7 +116,8 @@ const struct command cmd_udf = {
 	.name = "udf",
 	.usage = "check FILE.o",
 	.summary = "read an object made with exo_udf.h and say what is in it",
-	.more = "Reads the object as TEMPLATE_ADD would need it. The kernel's verdict comes when the template is installed.",
+	.more = "Reads the object as TEMPLATE_ADD would need it. The kernel's verdict comes when the template is "
+		"installed.",
 	.min = 2,
 	.max = 2,
 	.json = true,

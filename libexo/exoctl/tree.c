@@ -42,7 +42,7 @@ void names_free(struct names *l)
 	for (size_t i = 0; i < l->n; i++)
 		free(l->v[i]);
 	free(l->v);
-	*l = (struct names){ .v = NULL };
+	*l = (struct names){.v = NULL};
 }
 
 int path_join(char *out, const char *dir, const char *name)
@@ -70,7 +70,7 @@ static bool name_is_sound(const char *name)
  */
 static int walk_dir(struct tree *t, const struct walk *w, char *path, size_t used)
 {
-	struct names l = { .v = NULL };
+	struct names l = {.v = NULL};
 	int stop = 0, err;
 
 	err = t->ops->list(t, path, &l);

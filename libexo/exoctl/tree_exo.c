@@ -35,7 +35,7 @@ static int add_name(void *arg, const struct exo_dirent *d)
 
 static int exo_list(struct tree *t, const char *path, struct names *out)
 {
-	struct listing l = { .out = out };
+	struct listing l = {.out = out};
 	char full[PATH_MAX];
 	struct exo_file *dir;
 	int err = below(t, path, full);
@@ -71,7 +71,8 @@ static int exo_open_file(struct tree *t, const char *path, struct tree_file **ou
 	char full[PATH_MAX];
 	int err = below(t, path, full);
 
-	return err ? err : exo_file_open(((struct root *)t)->fs, full, O_RDONLY | O_NOFOLLOW, 0, (struct exo_file **)out);
+	return err ? err
+		   : exo_file_open(((struct root *)t)->fs, full, O_RDONLY | O_NOFOLLOW, 0, (struct exo_file **)out);
 }
 
 static ssize_t exo_pread(struct tree_file *f, void *buf, size_t n, off_t off)
@@ -112,7 +113,7 @@ int tree_exo(struct exo_fs *fs, const char *under, struct tree **out)
 
 	if (!r)
 		return -ENOMEM;
-	r->tree = (struct tree){ .ops = &exo_ops };
+	r->tree = (struct tree){.ops = &exo_ops};
 	r->fs = fs;
 	r->under = under;
 	*out = &r->tree;

@@ -25,7 +25,7 @@ struct tree_file {
 
 static int at_top(struct tree *t, const char *path, uint64_t flags)
 {
-	struct open_how how = { .flags = flags | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
+	struct open_how how = {.flags = flags | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
 	struct host *h = (struct host *)t;
 	long fd;
 
@@ -164,7 +164,7 @@ int tree_host(const char *dir, struct tree **out)
 
 	if (!h)
 		return -ENOMEM;
-	h->tree = (struct tree){ .ops = &host_ops, .on_host = true };
+	h->tree = (struct tree){.ops = &host_ops, .on_host = true};
 	h->top = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (h->top < 0) {
 		int err = -errno;

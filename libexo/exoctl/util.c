@@ -102,7 +102,8 @@ int env_disk(struct exo *x, const char *name, uint32_t *disk)
 	if (err != -ENOENT)
 		return fail("%s: %s", name, strerror(-err));
 	fail("%s is not an attached disk", name);
-	fprintf(stderr, "  what to do: 'exoctl info' lists the attached disks; attach one with 'exoctl attach DEVICE'\n");
+	fprintf(stderr,
+		"  what to do: 'exoctl info' lists the attached disks; attach one with 'exoctl attach DEVICE'\n");
 	return EXIT_REFUSED;
 }
 
@@ -150,7 +151,7 @@ int parse_quota(const struct args *a, const char *opt, uint64_t *blocks)
 
 void size_words(uint64_t bytes, char out[32])
 {
-	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB", "PiB" };
+	static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB"};
 	double v = bytes;
 	int u = 0;
 
@@ -176,7 +177,8 @@ void cap_words(const struct exo_cap *cap, char out[128])
 	if (cap->depth == 2 && cap->name[0] == EXO_CAP_NS_UID) {
 		const struct passwd *pw = getpwuid(cap->name[1]);
 
-		snprintf(out, 128, "user %" PRIu32 "%s%.32s (%s)", cap->name[1], pw ? " " : "", pw ? pw->pw_name : "", rights);
+		snprintf(out, 128, "user %" PRIu32 "%s%.32s (%s)", cap->name[1], pw ? " " : "", pw ? pw->pw_name : "",
+			 rights);
 		return;
 	}
 	if (cap->depth == 2 && cap->name[0] == EXO_CAP_NS_GID) {

@@ -2,10 +2,10 @@
 /*
  * exo.c: fio's external engine for raw volumes of exo: fio --ioengine=external:fio-exo.so --filename=ROOT --exo_disk=0
  *
- * A "file" is a root of template 0. Every request is one EXO_NR_IO between the volume's blocks and private frames, which are
- * fio's own buffers. exo_mode=uring sends it as an io_uring command, ioctl as a call that waits; auto (the default) takes uring and
- * says on standard error when it cannot. fio_sync and fdatasync are FLUSH. Reads may be answered from exo's cache
- * where blocks of the volume are in it; the engine never puts any there.
+ * A "file" is a root of template 0. Every request is one EXO_NR_IO between the volume's blocks and private frames,
+ * which are fio's own buffers. exo_mode=uring sends it as an io_uring command, ioctl as a call that waits; auto (the
+ * default) takes uring and says on standard error when it cannot. fio_sync and fdatasync are FLUSH. Reads may be
+ * answered from exo's cache where blocks of the volume are in it; the engine never puts any there.
  */
 #include <liburing.h>
 
@@ -17,7 +17,7 @@
 enum { MODE_AUTO, MODE_URING, MODE_IOCTL };
 
 struct options {
-	void *pad;		/* fio wants the first word */
+	void *pad; /* fio wants the first word */
 	unsigned int disk;
 	unsigned int mode;
 };
@@ -40,21 +40,24 @@ static struct fio_option options[] = {
 		.off1 = offsetof(struct options, mode),
 		.def = "auto",
 		.help = "How requests reach the module",
-		.posval = {
-			{ .ival = "auto", .oval = MODE_AUTO, .help = "uring, or ioctl where that is not to be had" },
-			{ .ival = "uring", .oval = MODE_URING, .help = "io_uring commands, asynchronous" },
-			{ .ival = "ioctl", .oval = MODE_IOCTL, .help = "one waiting call a request" },
-		},
+		.posval =
+			{
+				{.ival = "auto",
+				 .oval = MODE_AUTO,
+				 .help = "uring, or ioctl where that is not to be had"},
+				{.ival = "uring", .oval = MODE_URING, .help = "io_uring commands, asynchronous"},
+				{.ival = "ioctl", .oval = MODE_IOCTL, .help = "one waiting call a request"},
+			},
 		.category = FIO_OPT_C_ENGINE,
 		.group = FIO_OPT_G_INVALID,
 	},
-	{ .name = NULL },
+	{.name = NULL},
 };
 
 /* A volume: one for each of fio's files. */
 struct volume {
 	struct exo_root_get root;
-	uint32_t cap;		/* slot that its owner's capability needs */
+	uint32_t cap; /* slot that its owner's capability needs */
 };
 
 struct engine {
@@ -62,10 +65,10 @@ struct engine {
 	struct exo_arena arena;
 	bool ring_up;
 	struct io_uring ring;
-	struct exo_io *req;	/* [iodepth]; an io_u's own is request() */
-	struct volume *volume;	/* [nr_files], by fileno */
-	struct io_u **done;	/* [iodepth]: what the last getevents found */
-	unsigned int queued;	/* in the submission ring, not submitted */
+	struct exo_io *req;    /* [iodepth]; an io_u's own is request() */
+	struct volume *volume; /* [nr_files], by fileno */
+	struct io_u **done;    /* [iodepth]: what the last getevents found */
+	unsigned int queued;   /* in the submission ring, not submitted */
 };
 
 static void complain(const char *what, const struct exo_why *why)
@@ -86,7 +89,8 @@ static int find_volume(struct exo *x, uint32_t disk, const char *name, struct ex
 		return 1;
 	}
 	if (r->out_template) {
-		log_err("fio: exo: root %s holds a file system, not a raw volume; make one with 'exoctl root-add'\n", name);
+		log_err("fio: exo: root %s holds a file system, not a raw volume; make one with 'exoctl root-add'\n",
+			name);
 		return 1;
 	}
 	return 0;
@@ -110,7 +114,8 @@ static int engine_setup(struct thread_data *td)
 		complain(EXO_DEVICE, &why);
 		return 1;
 	}
-	for_each_file(td, f, i) {
+	for_each_file(td, f, i)
+	{
 		err = find_volume(x, o->disk, f->file_name, &r);
 		if (err)
 			break;
@@ -132,7 +137,8 @@ static uint32_t slot_for(struct exo *x, const struct exo_cap *owner)
 	if (exo_cap_list(x, caps) < 0)
 		return 0;
 	for (uint32_t s = 0; s < EXO_MAX_CAPS; s++)
-		if ((caps[s].rights & owner->rights) == owner->rights && caps[s].rights && caps[s].depth <= owner->depth &&
+		if ((caps[s].rights & owner->rights) == owner->rights && caps[s].rights &&
+		    caps[s].depth <= owner->depth &&
 		    !memcmp(caps[s].name, owner->name, caps[s].depth * sizeof(owner->name[0])))
 			return s;
 	return 0;
@@ -145,7 +151,8 @@ static int check_sizes(struct thread_data *td)
 			continue;
 		if (td->o.min_bs[d] % EXO_BLOCK_SIZE || td->o.max_bs[d] % EXO_BLOCK_SIZE || !td->o.min_bs[d] ||
 		    td->o.ba[d] % EXO_BLOCK_SIZE) {
-			log_err("fio: exo: block sizes and alignment must be multiples of 4096 bytes; set bs= and blockalign=\n");
+			log_err("fio: exo: block sizes and alignment must be multiples of 4096 bytes; set bs= and "
+				"blockalign=\n");
 			return EINVAL;
 		}
 		if (td->o.max_bs[d] > (unsigned long long)EXO_MAX_BIND * EXO_BLOCK_SIZE) {
@@ -163,7 +170,7 @@ static int check_sizes(struct thread_data *td)
 static struct io_uring_sqe *command(struct engine *e, uint32_t nr, void *arg, void *tag)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&e->ring);
-	uint64_t words[2] = { (uintptr_t)arg, 0 };
+	uint64_t words[2] = {(uintptr_t)arg, 0};
 
 	if (!sqe)
 		return NULL;
@@ -177,7 +184,7 @@ static struct io_uring_sqe *command(struct engine *e, uint32_t nr, void *arg, vo
 /* Does the module take commands? An empty READ is refused either way, but not in the same manner. 0 or -errno. */
 static int probe_ring(struct engine *e)
 {
-	struct exo_read nothing = { .head.size = sizeof(nothing) };
+	struct exo_read nothing = {.head.size = sizeof(nothing)};
 	struct io_uring_cqe *cqe;
 	int err, res;
 
@@ -240,7 +247,8 @@ static int open_volumes(struct thread_data *td, struct engine *e)
 	struct fio_file *f;
 	unsigned int i;
 
-	for_each_file(td, f, i) {
+	for_each_file(td, f, i)
+	{
 		struct volume *v = &e->volume[i];
 
 		if (find_volume(e->x, o->disk, f->file_name, &v->root))
@@ -321,12 +329,12 @@ static int fill(struct engine *e, struct io_u *io_u)
 		return EINVAL;
 	}
 	*io = (struct exo_io){
-		.head = { .size = sizeof(*io), .flags = io_u->ddir == DDIR_WRITE ? EXO_IO_WRITE : 0 },
+		.head = {.size = sizeof(*io), .flags = io_u->ddir == DDIR_WRITE ? EXO_IO_WRITE : 0},
 		.disk = v->root.disk,
 		.cap = v->cap,
 		.root = v->root.root,
 		.parent = EXO_NOBLOCK,
-		.claim = { .start = v->root.out_start, .count = v->root.out_count },
+		.claim = {.start = v->root.out_start, .count = v->root.out_count},
 		.first = v->root.out_start + io_u->offset / EXO_BLOCK_SIZE,
 		.count = io_u->xfer_buflen / EXO_BLOCK_SIZE,
 		.frames = (uintptr_t)frames,

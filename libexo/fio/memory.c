@@ -45,8 +45,8 @@ static int map_frames(struct exo_arena *a)
 
 		for (n = 1; i + n < a->count && a->number[i + n] == a->number[i] + n; n++)
 			;
-		if (mmap(at, (size_t)n * EXO_BLOCK_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, exo_fd(a->x), off) ==
-		    MAP_FAILED)
+		if (mmap(at, (size_t)n * EXO_BLOCK_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, exo_fd(a->x),
+			 off) == MAP_FAILED)
 			return -errno;
 	}
 	return 0;
@@ -57,7 +57,7 @@ int exo_arena_new(struct exo_arena *a, struct exo *x, size_t bytes, struct exo_w
 	size_t want = (bytes + EXO_BLOCK_SIZE - 1) / EXO_BLOCK_SIZE;
 	int err;
 
-	*a = (struct exo_arena){ .x = x, .bytes = want * EXO_BLOCK_SIZE };
+	*a = (struct exo_arena){.x = x, .bytes = want * EXO_BLOCK_SIZE};
 	if (!want || want > UINT32_MAX) {
 		exo_why_fill(why, EXO_NR_FRAME_ALLOC, -EINVAL, EXO_R_RANGE, want);
 		return -EINVAL;
@@ -89,7 +89,7 @@ void exo_arena_free(struct exo_arena *a)
 	if (a->x)
 		give_back(a);
 	free(a->number);
-	*a = (struct exo_arena){ .x = NULL };
+	*a = (struct exo_arena){.x = NULL};
 }
 
 const uint32_t *exo_arena_frames(const struct exo_arena *a, const void *buf, size_t bytes)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * libexo's calls against kmod/core in the simulator: an administrator and two users with a disk, through the library alone. Says
- * what the library promises: counts, reasons, ranges, the free map after a detach.
+ * libexo's calls against kmod/core in the simulator: an administrator and two users with a disk, through the library
+ * alone. Says what the library promises: counts, reasons, ranges, the free map after a detach.
  */
 #include <errno.h>
 #include <string.h>
@@ -17,7 +17,7 @@ static struct exo *admin, *alice, *bob;
 
 static struct exo *open_as(uint32_t uid, bool is_admin)
 {
-	struct exo_cred cred = { .uid = uid, .admin = is_admin };
+	struct exo_cred cred = {.uid = uid, .admin = is_admin};
 	struct exo *x;
 
 	NEED(!sim_open(core, &cred, &x, NULL));
@@ -32,7 +32,7 @@ static int bind_at(struct exo *x, const struct exo_root_get *r, uint64_t first, 
 		.cap = exo_cap_user(x),
 		.root = r->root,
 		.parent = EXO_NOBLOCK,
-		.claim = { .start = r->out_start, .count = r->out_count },
+		.claim = {.start = r->out_start, .count = r->out_count},
 		.first = first,
 		.count = 1,
 		.rights = rights,
@@ -50,7 +50,8 @@ static void caps(void)
 	CHECK(exo_cap_list(alice, c) == 1);
 	slot = exo_cap_user(alice);
 	NEED(slot >= 0);
-	CHECK(c[slot].depth == 2 && c[slot].name[0] == EXO_CAP_NS_UID && c[slot].name[1] == 1000 && c[slot].rights == EXO_RIGHT_ALL);
+	CHECK(c[slot].depth == 2 && c[slot].name[0] == EXO_CAP_NS_UID && c[slot].name[1] == 1000 &&
+	      c[slot].rights == EXO_RIGHT_ALL);
 	CHECK(exo_cap_admin(alice) == -ENOENT);
 	CHECK(exo_cap_admin(admin) >= 0);
 	CHECK(exo_facts(alice)->out_frames == FRAMES && exo_facts(alice)->out_env != exo_facts(bob)->out_env);
@@ -63,11 +64,13 @@ static void disks(uint32_t *disk)
 	uint32_t found;
 
 	CHECK(exo_format(alice, "/dev/a", 0, &why) == -EACCES && *why.text && *why.hint);
-	CHECK(exo_attach(admin, "/dev/a", 0, disk, &why) == -EUCLEAN && why.code == EXO_R_NOT_EXO && why.call == EXO_NR_ATTACH);
+	CHECK(exo_attach(admin, "/dev/a", 0, disk, &why) == -EUCLEAN && why.code == EXO_R_NOT_EXO &&
+	      why.call == EXO_NR_ATTACH);
 	CHECK(exo_format(admin, "/dev/none", 0, &why) && why.code == EXO_R_NOT_BLOCKDEV);
 	NEED(!exo_format(admin, "/dev/a", 100, &why));
 	NEED(!exo_attach(admin, "/dev/a", 0, disk, &why));
-	CHECK(exo_attach(admin, "/dev/a", 0, &found, &why) == -EBUSY && why.code == EXO_R_ATTACHED && why.detail == *disk);
+	CHECK(exo_attach(admin, "/dev/a", 0, &found, &why) == -EBUSY && why.code == EXO_R_ATTACHED &&
+	      why.detail == *disk);
 	CHECK(!exo_disk_info(alice, *disk, &info, &why) && info.out_blocks == BLOCKS && info.out_free < BLOCKS);
 	CHECK(exo_disk_info(alice, 9, &info, &why) == -ENOENT && why.code == EXO_R_NO_DISK && why.detail == 9);
 	CHECK(!exo_disk_find(bob, "/dev/a", &found) && found == *disk);
@@ -83,7 +86,8 @@ static void disks(uint32_t *disk)
 static void roots(uint32_t disk, struct exo_root_get *r)
 {
 	const struct exo_freemap_head *m = exo_freemap(alice, disk);
-	struct exo_root_add a = { .disk = disk, .cap = exo_cap_user(alice), .name = "vol", .start = EXO_NOBLOCK, .count = 40 };
+	struct exo_root_add a = {
+		.disk = disk, .cap = exo_cap_user(alice), .name = "vol", .start = EXO_NOBLOCK, .count = 40};
 	struct exo_why why;
 	uint64_t at, had;
 
@@ -104,14 +108,14 @@ static void roots(uint32_t disk, struct exo_root_get *r)
 	CHECK(exo_root_add(alice, &a, &why) == -EDQUOT && why.code == EXO_R_QUOTA);
 	NEED(!exo_root_find(bob, disk, "vol", r, &why));
 	CHECK(r->out_count == 40 && r->out_owner.name[1] == 1000 && !strcmp(r->name, "vol"));
-	CHECK(!exo_root_get(bob, disk, r->root, &(struct exo_root_get){ .pad = 0 }, NULL));
+	CHECK(!exo_root_get(bob, disk, r->root, &(struct exo_root_get){.pad = 0}, NULL));
 	CHECK(exo_root_del(bob, disk, exo_cap_user(bob), r->root, &why) == -EACCES && why.code == EXO_R_CAP);
 }
 
 static void memory(uint32_t disk, const struct exo_root_get *r)
 {
 	const struct exo_view *v = exo_view(alice);
-	struct exo_run run = { .start = r->out_start, .count = 2 };
+	struct exo_run run = {.start = r->out_start, .count = 2};
 	struct exo_why why;
 	uint64_t version;
 	uint32_t frame, own;
@@ -127,7 +131,8 @@ static void memory(uint32_t disk, const struct exo_root_get *r)
 	CHECK(exo_write(alice, disk, 1, &run, &why) == 0);
 	CHECK(!exo_flush(alice, disk, &why));
 	CHECK(exo_read(alice, disk, 1, &run, &why) >= 0);
-	CHECK(exo_read(alice, disk, 1, &(struct exo_run){ .start = BLOCKS, .count = 1 }, &why) == -EINVAL && why.code == EXO_R_RANGE);
+	CHECK(exo_read(alice, disk, 1, &(struct exo_run){.start = BLOCKS, .count = 1}, &why) == -EINVAL &&
+	      why.code == EXO_R_RANGE);
 	CHECK(!exo_unbind(alice, 1, &frame, &why));
 	CHECK(exo_unbind(alice, 1, &frame, &why) && why.code == EXO_R_FRAME);
 
@@ -137,7 +142,7 @@ static void memory(uint32_t disk, const struct exo_root_get *r)
 		.cap = exo_cap_user(alice),
 		.root = r->root,
 		.parent = EXO_NOBLOCK,
-		.claim = { .start = r->out_start, .count = r->out_count },
+		.claim = {.start = r->out_start, .count = r->out_count},
 		.first = r->out_start,
 		.count = 1,
 		.frames = (uintptr_t)&own,
@@ -147,7 +152,8 @@ static void memory(uint32_t disk, const struct exo_root_get *r)
 	CHECK(!exo_io(alice, &io, EXO_IO_WRITE, &why));
 	NEED(!bind_at(alice, r, r->out_start, EXO_RIGHT_READ, &frame, &why));
 	CHECK(!strcmp(exo_frame_ptr(v, frame), "written directly"));
-	CHECK(exo_io(alice, &io, EXO_IO_WRITE, &why) == -EBUSY && why.code == EXO_R_CACHED && why.detail == r->out_start);
+	CHECK(exo_io(alice, &io, EXO_IO_WRITE, &why) == -EBUSY && why.code == EXO_R_CACHED &&
+	      why.detail == r->out_start);
 	CHECK(!exo_unbind(alice, 1, &frame, NULL));
 	CHECK(!exo_frame_free(alice, 1, &own, &why));
 	CHECK(exo_frame_free(alice, 1, &own, &why) && why.code == EXO_R_FRAME);
@@ -159,17 +165,18 @@ static void memory(uint32_t disk, const struct exo_root_get *r)
 static void refusals(uint32_t disk)
 {
 	static const uint8_t bytes[8];
-	struct exo_edit edit = { .block = 5, .version = 2, .len = 8, .bytes = (uintptr_t)bytes };
-	struct exo_txn t = { .disk = disk, .cap = exo_cap_user(alice), .nedits = 1, .edits = (uintptr_t)&edit };
-	struct exo_udf_code code = { .insns = (uint64_t[]){ 0x85 }, .ninsns = 1, .partition = 512, .name = "bad" };
-	struct exo_template_get get = { .disk = disk, .template_id = 7 };
+	struct exo_edit edit = {.block = 5, .version = 2, .len = 8, .bytes = (uintptr_t)bytes};
+	struct exo_txn t = {.disk = disk, .cap = exo_cap_user(alice), .nedits = 1, .edits = (uintptr_t)&edit};
+	struct exo_udf_code code = {.insns = (uint64_t[]){0x85}, .ninsns = 1, .partition = 512, .name = "bad"};
+	struct exo_template_get get = {.disk = disk, .template_id = 7};
 	struct exo_why why;
 	uint32_t id;
 	char log[256];
 
 	CHECK(exo_txn(alice, &t, &why) < 0 && why.code != EXO_R_NONE && why.call == EXO_NR_TXN);
 	CHECK(!t.ranges && !t.ranges_room);
-	CHECK(exo_template_add(alice, disk, exo_cap_user(alice), &code, 0, NULL, &id, log, sizeof(log), &why) == -EPERM);
+	CHECK(exo_template_add(alice, disk, exo_cap_user(alice), &code, 0, NULL, &id, log, sizeof(log), &why) ==
+	      -EPERM);
 	CHECK(why.code == EXO_R_UDF_SCAN);
 	CHECK(exo_template_add(alice, disk, 0, &code, EXO_MAX_REFS + 1, &id, &id, NULL, 0, &why) == -EINVAL);
 	CHECK(why.code == EXO_R_RANGE);

@@ -25,7 +25,7 @@ static uint64_t draw(uint64_t below)
 static void make(uint64_t blocks, uint64_t first, unsigned density)
 {
 	memset(&map, 0, sizeof(map));
-	map.head.head = (struct exo_map_head){ .magic = EXO_MAGIC_FREEMAP, .version = 1, .bytes = sizeof(map) };
+	map.head.head = (struct exo_map_head){.magic = EXO_MAGIC_FREEMAP, .version = 1, .bytes = sizeof(map)};
 	map.head.blocks = blocks;
 	map.head.first = first;
 	map.head.bits_off = offsetof(__typeof__(map), bits);
@@ -81,8 +81,8 @@ static void compare(uint64_t near, uint64_t want)
 		CHECK(exo_block_free(&map.head, b) == is_free(b));
 	found = slow(near, want, false, &start, &len);
 	n = exo_free_run(&map.head, near, want, &got);
-	CHECK_MSG(found ? n == len && got == start : !n, "run near %" PRIu64 " want %" PRIu64 ": %" PRIu64 "+%" PRIu64, near,
-		  want, got, n);
+	CHECK_MSG(found ? n == len && got == start : !n, "run near %" PRIu64 " want %" PRIu64 ": %" PRIu64 "+%" PRIu64,
+		  near, want, got, n);
 	found = slow(near, want, true, &start, &len);
 	CHECK_MSG(exo_free_exact(&map.head, near, want, &got) == found && (!found || got == start),
 		  "exact near %" PRIu64 " want %" PRIu64 ": %" PRIu64 " for %" PRIu64, near, want, got, start);
@@ -90,7 +90,7 @@ static void compare(uint64_t near, uint64_t want)
 
 int main(void)
 {
-	static const unsigned density[] = { 0, 3, 50, 90, 99, 100 };
+	static const unsigned density[] = {0, 3, 50, 90, 99, 100};
 	uint64_t start;
 
 	for (int round = 0; round < 3000; round++) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * Opening a handle over a transport that lies: a map whose head makes no sense must end the open with an error, and with every
- * mapping given back. The transport keeps count.
+ * Opening a handle over a transport that lies: a map whose head makes no sense must end the open with an error, and
+ * with every mapping given back. The transport keeps count.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -36,15 +36,15 @@ static void world(void)
 	memset(&w, 0, sizeof(w));
 	w.abi = EXO_ABI_VERSION;
 	w.reg.head = (struct exo_reg_head){
-		.head = { .magic = EXO_MAGIC_REGISTRY, .version = 1, .bytes = sizeof(w.reg) },
+		.head = {.magic = EXO_MAGIC_REGISTRY, .version = 1, .bytes = sizeof(w.reg)},
 		.frames = FRAMES,
 		.buckets = 16,
 		.hash_off = 128,
 		.bufs_off = 256,
 	};
-	w.stats.stats.head = (struct exo_map_head){ .magic = EXO_MAGIC_STATS, .version = 1, .bytes = sizeof(w.stats) };
+	w.stats.stats.head = (struct exo_map_head){.magic = EXO_MAGIC_STATS, .version = 1, .bytes = sizeof(w.stats)};
 	w.freemap.head = (struct exo_freemap_head){
-		.head = { .magic = EXO_MAGIC_FREEMAP, .version = 1, .bytes = 128 },
+		.head = {.magic = EXO_MAGIC_FREEMAP, .version = 1, .bytes = 128},
 		.blocks = 128,
 		.bits_off = 64,
 		.first = 3,
@@ -96,11 +96,11 @@ static void close_it(void *ctx)
 	w.closed++;
 }
 
-static const struct exo_transport t = { .call = call, .map = map, .unmap = unmap, .close = close_it };
+static const struct exo_transport t = {.call = call, .map = map, .unmap = unmap, .close = close_it};
 
 static void refused(int err, const char *what)
 {
-	struct exo_why why = { .err = 0 };
+	struct exo_why why = {.err = 0};
 	struct exo *x = (struct exo *)1;
 	int got = exo_open_with(&x, &t, &w, &why);
 
@@ -110,11 +110,11 @@ static void refused(int err, const char *what)
 	CHECK_MSG(!w.closed, "%s: ctx is still the caller's", what);
 }
 
-#define LIE(change, err)                        \
-	do {                                    \
-		world();                        \
-		change;                         \
-		refused(err, #change);          \
+#define LIE(change, err)                                                                                               \
+	do {                                                                                                           \
+		world();                                                                                               \
+		change;                                                                                                \
+		refused(err, #change);                                                                                 \
 	} while (0)
 
 static void lies(void)
@@ -150,7 +150,8 @@ static void a_sound_one(void)
 
 	world();
 	NEED(!exo_open_with(&x, &t, &w, NULL));
-	CHECK(exo_view(x)->mask == 15 && exo_view(x)->pool == w.pool && exo_view(x)->bufs == (void *)(w.reg.bytes + 256));
+	CHECK(exo_view(x)->mask == 15 && exo_view(x)->pool == w.pool &&
+	      exo_view(x)->bufs == (void *)(w.reg.bytes + 256));
 	CHECK(exo_statistics(x) == &w.stats.stats && exo_facts(x)->out_frames == FRAMES && exo_fd(x) == -1);
 	CHECK(exo_cap_list(x, caps) == 0 && exo_cap_admin(x) == -ENOENT);
 	CHECK(exo_flush(x, 0, &why) == -ENOMEM && why.code == EXO_R_NOMEM && why.call == EXO_NR_FLUSH);
@@ -176,8 +177,8 @@ static void a_sound_one(void)
 	CHECK(!exo_detach(x, 1, 0, NULL));
 	CHECK(exo_freemap(x, 1) && w.mapped == before + 3);
 
-	CHECK(exo_root_find(x, 0, "", &(struct exo_root_get){ .pad = 0 }, &why) == -EINVAL && why.code == EXO_R_NAME);
-	CHECK(exo_attach(x, "", 0, &(uint32_t){ 0 }, &why) == -EINVAL && why.code == EXO_R_RANGE);
+	CHECK(exo_root_find(x, 0, "", &(struct exo_root_get){.pad = 0}, &why) == -EINVAL && why.code == EXO_R_NAME);
+	CHECK(exo_attach(x, "", 0, &(uint32_t){0}, &why) == -EINVAL && why.code == EXO_R_RANGE);
 	exo_close(x);
 	CHECK(!w.mapped && w.closed == 1);
 	exo_close(NULL);

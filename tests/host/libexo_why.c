@@ -11,7 +11,7 @@ struct code {
 	uint32_t value;
 };
 
-#define R(n, v) { #n, v },
+#define R(n, v) {#n, v},
 #define S(n, v)
 static const struct code in_header[] = {
 #include "reasons.inc"
@@ -19,7 +19,7 @@ static const struct code in_header[] = {
 #undef R
 #undef S
 #define R(n, v)
-#define S(n, v) { #n, v },
+#define S(n, v) {#n, v},
 static const struct code scans[] = {
 #include "reasons.inc"
 };
@@ -57,13 +57,15 @@ static void every_entry_has_a_code(void)
 		bool found = false;
 
 		for (size_t k = 0; k < COUNT(in_header); k++)
-			found = found || (in_header[k].value == exo_reasons[i].code && !strcmp(in_header[k].name, exo_reasons[i].name));
+			found = found || (in_header[k].value == exo_reasons[i].code &&
+					  !strcmp(in_header[k].name, exo_reasons[i].name));
 		CHECK_MSG(found, "%s is not in the header", exo_reasons[i].name);
 		for (uint32_t k = 0; k < i; k++)
 			CHECK_MSG(exo_reasons[k].code != exo_reasons[i].code, "%s twice", exo_reasons[i].name);
 		/* A number that the sentence does not show was decoded for nothing. */
 		if (exo_reasons[i].kind != DETAIL_NONE)
-			CHECK_MSG(strstr(exo_reasons[i].text, "%1") || strstr(exo_reasons[i].hint, "%1"), "%s", exo_reasons[i].name);
+			CHECK_MSG(strstr(exo_reasons[i].text, "%1") || strstr(exo_reasons[i].hint, "%1"), "%s",
+				  exo_reasons[i].name);
 		else
 			CHECK_MSG(!strchr(exo_reasons[i].text, '%'), "%s", exo_reasons[i].name);
 	}
@@ -89,7 +91,8 @@ static void details_are_decoded(void)
 	CHECK_MSG(strstr(why.text, "Permission denied"), "%s", why.text);
 	exo_why_fill(&why, EXO_NR_READ, -EFAULT, EXO_R_POINTER, 0xabc000);
 	CHECK_MSG(strstr(why.text, "0xabc000"), "%s", why.text);
-	CHECK(why.call == EXO_NR_READ && why.code == EXO_R_POINTER && why.detail == 0xabc000 && why.err == -EFAULT && !why.nranges);
+	CHECK(why.call == EXO_NR_READ && why.code == EXO_R_POINTER && why.detail == 0xabc000 && why.err == -EFAULT &&
+	      !why.nranges);
 }
 
 static void unknown_and_bare(void)
