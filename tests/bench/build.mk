@@ -33,17 +33,25 @@ $(BENCH_PROGS) $(BENCH_LOADS):
 $(BENCH_LOADS): BENCH_LIBS = -L$(B)/lib -Wl,-rpath,'$$ORIGIN/../lib' $(patsubst lib%.so,-l%,$(notdir $(filter %.so,$^))) -luring
 
 # The short part of the bench's test of itself is one of the host tests; it boots a machine for half a minute.
-TESTS_HOST += tests/bench/selftest
+TESTS_HOST += tests/bench/selftest $(B)/tests/bench-insn
 tests/bench/selftest: $(B)/lib/exo-count.so $(BENCH_PROGS)
 
-.PHONY: bench bench-quick bench-selftest
-bench: all
+
+$(B)/tests/bench-insn: $(B)/san/$(bench_src)/test-insn.o $(B)/san/$(bench_src)/insn.o
+	$(call say,LD-SAN,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(SAN) -o $@ $^
+
+.PHONY: bench bench-quick bench-selftest bench-deps
+bench-deps:
+	$(Q)scripts/deps build vm fio demo test
+bench: bench-deps all
 	$(Q)scripts/bench
-bench-quick: all
+bench-quick: bench-deps all
 	$(Q)scripts/bench --quick
 bench-selftest: $(B)/lib/exo-count.so $(BENCH_PROGS)
 	$(Q)tests/bench/selftest --full
-bench-%: all
+bench-%: bench-deps all
 	$(Q)scripts/bench $*
 
 #: make bench-NAME one benchmark of tests/bench/NAME.toml, five boots; make bench: all of them (hours under emulation)

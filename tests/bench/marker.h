@@ -19,7 +19,7 @@
 #define EXO_MARK_MAX 0xffffffu
 
 #if defined(__x86_64__)
-#define EXO_MARK(id) \
+#define EXO_MARK(id)                                                                                                   \
 	__asm__ volatile(".byte 0x0f, 0x1f, 0x80\n\t.long %c0" : : "i"(EXO_MARK_MAGIC << 24 | (id)) : "memory")
 #else
 #define EXO_MARK(id) __asm__ volatile("" : : : "memory")
@@ -30,7 +30,7 @@ typedef void exo_mark_fn(void);
 /* A function that executes the marker `id`; it is never freed. NULL with errno set on failure. */
 static inline exo_mark_fn *exo_mark_make(uint32_t id)
 {
-	uint8_t code[8] = { 0x0f, 0x1f, EXO_MARK_MODRM, id, id >> 8, id >> 16, EXO_MARK_MAGIC, 0xc3 };
+	uint8_t code[8] = {0x0f, 0x1f, EXO_MARK_MODRM, id, id >> 8, id >> 16, EXO_MARK_MAGIC, 0xc3};
 	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	exo_mark_fn *fn;
 

@@ -14,7 +14,8 @@
  * ended the block before is an iteration, not another instruction. A repeat of n is one instruction, n iterations.
  *
  * Ownership: a struct block belongs to the arena and lives until QEMU drops all translations. Each vCPU's counters
- * are written by its own thread; a marker reads those of the others while they run, and is late by a few instructions there.
+ * are written by its own thread; a marker reads those of the others while they run, and is late by a few instructions
+ * there.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,27 +35,27 @@ PLUGIN_EXPORT int qemu_plugin_version = PLUGIN_ABI_VERSION;
 /* Index 0 user, 1 kernel. */
 struct counts {
 	uint64_t insns[2];
-	uint64_t iterations[2];	/* of repeated string instructions */
+	uint64_t iterations[2]; /* of repeated string instructions */
 	uint64_t bytes[2];	/* that those moved, set or looked at */
 	uint64_t vector[2];	/* among insns: vector register to or from memory */
 	uint64_t kinds[INSN_KINDS];
-	uint64_t traps;		/* entries into the kernel from user code, other than system calls */
+	uint64_t traps; /* entries into the kernel from user code, other than system calls */
 };
 
 struct block {
 	uint64_t start;
-	uint64_t repeat;	/* address of the string instruction that ends the block, or 0 */
+	uint64_t repeat; /* address of the string instruction that ends the block, or 0 */
 	uint16_t insns;
 	uint16_t vector;
-	uint8_t rep;		/* its element bytes */
+	uint8_t rep; /* its element bytes */
 	uint8_t kernel;
-	uint8_t special;	/* some kinds[] is not 0 */
+	uint8_t special; /* some kinds[] is not 0 */
 	uint8_t kinds[INSN_KINDS];
 };
 
 struct marker {
 	uint32_t id;
-	uint16_t behind;	/* instructions of its block from the marker on */
+	uint16_t behind; /* instructions of its block from the marker on */
 	uint8_t kernel;
 };
 
@@ -71,9 +72,9 @@ struct arena {
 
 static struct vcpu {
 	struct counts now, before;
-	uint64_t repeat;	/* of the block before */
-	bool user;		/* the block before was user code */
-	bool asked;		/* and had a system call */
+	uint64_t repeat; /* of the block before */
+	bool user;	 /* the block before was user code */
+	bool asked;	 /* and had a system call */
 } __attribute__((aligned(64))) vcpus[MAX_VCPUS];
 
 static unsigned int nvcpus;
@@ -198,7 +199,7 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 	size_t n = qemu_plugin_tb_n_insns(tb), i;
 	struct block *b = &take()->block;
 
-	*b = (struct block){ .start = qemu_plugin_tb_vaddr(tb), .insns = n };
+	*b = (struct block){.start = qemu_plugin_tb_vaddr(tb), .insns = n};
 	b->kernel = b->start >> 63;
 	for (i = 0; i < n; i++) {
 		struct qemu_plugin_insn *q = qemu_plugin_tb_get_insn(tb, i);
@@ -214,7 +215,7 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 		} else if (insn.kind == INSN_MARKER) {
 			struct marker *m = &take()->marker;
 
-			*m = (struct marker){ .id = insn.marker, .behind = n - i, .kernel = b->kernel };
+			*m = (struct marker){.id = insn.marker, .behind = n - i, .kernel = b->kernel};
 			qemu_plugin_register_vcpu_insn_exec_cb(q, on_marker, PLUGIN_CB_NO_REGS, m);
 		} else if (insn.kind != INSN_PLAIN) {
 			b->kinds[insn.kind]++;

@@ -12,13 +12,15 @@
 
 static void usage(FILE *f)
 {
-	fprintf(f, "usage: exo-mark ID\n"
-		   "       exo-mark run ID [--inner] [--ops N] -- COMMAND [ARGUMENT]...\n"
-		   "The first executes the marker instruction ID (0..16777215; 0 ends a phase), which exo-count sees.\n"
-		   "The second runs COMMAND as the phase ID and writes what happened during it as one line of JSON to\n"
-		   "the file $EXO_BENCH_OUT, or to standard output. ID '-' takes it from $EXO_BENCH_PHASE. N, the number\n"
-		   "of operations that COMMAND does, is only passed on. --inner: no marker is executed; COMMAND does that\n"
-		   "itself, around what is to be counted. Exit status: that of COMMAND.\n");
+	fprintf(f,
+		"usage: exo-mark ID\n"
+		"       exo-mark run ID [--inner] [--ops N] -- COMMAND [ARGUMENT]...\n"
+		"The first executes the marker instruction ID (0..16777215; 0 ends a phase), which exo-count sees.\n"
+		"The second runs COMMAND as the phase ID and writes what happened during it as one line of JSON to\n"
+		"the file $EXO_BENCH_OUT, or to standard output. ID '-' takes it from $EXO_BENCH_PHASE. N, the number\n"
+		"of operations that COMMAND does, is only passed on. --inner: no marker is executed; COMMAND does "
+		"that\n"
+		"itself, around what is to be counted. Exit status: that of COMMAND.\n");
 }
 
 static unsigned long number(const char *text, unsigned long max)

@@ -10,11 +10,16 @@
 static bool vector_move(uint8_t opcode)
 {
 	switch (opcode) {
-	case 0x10: case 0x11:	/* movups and friends */
-	case 0x28: case 0x29:	/* movaps */
-	case 0x2b: case 0xe7:	/* non-temporal */
-	case 0x6f: case 0x7f:	/* movdqa, movdqu */
-	case 0xd6: case 0xf0:	/* movq, lddqu */
+	case 0x10:
+	case 0x11: /* movups and friends */
+	case 0x28:
+	case 0x29: /* movaps */
+	case 0x2b:
+	case 0xe7: /* non-temporal */
+	case 0x6f:
+	case 0x7f: /* movdqa, movdqu */
+	case 0xd6:
+	case 0xf0: /* movq, lddqu */
 		return true;
 	}
 	return false;
@@ -25,7 +30,8 @@ static bool is_memory(uint8_t modrm)
 	return modrm >> 6 != 3;
 }
 
-static void two_byte(const uint8_t *p, size_t left, struct insn *out)
+/* p: behind the 0f. scalar: prefix f2 or f3, which makes a move of 10 and 11 one of a single number. */
+static void two_byte(const uint8_t *p, size_t left, bool scalar, struct insn *out)
 {
 	uint32_t word;
 
@@ -51,7 +57,7 @@ static void two_byte(const uint8_t *p, size_t left, struct insn *out)
 		out->marker = word & EXO_MARK_MAX;
 		return;
 	}
-	if (left > 1 && vector_move(p[0]) && is_memory(p[1]))
+	if (left > 1 && vector_move(p[0]) && is_memory(p[1]) && !(scalar && p[0] < 0x12))
 		out->kind = INSN_VECTOR;
 }
 
@@ -60,14 +66,14 @@ void insn_decode(const uint8_t *p, size_t size, struct insn *out)
 	bool repeat = false, narrow = false, wide = false;
 	const uint8_t *end = p + size;
 
-	*out = (struct insn){ .kind = INSN_PLAIN };
+	*out = (struct insn){.kind = INSN_PLAIN};
 	for (; p < end; p++) {
 		if (*p == 0xf2 || *p == 0xf3)
 			repeat = true;
 		else if (*p == 0x66)
 			narrow = true;
-		else if (*p != 0x2e && *p != 0x36 && *p != 0x3e && *p != 0x26 && *p != 0x64 && *p != 0x65 && *p != 0x67 &&
-			 *p != 0xf0)
+		else if (*p != 0x2e && *p != 0x36 && *p != 0x3e && *p != 0x26 && *p != 0x64 && *p != 0x65 &&
+			 *p != 0x67 && *p != 0xf0)
 			break;
 	}
 	if (p < end && (*p & 0xf0) == 0x40)
@@ -77,7 +83,7 @@ void insn_decode(const uint8_t *p, size_t size, struct insn *out)
 	switch (*p) {
 	case 0x0f:
 		if (p + 1 < end)
-			two_byte(p + 1, end - p - 1, out);
+			two_byte(p + 1, end - p - 1, repeat, out);
 		return;
 	case 0xc5:
 		if (end - p > 3 && vector_move(p[2]) && is_memory(p[3]))
@@ -94,16 +100,15 @@ void insn_decode(const uint8_t *p, size_t size, struct insn *out)
 	case 0xf4:
 		out->kind = INSN_HALT;
 		return;
-	case 0xe4: case 0xe5: case 0xe6: case 0xe7:
-	case 0xec: case 0xed: case 0xee: case 0xef:
+	case 0xe4 ... 0xe7:
+	case 0xec ... 0xef:
 		out->kind = INSN_PORT;
 		return;
-	case 0x6c: case 0x6d: case 0x6e: case 0x6f:
+	case 0x6c ... 0x6f:
 		out->kind = INSN_PORT;
 		break;
-	case 0xa4: case 0xa5: case 0xa6: case 0xa7:	/* movs, cmps */
-	case 0xaa: case 0xab: case 0xac: case 0xad:	/* stos, lods */
-	case 0xae: case 0xaf:				/* scas */
+	case 0xa4 ... 0xa7: /* movs, cmps */
+	case 0xaa ... 0xaf: /* stos, lods, scas */
 		break;
 	default:
 		return;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * known KIND COUNT [TIMES]: does a known amount of work as one phase, for the bench's test of itself. TIMES (1) repeats it.
+ * known KIND COUNT [TIMES]: does a known amount of work as one phase, for the bench's test of itself. TIMES (1) repeats
+ * it.
  *
  *   loop     COUNT rounds of two instructions
  *   calls    COUNT system calls (getppid)
@@ -71,11 +72,12 @@ int main(int argc, char **argv)
 	unsigned long count = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
 	unsigned long times = argc > 3 ? strtoul(argv[3], NULL, 10) : 1, i;
 	const char *kind = argc > 1 ? argv[1] : "";
-	void (*work)(unsigned long) = !strcmp(kind, "calls")  ? calls :
-				      !strcmp(kind, "fill")   ? fill :
-				      !strcmp(kind, "vector") ? vector :
-				      !strcmp(kind, "disk")   ? disk :
-				      !strcmp(kind, "loop") || !strcmp(kind, "wrong") ? loop : NULL;
+	void (*work)(unsigned long) = !strcmp(kind, "calls")				? calls
+				      : !strcmp(kind, "fill")				? fill
+				      : !strcmp(kind, "vector")				? vector
+				      : !strcmp(kind, "disk")				? disk
+				      : !strcmp(kind, "loop") || !strcmp(kind, "wrong") ? loop
+											: NULL;
 
 	if (!work || !count || (work == fill && count > sizeof(to) / 8)) {
 		fprintf(stderr, "usage: known loop|calls|fill|vector|disk|wrong COUNT [TIMES]\n");

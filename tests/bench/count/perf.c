@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
  * Processor counters for machines that have them: bare metal, and KVM guests with a virtual PMU. Every processor is
- * counted whole, as the plugin does, because work done for a request in an interrupt or a kernel thread is part of its cost.
+ * counted whole, as the plugin does, because work done for a request in an interrupt or a kernel thread is part of its
+ * cost.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -21,10 +22,10 @@ static const struct {
 	uint64_t config;
 	bool user, kernel;
 } events[EVENTS] = {
-	{ "user", PERF_COUNT_HW_INSTRUCTIONS, true, false },
-	{ "kernel", PERF_COUNT_HW_INSTRUCTIONS, false, true },
-	{ "cycles", PERF_COUNT_HW_CPU_CYCLES, true, true },
-	{ "cache_misses", PERF_COUNT_HW_CACHE_MISSES, true, true },
+	{"user", PERF_COUNT_HW_INSTRUCTIONS, true, false},
+	{"kernel", PERF_COUNT_HW_INSTRUCTIONS, false, true},
+	{"cycles", PERF_COUNT_HW_CPU_CYCLES, true, true},
+	{"cache_misses", PERF_COUNT_HW_CACHE_MISSES, true, true},
 };
 
 static int fds[MAX_CPUS][EVENTS];
@@ -110,8 +111,8 @@ void perf_print(FILE *f)
 
 	if (!nevents) {
 		fprintf(f, "{\"why\":\"perf_event_open: %s\"}",
-			refusal == ENOENT || refusal == EOPNOTSUPP || refusal == ENODEV ? "this machine has no counters" :
-											  strerror(refusal));
+			refusal == ENOENT || refusal == EOPNOTSUPP || refusal == ENODEV ? "this machine has no counters"
+											: strerror(refusal));
 		return;
 	}
 	fprintf(f, "{\"cpu\":[");

@@ -40,10 +40,10 @@ struct snap_net {
 };
 
 struct snap {
-	uint64_t ns;		/* CLOCK_MONOTONIC_RAW */
-	uint64_t switches;	/* context switches of the whole machine */
+	uint64_t ns;	   /* CLOCK_MONOTONIC_RAW */
+	uint64_t switches; /* context switches of the whole machine */
 	uint64_t interrupts;
-	uint64_t faults, major;	/* of the whole machine */
+	uint64_t faults, major;		/* of the whole machine */
 	uint64_t own_faults, own_major; /* of this process and the children it waited for */
 	unsigned int ndisks, nnets;
 	struct snap_disk disks[SNAP_DISKS];

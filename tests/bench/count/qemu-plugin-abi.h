@@ -16,8 +16,8 @@
 #define PLUGIN_CB_NO_REGS 0
 
 typedef uint64_t qemu_plugin_id_t;
-struct qemu_plugin_tb;		/* a translated block: straight code, entered at its start only */
-struct qemu_plugin_insn;	/* valid while its block is being translated */
+struct qemu_plugin_tb;	 /* a translated block: straight code, entered at its start only */
+struct qemu_plugin_insn; /* valid while its block is being translated */
 
 struct qemu_plugin_info {
 	const char *target_name;
@@ -42,8 +42,8 @@ uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
 void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id,
 					   void (*cb)(qemu_plugin_id_t id, struct qemu_plugin_tb *tb));
 /* Run before the block, or before the instruction, on the thread of that vCPU. */
-void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, void (*cb)(unsigned int vcpu, void *arg), int flags,
-					  void *arg);
+void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, void (*cb)(unsigned int vcpu, void *arg),
+					  int flags, void *arg);
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, void (*cb)(unsigned int vcpu, void *arg),
 					    int flags, void *arg);
 /* Called while every vCPU stands still, when all translated blocks have been thrown away. */

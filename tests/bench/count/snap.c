@@ -77,8 +77,8 @@ static void take_nets(struct snap *s)
 		*colon = '\0';
 		for (name = line; *name == ' '; name++)
 			;
-		if (sscanf(colon + 1, "%" SCNu64 " %" SCNu64 " %*u %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64, &n->rx_bytes,
-			   &n->rx_packets, &n->tx_bytes, &n->tx_packets) != 4)
+		if (sscanf(colon + 1, "%" SCNu64 " %" SCNu64 " %*u %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64,
+			   &n->rx_bytes, &n->rx_packets, &n->tx_bytes, &n->tx_packets) != 4)
 			continue;
 		snprintf(n->name, sizeof(n->name), "%.31s", name);
 		s->nnets++;
@@ -136,13 +136,16 @@ void snap_print(FILE *f, const struct snap *a, const struct snap *b)
 
 	fprintf(f, "\"ns\":%" PRIu64 ",\"switches\":%" PRIu64 ",\"interrupts\":%" PRIu64, b->ns - a->ns,
 		b->switches - a->switches, b->interrupts - a->interrupts);
-	fprintf(f, ",\"faults\":{\"all\":%" PRIu64 ",\"all_major\":%" PRIu64 ",\"own\":%" PRIu64 ",\"own_major\":%" PRIu64 "}",
+	fprintf(f,
+		",\"faults\":{\"all\":%" PRIu64 ",\"all_major\":%" PRIu64 ",\"own\":%" PRIu64 ",\"own_major\":%" PRIu64
+		"}",
 		b->faults - a->faults, b->major - a->major, b->own_faults - a->own_faults, b->own_major - a->own_major);
 	fprintf(f, ",\"disks\":{");
 	for (i = 0; i < b->ndisks; i++) {
 		const struct snap_disk *n = &b->disks[i], *o = disk_of(a, n->name);
 
-		if (n->reads == o->reads && n->writes == o->writes && n->flushes == o->flushes && n->discards == o->discards)
+		if (n->reads == o->reads && n->writes == o->writes && n->flushes == o->flushes &&
+		    n->discards == o->discards)
 			continue;
 		fprintf(f,
 			"%s\"%s\":{\"reads\":%" PRIu64 ",\"read_bytes\":%" PRIu64 ",\"writes\":%" PRIu64
@@ -161,8 +164,8 @@ void snap_print(FILE *f, const struct snap *a, const struct snap *b)
 		fprintf(f,
 			"%s\"%s\":{\"rx_packets\":%" PRIu64 ",\"rx_bytes\":%" PRIu64 ",\"tx_packets\":%" PRIu64
 			",\"tx_bytes\":%" PRIu64 "}",
-			comma, n->name, n->rx_packets - o->rx_packets, n->rx_bytes - o->rx_bytes, n->tx_packets - o->tx_packets,
-			n->tx_bytes - o->tx_bytes);
+			comma, n->name, n->rx_packets - o->rx_packets, n->rx_bytes - o->rx_bytes,
+			n->tx_packets - o->tx_packets, n->tx_bytes - o->tx_bytes);
 		comma = ",";
 	}
 	fprintf(f, "}");

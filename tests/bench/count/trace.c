@@ -76,7 +76,8 @@ static uint64_t lost(void)
 		if (!f)
 			return sum;
 		while (fgets(line, sizeof(line), f))
-			if (sscanf(line, "overrun: %" SCNu64, &n) == 1 || sscanf(line, "dropped events: %" SCNu64, &n) == 1)
+			if (sscanf(line, "overrun: %" SCNu64, &n) == 1 ||
+			    sscanf(line, "dropped events: %" SCNu64, &n) == 1)
 				sum += n;
 		fclose(f);
 	}
@@ -91,7 +92,7 @@ static struct seek *seek_of(struct seek *all, unsigned int *n, unsigned int majo
 			return &all[i];
 	if (*n == SNAP_DISKS)
 		return NULL;
-	all[i] = (struct seek){ .major = major, .minor = minor };
+	all[i] = (struct seek){.major = major, .minor = minor};
 	(*n)++;
 	return &all[i];
 }
@@ -150,10 +151,10 @@ void trace_print(FILE *f, bool keep)
 		len = readlink(path, name, sizeof(name) - 1);
 		name[len > 0 ? len : 0] = '\0';
 		fprintf(f,
-			"%s\"%s\":{\"requests\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"flushes\":%" PRIu64 ",\"seeks\":%" PRIu64
-			",\"seek_bytes\":%" PRIu64 "}",
-			i ? "," : "", len > 0 && strrchr(name, '/') ? strrchr(name, '/') + 1 : path, all[i].requests, all[i].bytes,
-			all[i].flushes, all[i].seeks, all[i].distance * 512);
+			"%s\"%s\":{\"requests\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"flushes\":%" PRIu64
+			",\"seeks\":%" PRIu64 ",\"seek_bytes\":%" PRIu64 "}",
+			i ? "," : "", len > 0 && strrchr(name, '/') ? strrchr(name, '/') + 1 : path, all[i].requests,
+			all[i].bytes, all[i].flushes, all[i].seeks, all[i].distance * 512);
 	}
 	fprintf(f, "}}");
 	if (!keep) {

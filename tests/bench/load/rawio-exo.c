@@ -13,7 +13,7 @@
 #include "rawio.h"
 
 #define VOLUME "bench-raw"
-#define CMD_OFFSET 48		/* of the command's own bytes in an sqe */
+#define CMD_OFFSET 48 /* of the command's own bytes in an sqe */
 
 static struct exo *exo;
 static struct exo_io ios[RAW_MAX_DEPTH];
@@ -42,8 +42,8 @@ static int admin(struct exo_why *why)
 
 int raw_exo_prepare(const char *target, uint64_t span)
 {
-	struct exo_why why = { 0 };
-	struct exo_root_add r = { .name = VOLUME, .start = EXO_NOBLOCK, .count = span };
+	struct exo_why why = {0};
+	struct exo_root_add r = {.name = VOLUME, .start = EXO_NOBLOCK, .count = span};
 	uint32_t disk;
 	int slot = admin(&why);
 
@@ -65,7 +65,7 @@ int raw_exo_prepare(const char *target, uint64_t span)
 
 int raw_exo_finish(const char *target)
 {
-	struct exo_why why = { 0 };
+	struct exo_why why = {0};
 	uint32_t disk;
 	int err = admin(&why);
 
@@ -86,7 +86,7 @@ int raw_exo_finish(const char *target)
 static int open_volume(struct raw_job *job)
 {
 	uint32_t *frames, count = job->blocks * job->depth, disk, i, done;
-	struct exo_why why = { 0 };
+	struct exo_why why = {0};
 	struct exo_root_get root;
 	const struct exo_view *view;
 	int slot = admin(&why), err;
@@ -116,17 +116,18 @@ static int open_volume(struct raw_job *job)
 		/* The loop sees an operation's memory as one piece, so its frames must be adjacent. */
 		for (k = 1; k < job->blocks; k++)
 			if (f[k] != f[0] + k) {
-				fprintf(stderr, "bench-rawio: the pool gave frames that are not adjacent; use --blocks 1\n");
+				fprintf(stderr,
+					"bench-rawio: the pool gave frames that are not adjacent; use --blocks 1\n");
 				return -ENOMEM;
 			}
 		job->slots[i].data = exo_frame_ptr(view, f[0]);
 		ios[i] = (struct exo_io){
-			.head = { .size = sizeof(ios[i]), .flags = job->write ? EXO_IO_WRITE : 0 },
+			.head = {.size = sizeof(ios[i]), .flags = job->write ? EXO_IO_WRITE : 0},
 			.disk = disk,
 			.cap = slot,
 			.root = root.root,
 			.parent = EXO_NOBLOCK,
-			.claim = { .start = root.out_start, .count = root.out_count },
+			.claim = {.start = root.out_start, .count = root.out_count},
 			.count = job->blocks,
 			.frames = (uintptr_t)f,
 		};
@@ -164,7 +165,7 @@ static int cmd_open(struct raw_job *job)
 static int cmd_queue(struct raw_job *job, uint32_t i)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
-	uint64_t words[2] = { (uintptr_t)&ios[i], 0 };
+	uint64_t words[2] = {(uintptr_t)&ios[i], 0};
 
 	if (!sqe)
 		return -EBUSY;
@@ -173,7 +174,7 @@ static int cmd_queue(struct raw_job *job, uint32_t i)
 	sqe->opcode = IORING_OP_URING_CMD;
 	sqe->flags = IOSQE_FIXED_FILE;
 	sqe->fd = 0;
-	sqe->off = EXO_NR_IO;	/* cmd_op lies here */
+	sqe->off = EXO_NR_IO; /* cmd_op lies here */
 	sqe->user_data = i;
 	memcpy((char *)sqe + CMD_OFFSET, words, sizeof(words));
 	return 0;
@@ -187,7 +188,8 @@ static int cmd_wait(struct raw_job *job)
 
 	if (err < 0)
 		return err;
-	io_uring_for_each_cqe(&ring, head, cqe) {
+	io_uring_for_each_cqe(&ring, head, cqe)
+	{
 		end_slot(job, cqe->user_data, cqe->res);
 		n++;
 	}
@@ -196,7 +198,7 @@ static int cmd_wait(struct raw_job *job)
 }
 
 const struct raw_engine raw_exo[] = {
-	{ "exo-ioctl", 1, open_volume, ioctl_queue, NULL },
-	{ "exo-uring", RAW_MAX_DEPTH, cmd_open, cmd_queue, cmd_wait },
-	{ NULL, 0, NULL, NULL, NULL },
+	{"exo-ioctl", 1, open_volume, ioctl_queue, NULL},
+	{"exo-uring", RAW_MAX_DEPTH, cmd_open, cmd_queue, cmd_wait},
+	{NULL, 0, NULL, NULL, NULL},
 };

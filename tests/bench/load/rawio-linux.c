@@ -16,7 +16,7 @@
 #include "rawio.h"
 
 static int fd = -1;
-static size_t bytes;		/* of one operation */
+static size_t bytes; /* of one operation */
 static char *area;
 
 static int open_device(struct raw_job *job)
@@ -27,7 +27,8 @@ static int open_device(struct raw_job *job)
 	fd = open(job->target, (job->write ? O_RDWR : O_RDONLY) | O_DIRECT | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	area = mmap(NULL, bytes * job->depth, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	area = mmap(NULL, bytes * job->depth, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1,
+		    0);
 	if (area == MAP_FAILED)
 		return -errno;
 	for (i = 0; i < job->depth; i++)
@@ -123,7 +124,7 @@ static int uring_open(struct raw_job *job)
 
 static int uring_register(struct raw_job *job)
 {
-	struct iovec whole = { area, bytes * job->depth };
+	struct iovec whole = {area, bytes * job->depth};
 	int err = io_uring_register_buffers(&ring, &whole, 1);
 
 	fixed = true;
@@ -176,7 +177,8 @@ static int uring_wait(struct raw_job *job)
 
 	if (err < 0)
 		return err;
-	io_uring_for_each_cqe(&ring, head, cqe) {
+	io_uring_for_each_cqe(&ring, head, cqe)
+	{
 		end_slot(job, cqe->user_data, cqe->res);
 		n++;
 	}
@@ -185,10 +187,10 @@ static int uring_wait(struct raw_job *job)
 }
 
 const struct raw_engine raw_linux[] = {
-	{ "psync", 1, open_device, psync_queue, NULL },
-	{ "libaio", RAW_MAX_DEPTH, aio_open, aio_queue, aio_wait },
-	{ "uring", RAW_MAX_DEPTH, uring_open, uring_queue, uring_wait },
-	{ "uring-fixed", RAW_MAX_DEPTH, fixed_open, uring_queue, uring_wait },
-	{ "uring-poll", RAW_MAX_DEPTH, poll_open, uring_queue, uring_wait },
-	{ NULL, 0, NULL, NULL, NULL },
+	{"psync", 1, open_device, psync_queue, NULL},
+	{"libaio", RAW_MAX_DEPTH, aio_open, aio_queue, aio_wait},
+	{"uring", RAW_MAX_DEPTH, uring_open, uring_queue, uring_wait},
+	{"uring-fixed", RAW_MAX_DEPTH, fixed_open, uring_queue, uring_wait},
+	{"uring-poll", RAW_MAX_DEPTH, poll_open, uring_queue, uring_wait},
+	{NULL, 0, NULL, NULL, NULL},
 };

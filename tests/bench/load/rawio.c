@@ -2,9 +2,9 @@
 /*
  * bench-rawio: the same reads or writes of whole blocks through any of the engines; see usage().
  *
- * Each block starts with a stamp made of its number and a generation. Reading checks the stamp of every block in the loop,
- * for all engines alike; a write's stamps are checked by a later `check` with the same seed. So an engine that moves the
- * wrong block, or nothing, fails.
+ * Each block starts with a stamp made of its number and a generation. Reading checks the stamp of every block in the
+ * loop, for all engines alike; a write's stamps are checked by a later `check` with the same seed. So an engine that
+ * moves the wrong block, or nothing, fails.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -21,19 +21,22 @@
 static struct raw_job job;
 static const struct raw_engine *engine;
 static uint64_t ops, seed = 1, generation = FILL_GENERATION;
-static uint64_t sum;		/* over the stamps read or written: the answer */
+static uint64_t sum; /* over the stamps read or written: the answer */
 static bool sequential;
 
 static void usage(FILE *f)
 {
 	const struct raw_engine *e;
 
-	fprintf(f, "usage: bench-rawio run|fill|check ENGINE TARGET [--write] [--seq] [--depth N] [--ops N] [--blocks N]\n"
-		   "                   [--span BLOCKS] [--seed N]\n"
-		   "       bench-rawio prepare|finish TARGET [--span BLOCKS]    an exo volume on that device\n"
-		   "run does N operations of N blocks (4 KiB) each, in an area of SPAN blocks that was filled before. It is a\n"
-		   "phase when $EXO_BENCH_PHASE says so, and prints a checksum. check looks for what a run --write with the\n"
-		   "same numbers left. Exit status: 0, 1 wrong content or I/O error, 2 usage or set-up.\nengines:");
+	fprintf(f,
+		"usage: bench-rawio run|fill|check ENGINE TARGET [--write] [--seq] [--depth N] [--ops N] [--blocks N]\n"
+		"                   [--span BLOCKS] [--seed N]\n"
+		"       bench-rawio prepare|finish TARGET [--span BLOCKS]    an exo volume on that device\n"
+		"run does N operations of N blocks (4 KiB) each, in an area of SPAN blocks that was filled before. It "
+		"is a\n"
+		"phase when $EXO_BENCH_PHASE says so, and prints a checksum. check looks for what a run --write with "
+		"the\n"
+		"same numbers left. Exit status: 0, 1 wrong content or I/O error, 2 usage or set-up.\nengines:");
 	for (e = raw_linux; e->name; e++)
 		fprintf(f, " %s", e->name);
 	for (e = raw_exo; e->name; e++)
@@ -235,7 +238,8 @@ int main(int argc, char **argv)
 
 	if (argc > 2 && (!strcmp(mode, "prepare") || !strcmp(mode, "finish"))) {
 		options(argc - 3, argv + 3);
-		return (!strcmp(mode, "prepare") ? raw_exo_prepare(argv[2], job.span) : raw_exo_finish(argv[2])) ? 2 : 0;
+		return (!strcmp(mode, "prepare") ? raw_exo_prepare(argv[2], job.span) : raw_exo_finish(argv[2])) ? 2
+														 : 0;
 	}
 	engine = argc > 3 ? find(argv[2]) : NULL;
 	if (!engine || (strcmp(mode, "run") && strcmp(mode, "fill") && strcmp(mode, "check"))) {

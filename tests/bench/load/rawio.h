@@ -10,25 +10,25 @@
 #define RAW_MAX_DEPTH 256u
 
 struct raw_slot {
-	void *data;		/* blocks * RAW_BLOCK bytes, set by the engine's open */
-	uint64_t block;		/* of the operation that runs in it */
-	int result;		/* bytes, or -errno, when it has ended */
+	void *data;	/* blocks * RAW_BLOCK bytes, set by the engine's open */
+	uint64_t block; /* of the operation that runs in it */
+	int result;	/* bytes, or -errno, when it has ended */
 	bool ended;
 };
 
 struct raw_job {
-	const char *target;	/* path of the device; for exo, as attached */
+	const char *target; /* path of the device; for exo, as attached */
 	bool write;
-	uint32_t depth;		/* slots */
-	uint32_t blocks;	/* of one operation */
-	uint64_t span;		/* blocks of the area, from the device's or the volume's start */
+	uint32_t depth;	 /* slots */
+	uint32_t blocks; /* of one operation */
+	uint64_t span;	 /* blocks of the area, from the device's or the volume's start */
 	struct raw_slot slots[RAW_MAX_DEPTH];
 };
 
 /*
  * open prepares everything, so that nothing is allocated while it is measured. queue gives slot `i` to the engine; a
- * synchronous one (max_depth 1) does it at once. wait hands over what is queued and returns when one operation or more has
- * ended, setting the slots' result and ended; it returns 0 or -errno.
+ * synchronous one (max_depth 1) does it at once. wait hands over what is queued and returns when one operation or more
+ * has ended, setting the slots' result and ended; it returns 0 or -errno.
  */
 struct raw_engine {
 	const char *name;
@@ -38,11 +38,11 @@ struct raw_engine {
 	int (*wait)(struct raw_job *job);
 };
 
-extern const struct raw_engine raw_linux[];	/* ends with a NULL name */
-extern const struct raw_engine raw_exo[];	/* the same */
+extern const struct raw_engine raw_linux[]; /* ends with a NULL name */
+extern const struct raw_engine raw_exo[];   /* the same */
 
 /* Formats `target`, attaches it and makes a raw volume of `span` blocks. 0, or -errno after a sentence on stderr. */
 int raw_exo_prepare(const char *target, uint64_t span);
-int raw_exo_finish(const char *target);	/* detaches */
+int raw_exo_finish(const char *target); /* detaches */
 
 #endif

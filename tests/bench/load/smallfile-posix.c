@@ -72,5 +72,5 @@ static int posix_sync(void)
 	return syncfs(top) ? -errno : 0;
 }
 
-const struct files files_posix = { "posix", posix_mount, posix_mkdir, posix_create, posix_open, posix_read, posix_close,
-				   posix_size, posix_unlink, posix_sync };
+const struct files files_posix = {"posix",    posix_mount, posix_mkdir, posix_create, posix_open,
+				  posix_read, posix_close, posix_size,	posix_unlink, posix_sync};

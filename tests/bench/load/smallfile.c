@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * bench-smallfile: the same work on many small files through the kernel's file systems, or through a library's; see usage().
- * What is read is compared with what the file's number says it holds, first and last bytes in the loop, all of it in `check`.
+ * bench-smallfile: the same work on many small files through the kernel's file systems, or through a library's; see
+ * usage(). What is read is compared with what the file's number says it holds, first and last bytes in the loop, all of
+ * it in `check`.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -13,15 +13,15 @@ struct files {
 	int (*mount)(const char *where);
 	int (*mkdir)(const char *path);
 	int (*create)(const char *path, const void *data, size_t size); /* open, write, close */
-	void *(*open)(const char *path);	/* NULL with errno */
+	void *(*open)(const char *path);				/* NULL with errno */
 	ssize_t (*read)(void *file, void *data, size_t size, off_t at);
 	void (*close)(void *file);
-	int64_t (*size)(const char *path);	/* stat */
+	int64_t (*size)(const char *path); /* stat */
 	int (*unlink)(const char *path);
 	int (*sync)(void);
 };
 
-extern const struct files files_posix;	/* where: a folder */
-extern const struct files files_exo;	/* where: DEVICE,ROOT */
+extern const struct files files_posix; /* where: a folder */
+extern const struct files files_exo;   /* where: DEVICE,ROOT */
 
 #endif

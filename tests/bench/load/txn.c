@@ -17,7 +17,7 @@
 #define MAGIC 0x5453494cu
 #define PARTITION 512u
 #define PARTITIONS (EXO_BLOCK_SIZE / PARTITION)
-#define COUNTER 8u		/* offset of the word that the UDF does not look at */
+#define COUNTER 8u /* offset of the word that the UDF does not look at */
 #define ENTRY 16u
 
 struct entry {
@@ -28,7 +28,7 @@ struct entry {
 static struct exo *exo;
 static struct exo_why why;
 static uint32_t disk, slot, frame;
-static uint64_t block, version;	/* of the list, and as of the last transaction */
+static uint64_t block, version; /* of the list, and as of the last transaction */
 static uint64_t spot;		/* free blocks to play with */
 
 static void usage(FILE *f)
@@ -83,14 +83,14 @@ static int submit(uint32_t nedits, struct exo_edit *edits, uint32_t ndecls, cons
 
 static struct exo_edit edit(uint32_t offset, uint32_t len, const void *bytes)
 {
-	return (struct exo_edit){ .block = block, .version = version, .offset = offset, .len = len,
-				  .bytes = (uintptr_t)bytes };
+	return (struct exo_edit){
+		.block = block, .version = version, .offset = offset, .len = len, .bytes = (uintptr_t)bytes};
 }
 
 /* Entry 0 of a partition becomes {first, blocks}; blocks 0 clears it. */
 static struct exo_edit set_entry(uint32_t partition, struct entry *e, uint64_t first, uint32_t blocks)
 {
-	*e = (struct entry){ .first = blocks ? first : 0, .blocks = blocks };
+	*e = (struct entry){.first = blocks ? first : 0, .blocks = blocks};
 	return edit(partition * PARTITION + ENTRY, sizeof(*e), e);
 }
 
@@ -106,7 +106,7 @@ static int do_edit(uint64_t n, uint32_t partitions)
 
 static int do_alloc(uint32_t blocks)
 {
-	struct exo_decl d = { .op = EXO_DECL_ALLOC, .start = spot, .count = blocks };
+	struct exo_decl d = {.op = EXO_DECL_ALLOC, .start = spot, .count = blocks};
 	struct entry e;
 	struct exo_edit one = set_entry(0, &e, spot, blocks);
 	int err = submit(1, &one, 1, &d);
@@ -120,9 +120,9 @@ static int do_alloc(uint32_t blocks)
 
 static int do_move(uint64_t n)
 {
-	struct exo_decl d = { .op = EXO_DECL_MOVE, .start = spot, .count = 1 };
+	struct exo_decl d = {.op = EXO_DECL_MOVE, .start = spot, .count = 1};
 	struct entry gone, come;
-	struct exo_edit both[2] = { set_entry(n & 1, &gone, 0, 0), set_entry(!(n & 1), &come, spot, 1) };
+	struct exo_edit both[2] = {set_entry(n & 1, &gone, 0, 0), set_entry(!(n & 1), &come, spot, 1)};
 
 	return submit(2, both, 1, &d);
 }
@@ -139,7 +139,7 @@ static int do_refused(void)
 static void prepare(const char *device)
 {
 	struct exo_udf_code code;
-	struct exo_root_add r = { .name = ROOT, .start = EXO_NOBLOCK, .count = 1 };
+	struct exo_root_add r = {.name = ROOT, .start = EXO_NOBLOCK, .count = 1};
 	uint32_t template_id;
 	char log[4096] = "";
 
@@ -160,11 +160,11 @@ static void prepare(const char *device)
 /* Binds the list and gives each partition its magic and one entry in use, which is empty so far. */
 static void open_list(const char *device)
 {
-	struct exo_bind b = { .parent = EXO_NOBLOCK, .count = 1, .rights = EXO_RIGHT_READ };
+	struct exo_bind b = {.parent = EXO_NOBLOCK, .count = 1, .rights = EXO_RIGHT_READ};
 	const struct exo_freemap_head *map;
 	struct exo_root_get r;
 	struct exo_edit edits[PARTITIONS];
-	uint32_t head[2] = { MAGIC, 1 };
+	uint32_t head[2] = {MAGIC, 1};
 	uint32_t i;
 
 	if (exo_disk_find(exo, device, &disk) || exo_root_find(exo, disk, ROOT, &r, &why))
@@ -173,7 +173,7 @@ static void open_list(const char *device)
 	b.disk = disk;
 	b.cap = slot;
 	b.root = r.root;
-	b.claim = (struct exo_claim){ .start = block, .count = 1, .template_id = r.out_template };
+	b.claim = (struct exo_claim){.start = block, .count = 1, .template_id = r.out_template};
 	b.first = block;
 	b.frames = (uintptr_t)&frame;
 	if (exo_bind(exo, &b, 0, &why))
@@ -205,8 +205,8 @@ static bool outcome(const char *kind, uint64_t ops, uint64_t committed, uint64_t
 	if (committed != expect || refused != (expect ? 0 : ops))
 		good = false;
 	if (!good)
-		fprintf(stderr, "bench-txn: %s: %" PRIu64 " committed, %" PRIu64 " refused, counter %" PRIu64 "\n", kind,
-			committed, refused, counter);
+		fprintf(stderr, "bench-txn: %s: %" PRIu64 " committed, %" PRIu64 " refused, counter %" PRIu64 "\n",
+			kind, committed, refused, counter);
 	return good;
 }
 
@@ -218,7 +218,7 @@ static int run(const char *kind, const char *device, uint64_t ops)
 
 	open_list(device);
 	if (!strcmp(kind, "move")) {
-		struct exo_decl d = { .op = EXO_DECL_ALLOC, .start = spot, .count = 1 };
+		struct exo_decl d = {.op = EXO_DECL_ALLOC, .start = spot, .count = 1};
 		struct entry e;
 		struct exo_edit one = set_entry(0, &e, spot, 1);
 
@@ -253,7 +253,7 @@ static int run(const char *kind, const char *device, uint64_t ops)
 	if (!outcome(kind, ops, s->txns - txns, s->refusals - refusals))
 		return 1;
 	if (!strcmp(kind, "move")) {
-		struct exo_decl d = { .op = EXO_DECL_FREE, .start = spot, .count = 1 };
+		struct exo_decl d = {.op = EXO_DECL_FREE, .start = spot, .count = 1};
 		struct entry e;
 		struct exo_edit one = set_entry(ops & 1, &e, 0, 0);
 
@@ -266,7 +266,7 @@ static int run(const char *kind, const char *device, uint64_t ops)
 
 int main(int argc, char **argv)
 {
-	static const char *const kinds[] = { "edit", "edit8", "alloc", "alloc64", "move", "refused" };
+	static const char *const kinds[] = {"edit", "edit8", "alloc", "alloc64", "move", "refused"};
 	unsigned long ops;
 	unsigned int i;
 	char *end;
