@@ -52,6 +52,7 @@ extern const struct command cmd_format, cmd_attach, cmd_detach, cmd_info, cmd_ro
 	cmd_templates, cmd_stats, cmd_caps, cmd_contested, cmd_udf, cmd_mkfs, cmd_import, cmd_export, cmd_ls, cmd_cat,
 	cmd_stat, cmd_rm, cmd_sum, cmd_sync, cmd_fsck, cmd_dump, cmd_doctor;
 
+/* util.c. Each of those that return an exit status has said on standard error why. */
 /* Value of an option, NULL if it was not given. The name must be in the command's table. */
 const char *opt_value(const struct args *a, const char *name);
 static inline bool opt_given(const struct args *a, const char *name)
@@ -59,7 +60,6 @@ static inline bool opt_given(const struct args *a, const char *name)
 	return opt_value(a, name) != NULL;
 }
 
-/* util.c. Each of those that return an exit status has said on standard error why. */
 int usage_error(const struct args *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));		/* EXIT_REFUSED */
 int refused(const char *what, const struct exo_why *why);			/* EXIT_REFUSED */

@@ -82,15 +82,6 @@ static void help(const struct command *c)
 	option_line(&self);
 }
 
-const char *opt_value(const struct args *a, const char *name)
-{
-	for (int i = 0; a->cmd->opts && a->cmd->opts[i].name; i++)
-		if (!strcmp(a->cmd->opts[i].name, name))
-			return a->value[i];
-	fprintf(stderr, "exoctl: internal: %s has no option %s\n", a->cmd->name, name);
-	abort();
-}
-
 #define VAL_JSON 1000
 #define VAL_OPT 2000
 

@@ -18,6 +18,15 @@ static void say(const char *fmt, va_list ap)
 	fputc('\n', stderr);
 }
 
+const char *opt_value(const struct args *a, const char *name)
+{
+	for (int i = 0; a->cmd->opts && a->cmd->opts[i].name; i++)
+		if (!strcmp(a->cmd->opts[i].name, name))
+			return a->value[i];
+	fprintf(stderr, "exoctl: internal: %s has no option %s\n", a->cmd->name, name);
+	abort();
+}
+
 int usage_error(const struct args *a, const char *fmt, ...)
 {
 	va_list ap;

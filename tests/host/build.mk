@@ -29,3 +29,12 @@ $(B)/tests/libexo_calls: $(B)/san/tests/host/libexo_calls.o $(LIBSIM) $(LIBEXO_S
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(SAN) -o $@ $^ $(LIBSIM_LIBS)
+
+# exoctl's own parts, without a file system behind them.
+EXOCTL_PARTS := $(addprefix $(B)/san/libexo/exoctl/,util.o json.o tree.o tree_host.o)
+$(EXOCTL_PARTS) $(B)/san/tests/host/libexo_exoctl.o: override CFLAGS += -D_GNU_SOURCE
+TESTS_HOST += $(B)/tests/libexo_exoctl
+$(B)/tests/libexo_exoctl: $(B)/san/tests/host/libexo_exoctl.o $(EXOCTL_PARTS) $(LIBEXO_SAN)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(SAN) -o $@ $^ -pthread
