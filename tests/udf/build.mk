@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0 OR MIT
 # Tests of UDFs: the scan, the interpreter and the object reader on the host; the real verifier in the VM.
-UDF_TESTS := $(addprefix $(B)/tests/udf-,scan interp read)
+UDF_TESTS := $(addprefix $(B)/tests/udf-,scan interp read gallery)
 TESTS_HOST += $(UDF_TESTS)
 
 $(UDF_TESTS): $(B)/tests/udf-%: $(B)/san/tests/udf/%.o $(LIBSIM) $(LIBEXO_SAN)
@@ -17,4 +17,4 @@ $(UDF_PROGS): $(B)/tests/udf-%: $(B)/obj/tests/vm/udf_%.o $(LIBEXO_A)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -o $@ $^ -pthread
 $(B)/tests/udf-agree: $(B)/obj/tests/sim/interp.o $(B)/obj/kmod/core/scan.o
-$(B)/tests/udf-read: | $(UDFS)
+$(B)/tests/udf-read $(B)/tests/udf-gallery: | $(UDFS)
