@@ -3,6 +3,9 @@
  * cache.c: the frames that this tree has bound. The registry says where a block is; `held` says which frames the tree
  * may touch. Both together answer a lookup without a system call.
  *
+ * When a block is freed, every binding of it ends. It may come back, even in the same frame, without ours. So a frame counts as held
+ * only at the version at which it was bound, or to which a transaction of ours took it; after anybody else's change it is bound again.
+ *
  * A frame is pinned while an operation (or a peek) uses it; unpinned ones form an LRU and are given back when the env's limit or
  * the pool's end is reached. Giving back loses nothing: dirty buffers stay in the registry.
  */
@@ -119,11 +122,23 @@ void cache_unpin(struct cffs *fs, u32 frame)
 
 u32 cache_find(struct cffs *fs, u64 block, u64 *version)
 {
-	u32 f = exo_lookup(fs->v, fs->fs.disk, block, version);
+	u64 now;
+	u32 f = exo_lookup(fs->v, fs->fs.disk, block, &now);
 
-	if (f == EXO_NOFRAME || f >= fs->v->reg->frames || !fs->held[f].bound || fs->held[f].block != block)
+	if (f == EXO_NOFRAME || f >= fs->v->reg->frames || !fs->held[f].bound || fs->held[f].block != block ||
+	    fs->held[f].version != now)
 		return EXO_NOFRAME;
+	if (version)
+		*version = now;
 	return f;
+}
+
+void cache_changed(struct cffs *fs, u32 frame, u64 block, u64 version)
+{
+	struct held *h = &fs->held[frame];
+
+	if (h->bound && h->block == block)
+		h->version = version;
 }
 
 int err_retry(struct cffs *fs, int err, const struct exo_why *why)
@@ -193,6 +208,7 @@ static void keep(struct cffs *fs, u32 f, u64 block, bool write, bool meta)
 			h->write = 0;
 	}
 	h->block = block;
+	h->version = exo_version(fs->v, f);
 	h->write |= write;
 	h->meta = meta;
 }

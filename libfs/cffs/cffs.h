@@ -93,7 +93,7 @@ struct node {
 };
 
 struct held {
-	u64 block;
+	u64 block, version;	/* the version that was seen last */
 	u32 pins;
 	u32 prev, next;		/* LRU of unpinned ones: frame + 1 or 0 */
 	u8 bound, write, meta;
@@ -101,7 +101,7 @@ struct held {
 
 struct image {
 	u64 block, version;	/* EXO_VERSION_NEW for a block that this transaction allocates */
-	u32 part;
+	u32 part, frame;
 	bool fresh;
 	u8 bytes[CFFS_PART];
 	u8 before[CFFS_PART];
@@ -205,6 +205,7 @@ int entry_rename(u8 *part, u32 slot, u32 hash, const char *name, size_t len);
 int cache_init(struct cffs *fs);
 void cache_exit(struct cffs *fs);
 u32 cache_find(struct cffs *fs, u64 block, u64 *version);  /* held frame, or EXO_NOFRAME */
+void cache_changed(struct cffs *fs, u32 frame, u64 block, u64 version); /* by a transaction of ours */
 void cache_pin(struct cffs *fs, u32 frame);
 void cache_unpin(struct cffs *fs, u32 frame);
 /* Bind blocks [first, first + count) of a claim; frames[] get a pin each. */

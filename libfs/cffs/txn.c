@@ -102,6 +102,7 @@ u8 *txn_part(struct cffs *fs, const struct ref *r, u32 part)
 	im = &t->image[t->nimages];
 	im->block = r->block;
 	im->part = part;
+	im->frame = r->frame;
 	im->fresh = r->frame == EXO_NOFRAME;
 	im->version = im->fresh ? EXO_VERSION_NEW : r->version;
 	if (im->fresh) {
@@ -299,6 +300,9 @@ int txn_commit(struct cffs *fs)
 		err = err_retry(fs, err, why);
 	else
 		err = 0;
+	for (i = 0; !err && i < t->nimages; i++)
+		if (!t->image[i].fresh)
+			cache_changed(fs, t->image[i].frame, t->image[i].block, t->versions[i]);
 	/* The images stay readable for txn_version until the next begin. */
 	i = t->nimages;
 	txn_abort(fs);

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: GPL-2.0 OR MIT
+# cffs on the host, under the sanitizers: its bytes alone, then the whole tree over the simulator.
+LIBFS_TESTS := $(addprefix $(B)/tests/cffs-,format basic tree crash shared)
+TESTS_HOST += $(LIBFS_TESTS)
+
+$(B)/san/tests/libfs/%.o: override CFLAGS += -D_GNU_SOURCE
+$(LIBFS_TESTS): $(B)/tests/cffs-%: $(B)/san/tests/libfs/%.o $(B)/san/tests/libfs/world.o $(LIBFS_SAN) $(LIBEXO_SAN) $(LIBSIM) | $(B)/udf/cffs.o
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(SAN) -o $@ $^ $(LIBSIM_LIBS)

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * Power cuts. A random workload of creating, writing, renaming and removing runs with a sync now and then, while the simulated disk logs
+ * its writes. Then power goes at random points of that log, pending writes lost, landed or torn as drawn. After each: the disk
+ * attaches without quarantine; what the last completed sync covered is there, whole, under its name or, if it was renamed
+ * after it, under the old or the new one; and the walk finds nothing to repair.
+ *
+ *	cffs-crash [SEED [ROUNDS [CUTS]]]
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include "world.h"
+
+#define OPS 160
+#define ENTRIES 400
+#define PATH 200
+#define SYNCS 64
+#define POSSIBLE 8
+
+struct entry {
+	char path[PATH];
+	char type;		/* 'f', 'd', 'l' */
+	u32 id, size;
+};
+
+struct model {
+	u32 n;
+	struct entry e[ENTRIES];
+};
+
+enum { OP_CREATE, OP_RENAME, OP_REMOVE };
+struct done {
+	int op;
+	char a[PATH], b[PATH];
+};
+
+static struct checkpoint {
+	size_t log;
+	u32 op;			/* index of the first operation behind it */
+	struct model m;
+} at_sync[SYNCS];
+static u32 nsyncs;
+
+static struct model now;
+static struct done ops[OPS];
+static u64 state;
+static u32 next_id = 1;
+static unsigned long long round_nr;
+static u8 content[200000], got[200000];
+
+static u32 below(u32 n)
+{
+	return (u32)(sim_random(&state) >> 20) % n;
+}
+
+static void fill(u32 id, u32 size)
+{
+	u64 s = id;
+	u32 i;
+
+	for (i = 0; i < size; i++)
+		content[i] = i % 8 ? content[i - 1] * 5 + 1 : sim_random(&s);
+}
+
+static struct entry *find(struct model *m, const char *path)
+{
+	u32 i;
+
+	for (i = 0; i < m->n; i++)
+		if (!strcmp(m->e[i].path, path))
+			return &m->e[i];
+	return NULL;
+}
+
+static bool inside(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	return !strncmp(path, dir, n) && (!path[n] || path[n] == '/');
+}
+
+static bool has_children(const char *dir)
+{
+	u32 i;
+
+	for (i = 0; i < now.n; i++)
+		if (inside(now.e[i].path, dir) && strcmp(now.e[i].path, dir))
+			return true;
+	return false;
+}
+
+static void new_path(char *out)
+{
+	struct entry *dir = now.n ? &now.e[below(now.n)] : NULL;
+
+	if (dir && dir->type == 'd' && strlen(dir->path) < 120)
+		snprintf(out, PATH, "%.120s/n%u%s", dir->path, below(40), below(6) ? "" : "-with-a-much-longer-name-than-the-others");
+	else
+		snprintf(out, PATH, "n%u", below(40));
+}
+
+static void drop(struct entry *e)
+{
+	*e = now.e[--now.n];
+}
+
+static void create(struct exo_fs *fs, struct done *d)
+{
+	struct entry *e = &now.e[now.n];
+	struct exo_file *f;
+	u32 kind = below(10);
+
+	new_path(e->path);
+	if (find(&now, e->path) || now.n == ENTRIES - 1)
+		return;
+	e->id = next_id++;
+	e->size = 0;
+	strcpy(d->a, e->path);
+	if (kind < 2) {
+		e->type = 'd';
+		WANT(exo_fs_mkdir(fs, e->path, 0755), 0);
+	} else if (kind < 3) {
+		e->type = 'l';
+		e->size = 10;
+		WANT(exo_fs_symlink(fs, "the target", e->path), 0);
+	} else {
+		e->type = 'f';
+		e->size = kind < 4 ? 0 : kind < 9 ? below(9000) : below(sizeof(content));
+		fill(e->id, e->size);
+		WANT(exo_file_open(fs, e->path, O_CREAT | O_EXCL | O_WRONLY, 0644, &f), 0);
+		if (e->size)
+			WANT(exo_file_pwrite(f, content, e->size, 0), e->size);
+		exo_file_close(f);
+	}
+	now.n++;
+}
+
+static void move(struct exo_fs *fs, struct done *d)
+{
+	struct entry *a, *b;
+	char to[PATH];
+	u32 i;
+
+	if (!now.n)
+		return;
+	a = &now.e[below(now.n)];
+	if (below(3) || now.n < 2)
+		new_path(to);
+	else
+		strcpy(to, now.e[below(now.n)].path);
+	b = find(&now, to);
+	if (inside(to, a->path) || inside(a->path, to))
+		return;
+	if (b && ((a->type == 'd') != (b->type == 'd') || has_children(to)))
+		return;
+	if (strlen(to) > 100 && a->type == 'd')
+		return;
+	strcpy(d->a, a->path);
+	strcpy(d->b, to);
+	d->op = OP_RENAME;
+	WANT(exo_fs_rename(fs, d->a, d->b), 0);
+	if (b)
+		drop(b);
+	for (i = 0; i < now.n; i++) {
+		char tail[PATH];
+
+		if (!inside(now.e[i].path, d->a))
+			continue;
+		strcpy(tail, now.e[i].path + strlen(d->a));
+		CHECK(snprintf(now.e[i].path, PATH, "%s%s", d->b, tail) < PATH);
+	}
+}
+
+static void take_away(struct exo_fs *fs, struct done *d)
+{
+	struct entry *e;
+
+	if (!now.n)
+		return;
+	e = &now.e[below(now.n)];
+	if (has_children(e->path))
+		return;
+	strcpy(d->a, e->path);
+	d->op = OP_REMOVE;
+	WANT(e->type == 'd' ? exo_fs_rmdir(fs, e->path) : exo_fs_unlink(fs, e->path), 0);
+	drop(e);
+}
+
+static void note_sync(struct world *w, u32 op)
+{
+	CHECK(nsyncs < SYNCS);
+	at_sync[nsyncs].log = sim_log_len(w->disk);
+	at_sync[nsyncs].op = op;
+	at_sync[nsyncs].m = now;
+	nsyncs++;
+}
+
+static bool whole(struct exo_fs *fs, const struct entry *e, const char *path)
+{
+	struct exo_file *f;
+	struct stat st;
+	char link[20];
+	bool same;
+
+	if (exo_fs_stat(fs, path, EXO_FS_NOFOLLOW, &st))
+		return false;
+	if (e->type == 'd')
+		return S_ISDIR(st.st_mode);
+	if (st.st_size != e->size)
+		return false;
+	if (e->type == 'l')
+		return S_ISLNK(st.st_mode) && exo_fs_readlink(fs, path, link, 20) == 10 && !memcmp(link, "the target", 10);
+	if (!S_ISREG(st.st_mode))
+		return false;
+	fill(e->id, e->size);
+	WANT(exo_file_open(fs, path, O_RDONLY, 0, &f), 0);
+	same = exo_file_pread(f, got, sizeof(got), 0) == e->size && !memcmp(got, content, e->size);
+	exo_file_close(f);
+	return same;
+}
+
+/* Every name that an entry may have after some of the operations [from, to), and whether it may be gone. */
+static void judge(struct exo_fs *fs, const struct entry *e, u32 from, u32 to, const char *where)
+{
+	char possible[POSSIBLE][PATH];
+	u32 n = 1, i, k, have;
+	bool may_go = false;
+
+	strcpy(possible[0], e->path);
+	for (i = from; i < to; i++) {
+		const struct done *d = &ops[i];
+
+		have = n;
+		for (k = 0; k < have; k++) {
+			if (d->op == OP_REMOVE && !strcmp(d->a, possible[k]))
+				may_go = true;
+			if (d->op == OP_RENAME && !strcmp(d->b, possible[k]))
+				may_go = true;
+			if (d->op == OP_RENAME && inside(possible[k], d->a)) {
+				if (n == POSSIBLE)
+					return;
+				snprintf(possible[n++], PATH, "%.99s%.99s", d->b, possible[k] + strlen(d->a));
+			}
+		}
+	}
+	if (may_go)
+		return;
+	for (k = 0; k < n; k++)
+		if (whole(fs, e, possible[k]))
+			return;
+	FAIL("round %llu, %s: '%s' (type %c, %u bytes) was synced and is lost or damaged", round_nr, where, e->path, e->type,
+	     e->size);
+}
+
+static void cut(struct world *w, size_t at, u64 seed)
+{
+	static u8 land[100000];
+	struct sim_image *img;
+	struct exo_root_get root;
+	struct exo_why why = { 0 };
+	struct exo_mkfs opt;
+	struct exo_file *f;
+	struct sim_disk *d;
+	struct exo_fs *fs;
+	char where[100];
+	u32 k, i, number;
+	size_t n;
+
+	(void)opt;
+	for (k = 0; k + 1 < nsyncs && at_sync[k + 1].log <= at; k++)
+		;
+	snprintf(where, sizeof(where), "cut %zu of %zu, seed %llu, sync %u", at, sim_log_len(w->disk), (unsigned long long)seed, k);
+	n = sim_crash_pending(w->disk, at, NULL, 0);
+	CHECK(n < sizeof(land));
+	sim_crash_draw(w->disk, at, seed, land, n);
+	img = sim_crash_image(w->disk, at, land, n);
+	CHECK(img);
+	d = sim_disk_from("/dev/crash", img, SIM_VOLATILE);
+	CHECK(d);
+	sim_image_free(img);
+	if (exo_attach(w->x, "/dev/crash", 0, &number, &why) < 0)
+		FAIL("round %llu, %s: attach: %s", round_nr, where, why.text);
+	CHECK(!exo_root_find(w->x, number, "t", &root, NULL));
+	if (root.out_quarantine)
+		FAIL("round %llu, %s: quarantined, %u, block %llu", round_nr, where, root.out_quarantine,
+		     (unsigned long long)root.out_quarantine_detail);
+	if (exo_fs_open(&fs, w->x, number, "t", 0, &why))
+		FAIL("round %llu, %s: open: %s", round_nr, where, why.text);
+	if (exo_contested(w->x, number, NULL, 0) > 0)
+		FAIL("round %llu, %s: blocks stayed contested", round_nr, where);
+	/* An inode without blocks may have two names here; nothing else may need repair. */
+	WANT(exo_fs_check(fs, EXO_FS_REPAIR, NULL, NULL, NULL) < 0, 0);
+	world_check(fs);
+	for (i = 0; i < at_sync[k].m.n; i++)
+		judge(fs, &at_sync[k].m.e[i], at_sync[k].op, k + 1 < nsyncs ? at_sync[k + 1].op : OPS, where);
+	/* It works on. */
+	WANT(exo_file_open(fs, "after the cut", O_CREAT | O_RDWR, 0644, &f), 0);
+	fill(1, 100000);
+	WANT(exo_file_pwrite(f, content, 100000, 0), 100000);
+	exo_file_close(f);
+	WANT(exo_fs_sync(fs), 0);
+	world_check(fs);
+	exo_fs_close(fs);
+	if (exo_detach(w->x, number, 0, &why) < 0)
+		FAIL("round %llu, %s: detach: %s", round_nr, where, why.text);
+	sim_disk_free(d);
+}
+
+int main(int argc, char **argv)
+{
+	u64 seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 3;
+	u32 rounds = argc > 2 ? atoi(argv[2]) : 6, cuts = argc > 3 ? atoi(argv[3]) : 40, i;
+
+	for (round_nr = 0; round_nr < rounds; round_nr++) {
+		struct exo_fs *fs;
+		struct world w;
+
+		state = seed * 1000 + round_nr;
+		nsyncs = now.n = 0;
+		memset(ops, 0, sizeof(ops));
+		world_start(&w, 1024, 8192, SIM_VOLATILE, state);
+		world_mkfs(&w, "t", 0);
+		fs = world_open(&w, w.x, "t");
+		WANT(exo_fs_sync(fs), 0);
+		CHECK(!sim_log_start(w.disk));
+		note_sync(&w, 0);
+		for (i = 0; i < OPS; i++) {
+			u32 what = below(10);
+
+			if (what < 6 || now.n < 10)
+				create(fs, &ops[i]);
+			else if (what < 9)
+				move(fs, &ops[i]);
+			else
+				take_away(fs, &ops[i]);
+			if (!below(12)) {
+				WANT(exo_fs_sync(fs), 0);
+				note_sync(&w, i + 1);
+			}
+		}
+		world_check(fs);
+		WANT(exo_fs_sync(fs), 0);
+		for (i = 0; i < cuts; i++)
+			cut(&w, below(sim_log_len(w.disk) + 1), seed + i);
+		exo_fs_close(fs);
+		world_stop(&w);
+	}
+	return 0;
+}
