@@ -250,6 +250,16 @@ int session_output(struct session *s, struct iovec *iov, int max, size_t limit)
 	return n;
 }
 
+void session_fault(struct session *s)
+{
+	const struct store_ops *ops = s->doc ? s->doc->file->ops : NULL;
+
+	if (ops && ops->done)
+		ops->done(s->doc->file);
+	if (ops && ops->lost)
+		ops->lost(s->doc->file);
+}
+
 enum session_want session_sent(struct session *s, size_t n)
 {
 	if (s->doc && s->doc->file->ops->done)

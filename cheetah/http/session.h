@@ -21,8 +21,9 @@
 #include "target.h"
 
 #define SESSION_DRAIN_MAX 65536u /* bytes of an unwanted request body that are read to keep the connection */
-#define SESSION_HEAD (PARSE_MAX_LINE + 4096u) /* a Location as long as its request line, or all heads of a multipart   \
-					       */
+#define SESSION_HEAD                                                                                                   \
+	(PARSE_MAX_LINE + 4096u) /* a Location as long as its request line, or all heads of a multipart                \
+				  */
 #define SESSION_SEGS (2 * RANGE_MAX + 2)
 #define SESSION_PEER 48u
 
@@ -83,6 +84,8 @@ enum session_want session_eof(struct session *s);
  */
 int session_output(struct session *s, struct iovec *iov, int max, size_t limit);
 enum session_want session_sent(struct session *s, size_t n);
+/* The system call that was to read the addresses failed with EFAULT; instead of session_sent. Ask for output again. */
+void session_fault(struct session *s);
 
 /* The head was not complete in time. */
 enum session_want session_head_timeout(struct session *s);

@@ -144,7 +144,7 @@ static bool step_write(struct loop *l, struct conn *c)
 			break;
 		l->site->stats->faults++;
 		/* Peeking again brings the frame back, or says that the document ends earlier now. */
-		session_sent(&c->s, 0);
+		session_fault(&c->s);
 	}
 	if (n < 0) {
 		session_sent(&c->s, 0);

@@ -3,9 +3,10 @@
  * exo.c: documents in a libFS tree. peek gives the cached frame itself: the bytes go from the exo cache to the socket
  * without passing through a buffer of the server's.
  *
- * The libFS keeps every frame bound that was peeked, until its file is closed, so a file much larger than the pool
- * would use up the grants of the process. Hence a file is opened anew after PEEK_LIMIT frames, at a moment when no
- * address is in use.
+ * The libFS keeps every frame bound that was peeked, until its file is closed, and a process may have so many bound and
+ * no more. So the documents share a budget: beyond it the libFS file of the one peeked longest ago is closed, at a
+ * moment when no address is in use, and opened again when its turn comes. If it is another file by then, or in another
+ * state, that document is at its end: half of one behind half of the other would be neither.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,21 +20,53 @@
 #define PEEK_LIMIT 1024u /* frames, 4 MiB */
 #define PATH_ROOM 8192u
 
+struct exo_doc;
+
 struct exo_store {
 	struct store store;
 	struct exo *exo;
 	struct exo_fs *fs;
-	char prefix[1024];    /* subtree to serve: "" or "a/b/" */
-	char path[PATH_ROOM]; /* of the call under way */
+	uint64_t bound, budget;	      /* frames peeked in open files, at most; how many are allowed to stay so */
+	struct exo_doc *first, *last; /* those with frames, the one peeked longest ago first */
+	char prefix[1024];	      /* subtree to serve: "" or "a/b/" */
+	char path[PATH_ROOM];	      /* of the call under way */
 };
 
 struct exo_doc {
 	struct store_file file;
 	struct exo_store *s;
-	struct exo_file *f; /* NULL after a failed reopening; then every access fails */
-	uint32_t peeked;    /* frames since it was opened */
-	char path[];	    /* with the prefix */
+	struct exo_file *f;	     /* NULL: closed for now */
+	uint64_t bound;		     /* frames, at most: peeks since it was opened, and never more than it has blocks */
+	struct exo_doc *next, *prev; /* in the store's list, if bound */
+	char path[];		     /* with the prefix */
 };
+
+static void unlist(struct exo_doc *d)
+{
+	*(d->prev ? &d->prev->next : &d->s->first) = d->next;
+	*(d->next ? &d->next->prev : &d->s->last) = d->prev;
+}
+
+static void enlist(struct exo_doc *d)
+{
+	d->next = NULL;
+	d->prev = d->s->last;
+	*(d->s->last ? &d->s->last->next : &d->s->first) = d;
+	d->s->last = d;
+}
+
+/* Close the libFS file and give its frames back; the document stays. */
+static void release(struct exo_doc *d)
+{
+	if (d->bound) {
+		unlist(d);
+		d->s->bound -= d->bound;
+		d->bound = 0;
+	}
+	if (d->f)
+		exo_file_close(d->f);
+	d->f = NULL;
+}
 
 static const char *full(struct exo_store *s, const char *path)
 {
@@ -93,48 +126,70 @@ static int exo_open_(struct store *store, const char *path, struct store_file **
 	return 0;
 }
 
+/* Open the libFS file again if it was closed. */
+static int revive(struct exo_doc *d)
+{
+	struct stat st;
+	int err;
+
+	if (d->f)
+		return 0;
+	err = open_regular(d->s, d->path, &d->f, &st);
+	if (err) {
+		d->f = NULL;
+		return err == -ENOENT ? -ESTALE : err;
+	}
+	if (!store_same(&st, &d->file.st)) {
+		exo_file_close(d->f);
+		d->f = NULL;
+		return -ESTALE;
+	}
+	return 0;
+}
+
 static ssize_t exo_peek_(struct store_file *file, uint64_t off, const void **data)
 {
 	struct exo_doc *d = (struct exo_doc *)file;
+	int err = revive(d);
 
-	if (!d->f)
-		return -ESTALE;
-	d->peeked++;
+	if (err)
+		return err;
+	if (d->bound)
+		unlist(d);
+	if (d->bound * EXO_BLOCK_SIZE < (uint64_t)d->file.st.st_size || !d->bound) {
+		d->bound++;
+		d->s->bound++;
+	}
+	enlist(d);
 	return exo_file_peek(d->f, (off_t)off, data);
 }
 
 static void exo_done_(struct store_file *file)
 {
-	struct exo_doc *d = (struct exo_doc *)file;
-	struct stat st;
+	struct exo_store *s = ((struct exo_doc *)file)->s;
 
-	if (d->peeked < PEEK_LIMIT || !d->f)
-		return;
-	exo_file_close(d->f);
-	d->f = NULL;
-	d->peeked = 0;
-	if (open_regular(d->s, d->path, &d->f, &st)) {
-		d->f = NULL;
-	} else if (!store_same(&st, &d->file.st)) {
-		/* Another document by now: half of it behind half of the old one would be neither. */
-		exo_file_close(d->f);
-		d->f = NULL;
-	}
+	while (s->bound > s->budget)
+		release(s->first);
+}
+
+static void exo_lost_(struct store_file *file)
+{
+	release((struct exo_doc *)file);
 }
 
 static ssize_t exo_read_(struct store_file *file, void *buf, size_t n, uint64_t off)
 {
 	struct exo_doc *d = (struct exo_doc *)file;
+	int err = revive(d);
 
-	return d->f ? exo_file_pread(d->f, buf, n, (off_t)off) : -ESTALE;
+	return err ? err : exo_file_pread(d->f, buf, n, (off_t)off);
 }
 
 static void exo_close_(struct store_file *file)
 {
 	struct exo_doc *d = (struct exo_doc *)file;
 
-	if (d->f)
-		exo_file_close(d->f);
+	release(d);
 	free(d);
 }
 
@@ -185,6 +240,7 @@ static const struct store_ops exo_ops = {
 	.stat = exo_stat_,
 	.peek = exo_peek_,
 	.done = exo_done_,
+	.lost = exo_lost_,
 	.read = exo_read_,
 	.close = exo_close_,
 	.list = exo_list_,
@@ -203,7 +259,7 @@ static void explain(char error[STORE_ERROR], const char *what, int err, const st
 int store_exo_open(struct store **out, const char *where, char error[STORE_ERROR])
 {
 	const char *colon = strrchr(where, ':');
-	char disk_name[512], root[512], what[600];
+	char disk_name[512], root[512], what[1100];
 	struct exo_why why = {0};
 	struct exo_store *s;
 	const char *slash;
@@ -244,6 +300,10 @@ int store_exo_open(struct store **out, const char *where, char error[STORE_ERROR
 			"load exo.ko first and check that this user may open the device");
 		goto fail;
 	}
+	/* Half of what may be bound: the libFS needs the rest for directories, and for what is being read. */
+	s->budget = exo_facts(s->exo)->out_bind_limit / 2;
+	if (!s->budget)
+		s->budget = exo_facts(s->exo)->out_frames / 2;
 	err = exo_disk_find(s->exo, disk_name, &disk);
 	if (err) {
 		snprintf(what, sizeof(what), "disk %s", disk_name);

@@ -39,6 +39,9 @@ struct store_ops {
 	ssize_t (*peek)(struct store_file *f, uint64_t off, const void **data);
 	/* No address from peek is in use any more. May be NULL. */
 	void (*done)(struct store_file *f);
+	/* A system call found a peeked address gone; called after done. What peek gives next is looked up anew. May be
+	 * NULL. */
+	void (*lost)(struct store_file *f);
 	/* Copy up to n bytes; 0 at the end. */
 	ssize_t (*read)(struct store_file *f, void *buf, size_t n, uint64_t off);
 	void (*close)(struct store_file *f);
