@@ -12,6 +12,7 @@ if [ ! -e /proc/self/fail-nth ] || [ ! -d /sys/kernel/debug/failslab ]; then
 fi
 plan 80
 
+program "$tests/failload" "${EXO_KO:-$top/build/kmod/exo.ko}"
 works "module loads" load_module pool_mb=8
 program "$tests/failnth" memory
 program "$tests/failnth" requests

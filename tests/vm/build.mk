@@ -12,6 +12,7 @@ VM_PROGS := \
 	gone_test \
 	uring_test \
 	failnth \
+	failload \
 
 # With libexo.
 VM_LIB_PROGS := \

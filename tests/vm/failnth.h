@@ -30,7 +30,7 @@ static int fn_nth = -1;
 static uint64_t fn_text, fn_text_end;	/* of exo.ko */
 static uint64_t fn_own, fn_own_end;	/* of kmemleak's, which can do without memory and would double each sweep */
 
-__attribute__((format(printf, 3, 4))) static void fn_set(const char *dir, const char *name, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static inline void fn_set(const char *dir, const char *name, const char *fmt, ...)
 {
 	char path[160], text[64];
 	va_list ap;
@@ -45,7 +45,7 @@ __attribute__((format(printf, 3, 4))) static void fn_set(const char *dir, const 
 	close(fd);
 }
 
-static long fn_get(const char *dir, const char *name)
+static inline long fn_get(const char *dir, const char *name)
 {
 	char path[160], text[64] = "";
 	int fd;
@@ -58,7 +58,7 @@ static long fn_get(const char *dir, const char *name)
 }
 
 /* /proc/modules: name, bytes, users, their names, state, address. The bytes are those of all sections, so too many. */
-static void fn_find_module(void)
+static inline void fn_find_module(void)
 {
 	unsigned long bytes, base;
 	char line[512], name[64];
@@ -74,7 +74,7 @@ static void fn_find_module(void)
 	need(fn_text != 0, "exo.ko is loaded and its address is readable");
 }
 
-static void fn_find_function(const char *wanted, uint64_t *first, uint64_t *end)
+static inline void fn_find_function(const char *wanted, uint64_t *first, uint64_t *end)
 {
 	char line[512], name[256];
 	unsigned long at;
@@ -95,7 +95,7 @@ static void fn_find_function(const char *wanted, uint64_t *first, uint64_t *end)
 }
 
 /* Counts what happens below [first, end); first = 1, end = 1: nothing. */
-static void fn_filter(const char *attribute, uint64_t first, uint64_t end)
+static inline void fn_filter(const char *attribute, uint64_t first, uint64_t end)
 {
 	char dir[80];
 
@@ -109,7 +109,7 @@ static void fn_filter(const char *attribute, uint64_t first, uint64_t end)
 	fn_set(dir, "probability", "0");
 }
 
-static void fn_choose(enum fn_kind kind)
+static inline void fn_choose(enum fn_kind kind)
 {
 	uint64_t first = kind == FN_MEMORY ? fn_text : 1, end = kind == FN_MEMORY ? fn_text_end : 1;
 
@@ -123,7 +123,7 @@ static void fn_choose(enum fn_kind kind)
 }
 
 /* By default allocations that may wait, which is all of them here, are left alone. */
-static void fn_init(void)
+static inline void fn_init(void)
 {
 	fn_find_function("__alloc_object", &fn_own, &fn_own_end);
 	fn_set(FN_DEBUG "failslab", "ignore-gfp-wait", "N");
@@ -134,7 +134,7 @@ static void fn_init(void)
 	need(fn_nth >= 0, "open /proc/self/fail-nth");
 }
 
-static void fn_arm(unsigned int n)
+static inline void fn_arm(unsigned int n)
 {
 	char text[16];
 	int len = snprintf(text, sizeof(text), "%u", n);
@@ -143,7 +143,7 @@ static void fn_arm(unsigned int n)
 }
 
 /* Whether something was made to fail since fn_arm(). */
-static bool fn_disarm(void)
+static inline bool fn_disarm(void)
 {
 	char text[16] = "";
 
@@ -156,7 +156,7 @@ static bool fn_disarm(void)
  * candidates only while the probability is not 0, and fails those whose number `interval` divides, except that an
  * interval of 1 does not count. *counted starts as 0, which is true once after boot.
  */
-static void fn_arm_all(const char *attribute, unsigned int n, unsigned long *counted)
+static inline void fn_arm_all(const char *attribute, unsigned int n, unsigned long *counted)
 {
 	char dir[80];
 
@@ -166,7 +166,7 @@ static void fn_arm_all(const char *attribute, unsigned int n, unsigned long *cou
 	fn_set(dir, "probability", "100");
 }
 
-static bool fn_disarm_all(const char *attribute, unsigned int n, unsigned long *counted)
+static inline bool fn_disarm_all(const char *attribute, unsigned int n, unsigned long *counted)
 {
 	char dir[80];
 	bool fired;
