@@ -43,13 +43,14 @@ $(B)/tests/cheetah/cheetah-dir-san: $(CHEETAH_DIR_SAN)
 	$(Q)$(CC) $(SAN) -o $@ $^
 
 # Unit tests, under the sanitizers. http_text includes mime.c to see its table.
-CHEETAH_TESTS := $(addprefix $(B)/tests/,http_parse http_text http_session)
+CHEETAH_TESTS := $(addprefix $(B)/tests/,http_parse http_text http_session http_exostore)
 TESTS_HOST += $(CHEETAH_TESTS)
 
 $(B)/tests/http_parse: $(addprefix $(B)/san/,tests/host/http_parse.o cheetah/http/parse.o cheetah/http/chars.o)
 $(B)/tests/http_text: $(B)/san/tests/host/http_text.o $(filter-out %/mime.o,$(CHEETAH_HTTP:%.c=$(B)/san/%.o))
 $(B)/tests/http_session: $(B)/san/tests/host/http_session.o \
 	$(filter-out $(CHEETAH_MAIN:%.c=$(B)/san/%.o),$(CHEETAH_DIR_SAN))
+$(B)/tests/http_exostore: $(addprefix $(B)/san/,tests/host/http_exostore.o cheetah/store/exo.o)
 $(CHEETAH_TESTS):
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)

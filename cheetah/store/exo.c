@@ -251,7 +251,7 @@ static void explain(char error[STORE_ERROR], const char *what, int err, const st
 {
 	bool said = why->text[0];
 
-	snprintf(error, STORE_ERROR, "%.160s: %s; %s", what, said ? why->text : strerror(-err),
+	snprintf(error, STORE_ERROR, "%.150s: %.200s; %.140s", what, said ? why->text : strerror(-err),
 		 why->hint[0] ? why->hint : hint);
 }
 

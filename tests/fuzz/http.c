@@ -10,12 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 static char big[20000];
 
 static const struct mem_doc docs[] = {
-	{ .path = "" },
-	{ .path = "a", .data = "0123456789", .len = 10 },
-	{ .path = "b", .data = big, .len = sizeof(big) },
-	{ .path = "d/" },
-	{ .path = "d/index.html", .data = "", .len = 0 },
-	{ .path = "e/" },
+	{.path = ""},	{.path = "a", .data = "0123456789", .len = 10}, {.path = "b", .data = big, .len = sizeof(big)},
+	{.path = "d/"}, {.path = "d/index.html", .data = "", .len = 0}, {.path = "e/"},
 };
 
 /* Between two responses nothing but responses: each starts with a status line where the last one's length ended. */
@@ -41,7 +37,7 @@ static void framed(const struct drive *d, const char *in)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-	struct drive whole = { 0 }, cut = { 0 };
+	struct drive whole = {0}, cut = {0};
 	static struct mem_store store;
 	static struct site *site;
 	size_t piece;

@@ -7,10 +7,10 @@
 
 struct drive {
 	size_t in_piece, out_piece; /* 0: as much as there is room for */
-	bool eof;		/* the client ends its side after the input */
-	char *out;		/* malloc'ed, NUL behind it */
+	bool eof;		    /* the client ends its side after the input */
+	char *out;		    /* malloc'ed, NUL behind it */
 	size_t n;
-	enum session_want want;	/* in the end */
+	enum session_want want; /* in the end */
 	bool failed;		/* session_output gave up */
 	unsigned steps;
 };

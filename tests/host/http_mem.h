@@ -12,11 +12,11 @@
 #include "../../cheetah/http/session.h"
 
 struct mem_doc {
-	const char *path;	/* ending in '/': a directory; "" is one as well */
+	const char *path; /* ending in '/': a directory; "" is one as well */
 	const char *data;
 	size_t len;
-	int open_error;		/* -errno of open */
-	int peek_error;		/* -errno of peek, from byte peek_good on */
+	int open_error; /* -errno of open */
+	int peek_error; /* -errno of peek, from byte peek_good on */
 	size_t peek_good;
 };
 
@@ -164,12 +164,12 @@ static const struct store_ops mem_ops = {
 /* A site at 2026-01-01 00:00:00, whatever the real time is. */
 static struct site *mem_site(struct mem_store *s, const struct mem_doc *docs, unsigned n)
 {
-	static struct log no_log = { .fd = -1 };
+	static struct log no_log = {.fd = -1};
 	struct site *site = calloc(1, sizeof(*site));
 
 	if (!site)
 		abort();
-	*s = (struct mem_store){ .docs = docs, .ndocs = n, .grain = 4096, .mtime = 1700000000 };
+	*s = (struct mem_store){.docs = docs, .ndocs = n, .grain = 4096, .mtime = 1700000000};
 	s->store.ops = &mem_ops;
 	site->store = &s->store;
 	site->log = &no_log;

@@ -9,99 +9,99 @@
 
 static const struct {
 	const char *in;
-	int result;		/* -1: all of it is the head */
+	int result; /* -1: all of it is the head */
 } cases[] = {
-	{ "GET / HTTP/1.1\r\nHost: a\r\n\r\n", -1 },
-	{ "\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", -1 },
-	{ "GET / HTTP/1.0\r\n\r\n", -1 },
-	{ "HEAD /x?y HTTP/1.1\r\nhOsT:a:80\r\nX: \t v \t\r\n\r\n", -1 },
-	{ "GET / HTTP/1.9\r\n" H "\r\n", -1 },
-	{ "OPTIONS * HTTP/1.1\r\nHost:\r\n\r\n", -1 },
-	{ "GET http://a/ HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", -1 },
-	{ "BREW /pot HTTP/1.1\r\n" H "\r\n", -1 },
-	{ "GET / HTTP/1.1\r\n" H "X-Empty:\r\nX-High: \xc3\xa4\r\n\r\n", -1 },
-	{ "GET / HTTP/1.1\r\n" H "Content-Length: 12\r\n\r\n", -1 },
-	{ "GET / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n", -1 },
-	{ "GET / HTTP/1.1\r\n" H "Expect: 100-continue\r\n\r\n", -1 },
-	{ "GET / HTTP/1.0\r\nExpect: anything\r\n\r\n", -1 },
+	{"GET / HTTP/1.1\r\nHost: a\r\n\r\n", -1},
+	{"\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", -1},
+	{"GET / HTTP/1.0\r\n\r\n", -1},
+	{"HEAD /x?y HTTP/1.1\r\nhOsT:a:80\r\nX: \t v \t\r\n\r\n", -1},
+	{"GET / HTTP/1.9\r\n" H "\r\n", -1},
+	{"OPTIONS * HTTP/1.1\r\nHost:\r\n\r\n", -1},
+	{"GET http://a/ HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", -1},
+	{"BREW /pot HTTP/1.1\r\n" H "\r\n", -1},
+	{"GET / HTTP/1.1\r\n" H "X-Empty:\r\nX-High: \xc3\xa4\r\n\r\n", -1},
+	{"GET / HTTP/1.1\r\n" H "Content-Length: 12\r\n\r\n", -1},
+	{"GET / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n", -1},
+	{"GET / HTTP/1.1\r\n" H "Expect: 100-continue\r\n\r\n", -1},
+	{"GET / HTTP/1.0\r\nExpect: anything\r\n\r\n", -1},
 	/* not there yet */
-	{ "", 0 },
-	{ "\r\n", 0 },
-	{ "GET / HTTP/1.1", 0 },
-	{ "GET / HTTP/1.1\r\n" H, 0 },
-	{ "GET / HTTP/1.1\r\n" H "\r", 0 },
+	{"", 0},
+	{"\r\n", 0},
+	{"GET / HTTP/1.1", 0},
+	{"GET / HTTP/1.1\r\n" H, 0},
+	{"GET / HTTP/1.1\r\n" H "\r", 0},
 	/* the request line */
-	{ "GET /\r\n", -400 },
-	{ "GET  / HTTP/1.1\r\n", -400 },
-	{ "GET /  HTTP/1.1\r\n", -400 },
-	{ " GET / HTTP/1.1\r\n", -400 },
-	{ "GET / HTTP/1.1 \r\n", -400 },
-	{ "GET\t/ HTTP/1.1\r\n", -400 },
-	{ "GET / HTTP/1.1\n", -400 },
-	{ "\n", -400 },
-	{ "GET / HTTP/11\r\n", -400 },
-	{ "GET / http/1.1\r\n", -400 },
-	{ "GET / HTTP/1.x\r\n", -400 },
-	{ "GET / HTTP/1.10\r\n", -400 },
-	{ "GET / HTTP/2.0\r\n", -505 },
-	{ "PRI * HTTP/2.0\r\n", -505 },
-	{ "GET / HTTP/0.9\r\n", -505 },
-	{ "G(T / HTTP/1.1\r\n", -400 },
-	{ "GET /\x01 HTTP/1.1\r\n", -400 },
-	{ "GET /\xff HTTP/1.1\r\n", -400 },
-	{ "GET /a\rb HTTP/1.1\r\n", -400 },
-	{ "GET /#x HTTP/1.1\r\n", -400 },
-	{ "\x16\x03\x01\x02\r\n", -400 },
+	{"GET /\r\n", -400},
+	{"GET  / HTTP/1.1\r\n", -400},
+	{"GET /  HTTP/1.1\r\n", -400},
+	{" GET / HTTP/1.1\r\n", -400},
+	{"GET / HTTP/1.1 \r\n", -400},
+	{"GET\t/ HTTP/1.1\r\n", -400},
+	{"GET / HTTP/1.1\n", -400},
+	{"\n", -400},
+	{"GET / HTTP/11\r\n", -400},
+	{"GET / http/1.1\r\n", -400},
+	{"GET / HTTP/1.x\r\n", -400},
+	{"GET / HTTP/1.10\r\n", -400},
+	{"GET / HTTP/2.0\r\n", -505},
+	{"PRI * HTTP/2.0\r\n", -505},
+	{"GET / HTTP/0.9\r\n", -505},
+	{"G(T / HTTP/1.1\r\n", -400},
+	{"GET /\x01 HTTP/1.1\r\n", -400},
+	{"GET /\xff HTTP/1.1\r\n", -400},
+	{"GET /a\rb HTTP/1.1\r\n", -400},
+	{"GET /#x HTTP/1.1\r\n", -400},
+	{"\x16\x03\x01\x02\r\n", -400},
 	/* field lines */
-	{ "GET / HTTP/1.1\r\n" H " folded\r\n\r\n", -400 },
-	{ "GET / HTTP/1.1\r\n" H "\tfolded\r\n\r\n", -400 },
-	{ "GET / HTTP/1.1\r\nHost : a\r\n", -400 },
-	{ "GET / HTTP/1.1\r\n: a\r\n", -400 },
-	{ "GET / HTTP/1.1\r\nHost\r\n", -400 },
-	{ "GET / HTTP/1.1\r\n" H "X: a\rb\r\n", -400 },
-	{ "GET / HTTP/1.1\r\n" H "X: a\nY: b\r\n", -400 },
-	{ "GET / HTTP/1.1\r\n" H "X: a\x7f\r\n", -400 },
-	{ "GET / HTTP/1.1\r\n" H "X\x80: a\r\n", -400 },
+	{"GET / HTTP/1.1\r\n" H " folded\r\n\r\n", -400},
+	{"GET / HTTP/1.1\r\n" H "\tfolded\r\n\r\n", -400},
+	{"GET / HTTP/1.1\r\nHost : a\r\n", -400},
+	{"GET / HTTP/1.1\r\n: a\r\n", -400},
+	{"GET / HTTP/1.1\r\nHost\r\n", -400},
+	{"GET / HTTP/1.1\r\n" H "X: a\rb\r\n", -400},
+	{"GET / HTTP/1.1\r\n" H "X: a\nY: b\r\n", -400},
+	{"GET / HTTP/1.1\r\n" H "X: a\x7f\r\n", -400},
+	{"GET / HTTP/1.1\r\n" H "X\x80: a\r\n", -400},
 	/* Host */
-	{ "GET / HTTP/1.1\r\n\r\n", -400 },
-	{ "GET / HTTP/1.1\r\n" H H "\r\n", -400 },
-	{ "GET / HTTP/1.0\r\n" H "Host: b\r\n\r\n", -400 },
-	{ "GET / HTTP/1.1\r\nHost: a b\r\n\r\n", -400 },
-	{ "GET / HTTP/1.1\r\nHost: a, b\r\n\r\n", -400 },
-	{ "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", -400 },
-	{ "GET / HTTP/1.1\r\nHost: a@b\r\n\r\n", -400 },
-	{ "GET / HTTP/1.1\r\nHost: a:b\r\n\r\n", -400 },
-	{ "GET / HTTP/1.1\r\nHost: a:123456\r\n\r\n", -400 },
-	{ "GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", -400 },
-	{ "GET / HTTP/1.1\r\nHost: []\r\n\r\n", -400 },
-	{ "GET / HTTP/1.1\r\nHost: a%2\r\n\r\n", -400 },
+	{"GET / HTTP/1.1\r\n\r\n", -400},
+	{"GET / HTTP/1.1\r\n" H H "\r\n", -400},
+	{"GET / HTTP/1.0\r\n" H "Host: b\r\n\r\n", -400},
+	{"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", -400},
+	{"GET / HTTP/1.1\r\nHost: a, b\r\n\r\n", -400},
+	{"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", -400},
+	{"GET / HTTP/1.1\r\nHost: a@b\r\n\r\n", -400},
+	{"GET / HTTP/1.1\r\nHost: a:b\r\n\r\n", -400},
+	{"GET / HTTP/1.1\r\nHost: a:123456\r\n\r\n", -400},
+	{"GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", -400},
+	{"GET / HTTP/1.1\r\nHost: []\r\n\r\n", -400},
+	{"GET / HTTP/1.1\r\nHost: a%2\r\n\r\n", -400},
 	/* framing: nothing that two programs could read differently */
-	{ "POST / HTTP/1.1\r\n" H "Content-Length: 5\r\nContent-Length: 6\r\n\r\n", -400 },
-	{ "POST / HTTP/1.1\r\n" H "Content-Length: 5\r\nContent-Length: 5\r\n\r\n", -400 },
-	{ "POST / HTTP/1.1\r\n" H "Content-Length: 5, 5\r\n\r\n", -400 },
-	{ "POST / HTTP/1.1\r\n" H "Content-Length: +5\r\n\r\n", -400 },
-	{ "POST / HTTP/1.1\r\n" H "Content-Length: -5\r\n\r\n", -400 },
-	{ "POST / HTTP/1.1\r\n" H "Content-Length: 0x5\r\n\r\n", -400 },
-	{ "POST / HTTP/1.1\r\n" H "Content-Length:\r\n\r\n", -400 },
-	{ "POST / HTTP/1.1\r\n" H "Content-Length: 9223372036854775808\r\n\r\n", -400 },
-	{ "POST / HTTP/1.1\r\n" H "Content-Length: 99999999999999999999999\r\n\r\n", -400 },
-	{ "POST / HTTP/1.1\r\n" H "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", -400 },
-	{ "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", -400 },
-	{ "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", -400 },
-	{ "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked, identity\r\n\r\n", -400 },
-	{ "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", -400 },
-	{ "POST / HTTP/1.1\r\n" H "Transfer-Encoding: xchunked\r\n\r\n", -400 },
-	{ "POST / HTTP/1.1\r\n" H "Transfer-Encoding:\r\n\r\n", -400 },
-	{ "POST / HTTP/1.1\r\n" H "Transfer-Encoding: gzip, chunked\r\n\r\n", -501 },
-	{ "POST / HTTP/1.1\r\n" H "Transfer-Encoding : chunked\r\n\r\n", -400 },
-	{ "GET / HTTP/1.1\r\n" H "Expect: 200-ok\r\n\r\n", -417 },
+	{"POST / HTTP/1.1\r\n" H "Content-Length: 5\r\nContent-Length: 6\r\n\r\n", -400},
+	{"POST / HTTP/1.1\r\n" H "Content-Length: 5\r\nContent-Length: 5\r\n\r\n", -400},
+	{"POST / HTTP/1.1\r\n" H "Content-Length: 5, 5\r\n\r\n", -400},
+	{"POST / HTTP/1.1\r\n" H "Content-Length: +5\r\n\r\n", -400},
+	{"POST / HTTP/1.1\r\n" H "Content-Length: -5\r\n\r\n", -400},
+	{"POST / HTTP/1.1\r\n" H "Content-Length: 0x5\r\n\r\n", -400},
+	{"POST / HTTP/1.1\r\n" H "Content-Length:\r\n\r\n", -400},
+	{"POST / HTTP/1.1\r\n" H "Content-Length: 9223372036854775808\r\n\r\n", -400},
+	{"POST / HTTP/1.1\r\n" H "Content-Length: 99999999999999999999999\r\n\r\n", -400},
+	{"POST / HTTP/1.1\r\n" H "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", -400},
+	{"POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", -400},
+	{"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", -400},
+	{"POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked, identity\r\n\r\n", -400},
+	{"POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", -400},
+	{"POST / HTTP/1.1\r\n" H "Transfer-Encoding: xchunked\r\n\r\n", -400},
+	{"POST / HTTP/1.1\r\n" H "Transfer-Encoding:\r\n\r\n", -400},
+	{"POST / HTTP/1.1\r\n" H "Transfer-Encoding: gzip, chunked\r\n\r\n", -501},
+	{"POST / HTTP/1.1\r\n" H "Transfer-Encoding : chunked\r\n\r\n", -400},
+	{"GET / HTTP/1.1\r\n" H "Expect: 200-ok\r\n\r\n", -417},
 };
 
 static char big[3 * PARSE_MAX_HEAD];
 
 /* Feed buf in pieces whose ends `next` chooses; the parser must never look behind what it was given. */
-static int feed(struct parse_request *r, const char *buf, size_t n, size_t (*next)(size_t at, size_t n, uint64_t *state),
-		uint64_t state)
+static int feed(struct parse_request *r, const char *buf, size_t n,
+		size_t (*next)(size_t at, size_t n, uint64_t *state), uint64_t state)
 {
 	size_t at = 0;
 	int k;
@@ -152,10 +152,11 @@ static size_t at_random(size_t at, size_t n, uint64_t *state)
 
 static bool same(const struct parse_request *a, const struct parse_request *b)
 {
-	return a->method == b->method && a->minor == b->minor && a->keep_alive == b->keep_alive && a->chunked == b->chunked &&
-	       a->content_length == b->content_length && a->nkept == b->nkept && a->names == b->names &&
-	       !memcmp(a->kept, b->kept, sizeof(a->kept[0]) * a->nkept) && !memcmp(&a->target, &b->target, sizeof(a->target)) &&
-	       !memcmp(&a->host, &b->host, sizeof(a->host)) && !memcmp(&a->whole, &b->whole, sizeof(a->whole));
+	return a->method == b->method && a->minor == b->minor && a->keep_alive == b->keep_alive &&
+	       a->chunked == b->chunked && a->content_length == b->content_length && a->nkept == b->nkept &&
+	       a->names == b->names && !memcmp(a->kept, b->kept, sizeof(a->kept[0]) * a->nkept) &&
+	       !memcmp(&a->target, &b->target, sizeof(a->target)) && !memcmp(&a->host, &b->host, sizeof(a->host)) &&
+	       !memcmp(&a->whole, &b->whole, sizeof(a->whole));
 }
 
 static void check_cuts(const char *in, size_t n, int expect, const char *name)
@@ -175,7 +176,8 @@ static void check_cuts(const char *in, size_t n, int expect, const char *name)
 			CHECK_MSG(same(&whole, &r), "%s, cut at %zu", name, cut);
 	}
 	for (uint64_t seed = 1; seed < 20; seed++)
-		CHECK_MSG(feed(&r, in, n, at_random, seed) == k, "%s, random cuts %llu", name, (unsigned long long)seed);
+		CHECK_MSG(feed(&r, in, n, at_random, seed) == k, "%s, random cuts %llu", name,
+			  (unsigned long long)seed);
 }
 
 static void table(void)
@@ -191,7 +193,7 @@ static void members(void)
 {
 	static const char in[] = "GET /a?b HTTP/1.1\r\nHost: h:1\r\nConnection: foo , Close\r\nIf-None-Match: \"a\"\r\n"
 				 "X: y\r\nIf-None-Match:\t \"b\" \r\nContent-Length: 7\r\n\r\nGET /next";
-	struct parse_request r = { 0 };
+	struct parse_request r = {0};
 	int n = parse_head(&r, in, sizeof(in) - 1);
 	const struct parse_field *f;
 
@@ -212,17 +214,17 @@ static void persistence(void)
 		const char *in;
 		bool keep;
 	} c[] = {
-		{ "GET / HTTP/1.1\r\n" H "\r\n", true },
-		{ "GET / HTTP/1.1\r\n" H "Connection: close\r\n\r\n", false },
-		{ "GET / HTTP/1.1\r\n" H "Connection: keep-alive, CLOSE\r\n\r\n", false },
-		{ "GET / HTTP/1.1\r\n" H "Connection: closed\r\n\r\n", true },
-		{ "GET / HTTP/1.0\r\n\r\n", false },
-		{ "GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", true },
-		{ "GET / HTTP/1.0\r\nConnection: keep-alive\r\nConnection: close\r\n\r\n", false },
+		{"GET / HTTP/1.1\r\n" H "\r\n", true},
+		{"GET / HTTP/1.1\r\n" H "Connection: close\r\n\r\n", false},
+		{"GET / HTTP/1.1\r\n" H "Connection: keep-alive, CLOSE\r\n\r\n", false},
+		{"GET / HTTP/1.1\r\n" H "Connection: closed\r\n\r\n", true},
+		{"GET / HTTP/1.0\r\n\r\n", false},
+		{"GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", true},
+		{"GET / HTTP/1.0\r\nConnection: keep-alive\r\nConnection: close\r\n\r\n", false},
 	};
 
 	for (size_t i = 0; i < sizeof(c) / sizeof(c[0]); i++) {
-		struct parse_request r = { 0 };
+		struct parse_request r = {0};
 
 		CHECK(parse_head(&r, c[i].in, strlen(c[i].in)) == (int)strlen(c[i].in));
 		CHECK_MSG(r.keep_alive == c[i].keep, "%s", c[i].in);
@@ -305,9 +307,12 @@ static void hostile(void)
 				buf[i] = seed % 8 ? noise[rnd(&s) % (sizeof(noise) - 1)] : (char)rnd(&s);
 		}
 		k = feed(&a, buf, n, all_at_once, 0);
-		CHECK(k <= (int)n && (k >= 0 || k == -400 || k == -414 || k == -417 || k == -431 || k == -501 || k == -505));
-		CHECK_MSG(feed(&b, buf, n, at_random, s | 1) == k && (k <= 0 || same(&a, &b)), "seed %llu", (unsigned long long)seed);
-		CHECK_MSG(feed(&b, buf, n, one_byte, 0) == k && (k <= 0 || same(&a, &b)), "seed %llu", (unsigned long long)seed);
+		CHECK(k <= (int)n &&
+		      (k >= 0 || k == -400 || k == -414 || k == -417 || k == -431 || k == -501 || k == -505));
+		CHECK_MSG(feed(&b, buf, n, at_random, s | 1) == k && (k <= 0 || same(&a, &b)), "seed %llu",
+			  (unsigned long long)seed);
+		CHECK_MSG(feed(&b, buf, n, one_byte, 0) == k && (k <= 0 || same(&a, &b)), "seed %llu",
+			  (unsigned long long)seed);
 	}
 }
 

@@ -10,21 +10,21 @@
 static char big[100000];
 
 static const struct mem_doc docs[] = {
-	{ .path = "", .len = 0 },
-	{ .path = "index.html", .data = "<p>top\n", .len = 7 },
-	{ .path = "empty.txt", .data = "", .len = 0 },
-	{ .path = "ten.txt", .data = "0123456789", .len = 10 },
-	{ .path = "big.bin", .data = big, .len = sizeof(big) },
-	{ .path = "sub/" },
-	{ .path = "with/" },
-	{ .path = "with/index.html", .data = "inner", .len = 5 },
-	{ .path = "secret", .open_error = -EACCES },
-	{ .path = "broken", .open_error = -EIO },
-	{ .path = "busy", .open_error = -ENOMEM },
-	{ .path = "bad-start", .data = "0123456789", .len = 10, .peek_error = -EIO },
-	{ .path = "bad-end", .data = big, .len = 9000, .peek_error = -EIO, .peek_good = 8192 },
-	{ .path = "sub/<b>&\"'", .data = "x", .len = 1 },
-	{ .path = "sub/a b:c", .data = "x", .len = 1 },
+	{.path = "", .len = 0},
+	{.path = "index.html", .data = "<p>top\n", .len = 7},
+	{.path = "empty.txt", .data = "", .len = 0},
+	{.path = "ten.txt", .data = "0123456789", .len = 10},
+	{.path = "big.bin", .data = big, .len = sizeof(big)},
+	{.path = "sub/"},
+	{.path = "with/"},
+	{.path = "with/index.html", .data = "inner", .len = 5},
+	{.path = "secret", .open_error = -EACCES},
+	{.path = "broken", .open_error = -EIO},
+	{.path = "busy", .open_error = -ENOMEM},
+	{.path = "bad-start", .data = "0123456789", .len = 10, .peek_error = -EIO},
+	{.path = "bad-end", .data = big, .len = 9000, .peek_error = -EIO, .peek_good = 8192},
+	{.path = "sub/<b>&\"'", .data = "x", .len = 1},
+	{.path = "sub/a b:c", .data = "x", .len = 1},
 };
 
 static struct mem_store store;
@@ -74,7 +74,7 @@ static bool next(const char **at, struct answer *a, bool head)
 
 static struct answer one(struct drive *d, const char *in)
 {
-	struct answer a = { 0 };
+	struct answer a = {0};
 	const char *at;
 
 	drive(site, d, in, strlen(in));
@@ -92,62 +92,69 @@ static void statuses(void)
 		enum session_want want;
 		const char *field, *value; /* NULL value: must be absent */
 	} c[] = {
-		{ GET("/") "\r\n", 200, SESSION_READ, "Content-Type", "text/html; charset=utf-8" },
-		{ GET("/") "\r\n", 200, SESSION_READ, "Content-Length", "7" },
-		{ GET("/") "\r\n", 200, SESSION_READ, "Connection", NULL },
-		{ GET("/") "\r\n", 200, SESSION_READ, "Date", DATE_FIXED },
-		{ GET("/") "\r\n", 200, SESSION_READ, "Last-Modified", "Tue, 14 Nov 2023 22:13:20 GMT" },
-		{ GET("/ten.txt") "\r\n", 200, SESSION_READ, "ETag", "\"4-a-17979cfe362a0000\"" },
-		{ GET("/ten.txt") "\r\n", 200, SESSION_READ, "Accept-Ranges", "bytes" },
-		{ GET("/empty.txt") "\r\n", 200, SESSION_READ, "Content-Length", "0" },
-		{ GET("http://any/ten.txt") "\r\n", 200, SESSION_READ, "Content-Length", "10" },
-		{ GET("/with/") "\r\n", 200, SESSION_READ, "Content-Length", "5" },
-		{ GET("/") "Connection: close\r\n\r\n", 200, SESSION_CLOSE, "Connection", "close" },
-		{ "GET / HTTP/1.0\r\n\r\n", 200, SESSION_CLOSE, "Connection", "close" },
-		{ "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", 200, SESSION_READ, "Connection", "keep-alive" },
-		{ GET("/with") "\r\n", 301, SESSION_READ, "Location", "/with/" },
-		{ GET("//with?a=b") "\r\n", 301, SESSION_READ, "Location", "/with/?a=b" },
-		{ GET("/./%77ith") "\r\n", 301, SESSION_READ, "Location", "/with/" },
-		{ GET("/sub/") "\r\n", 403, SESSION_READ, "Content-Type", "text/html; charset=utf-8" },
-		{ GET("/secret") "\r\n", 403, SESSION_READ, "ETag", NULL },
-		{ GET("/none") "\r\n", 404, SESSION_READ, "Last-Modified", NULL },
-		{ GET("/none/") "\r\n", 404, SESSION_READ, "ETag", NULL },
-		{ GET("/broken") "\r\n", 500, SESSION_READ, "ETag", NULL },
-		{ GET("/bad-start") "\r\n", 500, SESSION_READ, "ETag", NULL },
-		{ GET("/busy") "\r\n", 503, SESSION_READ, "Retry-After", "1" },
-		{ GET("/../x") "\r\n", 400, SESSION_READ, "ETag", NULL },
-		{ GET("https://h/") "\r\n", 421, SESSION_READ, "ETag", NULL },
-		{ "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n", 204, SESSION_READ, "Allow", "GET, HEAD, OPTIONS" },
-		{ "GET * HTTP/1.1\r\nHost: h\r\n\r\n", 400, SESSION_READ, "ETag", NULL },
-		{ "POST / HTTP/1.1\r\nHost: h\r\n\r\n", 405, SESSION_READ, "Allow", "GET, HEAD, OPTIONS" },
-		{ "BREW / HTTP/1.1\r\nHost: h\r\n\r\n", 501, SESSION_READ, "ETag", NULL },
-		{ "HEAD /ten.txt HTTP/1.1\r\nHost: h\r\n\r\n", 200, SESSION_READ, "Content-Length", "10" },
-		{ "HEAD /ten.txt HTTP/1.1\r\nHost: h\r\nRange: bytes=0-1\r\n\r\n", 200, SESSION_READ, "Content-Range", NULL },
-		{ "HEAD /none HTTP/1.1\r\nHost: h\r\n\r\n", 404, SESSION_READ, "ETag", NULL },
-		{ GET("/ten.txt") "If-None-Match: *\r\n\r\n", 304, SESSION_READ, "Content-Length", NULL },
-		{ GET("/ten.txt") "If-None-Match: *\r\n\r\n", 304, SESSION_READ, "ETag", "\"4-a-17979cfe362a0000\"" },
-		{ GET("/ten.txt") "If-Match: \"no\"\r\n\r\n", 412, SESSION_READ, "ETag", NULL },
-		{ GET("/ten.txt") "Range: bytes=2-4\r\n\r\n", 206, SESSION_READ, "Content-Range", "bytes 2-4/10" },
-		{ GET("/ten.txt") "Range: bytes=2-4\r\nRange: bytes=5-6\r\n\r\n", 200, SESSION_READ, "Content-Range", NULL },
-		{ GET("/ten.txt") "Range: bytes=2-4\r\nIf-Range: \"no\"\r\n\r\n", 200, SESSION_READ, "Content-Range", NULL },
-		{ GET("/ten.txt") "Range: bytes=10-\r\n\r\n", 416, SESSION_READ, "Content-Range", "bytes */10" },
-		{ GET("/ten.txt") "Range: bytes=10-\r\nIf-None-Match: *\r\n\r\n", 304, SESSION_READ, "Content-Range", NULL },
-		{ GET("/empty.txt") "Range: bytes=0-\r\n\r\n", 416, SESSION_READ, "Content-Range", "bytes */0" },
-		{ "GET / HTTP/1.1\r\n\r\n", 400, SESSION_LINGER, "Connection", "close" },
-		{ "GARBAGE\r\n", 400, SESSION_LINGER, "Connection", "close" },
-		{ "GET / HTTP/3.0\r\n", 505, SESSION_LINGER, "Connection", "close" },
-		{ GET("/") "Expect: x\r\n\r\n", 417, SESSION_LINGER, "Connection", "close" },
-		{ GET("/") "Content-Length: 65537\r\n\r\n", 413, SESSION_LINGER, "Connection", "close" },
-		{ GET("/") "Content-Length: 5\r\nExpect: 100-continue\r\n\r\n", 200, SESSION_LINGER, "Connection", "close" },
-		{ GET("/") "Transfer-Encoding: chunked\r\n\r\n5\r\nGET /\r\n0\r\n\r\n", 200, SESSION_LINGER, "Connection", "close" },
-		{ GET("/") "Transfer-Encoding: gzip, chunked\r\n\r\n", 501, SESSION_LINGER, "Connection", "close" },
-		{ GET("/") "Content-Length: 5\r\n\r\nGET /", 200, SESSION_READ, "Connection", NULL },
-		{ "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 999999\r\n\r\nxx", 405, SESSION_LINGER, "Connection", "close" },
+		{GET("/") "\r\n", 200, SESSION_READ, "Content-Type", "text/html; charset=utf-8"},
+		{GET("/") "\r\n", 200, SESSION_READ, "Content-Length", "7"},
+		{GET("/") "\r\n", 200, SESSION_READ, "Connection", NULL},
+		{GET("/") "\r\n", 200, SESSION_READ, "Date", DATE_FIXED},
+		{GET("/") "\r\n", 200, SESSION_READ, "Last-Modified", "Tue, 14 Nov 2023 22:13:20 GMT"},
+		{GET("/ten.txt") "\r\n", 200, SESSION_READ, "ETag", "\"4-a-17979cfe362a0000\""},
+		{GET("/ten.txt") "\r\n", 200, SESSION_READ, "Accept-Ranges", "bytes"},
+		{GET("/empty.txt") "\r\n", 200, SESSION_READ, "Content-Length", "0"},
+		{GET("http://any/ten.txt") "\r\n", 200, SESSION_READ, "Content-Length", "10"},
+		{GET("/with/") "\r\n", 200, SESSION_READ, "Content-Length", "5"},
+		{GET("/") "Connection: close\r\n\r\n", 200, SESSION_CLOSE, "Connection", "close"},
+		{"GET / HTTP/1.0\r\n\r\n", 200, SESSION_CLOSE, "Connection", "close"},
+		{"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", 200, SESSION_READ, "Connection", "keep-alive"},
+		{GET("/with") "\r\n", 301, SESSION_READ, "Location", "/with/"},
+		{GET("//with?a=b") "\r\n", 301, SESSION_READ, "Location", "/with/?a=b"},
+		{GET("/./%77ith") "\r\n", 301, SESSION_READ, "Location", "/with/"},
+		{GET("/sub/") "\r\n", 403, SESSION_READ, "Content-Type", "text/html; charset=utf-8"},
+		{GET("/secret") "\r\n", 403, SESSION_READ, "ETag", NULL},
+		{GET("/none") "\r\n", 404, SESSION_READ, "Last-Modified", NULL},
+		{GET("/none/") "\r\n", 404, SESSION_READ, "ETag", NULL},
+		{GET("/broken") "\r\n", 500, SESSION_READ, "ETag", NULL},
+		{GET("/bad-start") "\r\n", 500, SESSION_READ, "ETag", NULL},
+		{GET("/busy") "\r\n", 503, SESSION_READ, "Retry-After", "1"},
+		{GET("/../x") "\r\n", 400, SESSION_READ, "ETag", NULL},
+		{GET("https://h/") "\r\n", 421, SESSION_READ, "ETag", NULL},
+		{"OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n", 204, SESSION_READ, "Allow", "GET, HEAD, OPTIONS"},
+		{"GET * HTTP/1.1\r\nHost: h\r\n\r\n", 400, SESSION_READ, "ETag", NULL},
+		{"POST / HTTP/1.1\r\nHost: h\r\n\r\n", 405, SESSION_READ, "Allow", "GET, HEAD, OPTIONS"},
+		{"BREW / HTTP/1.1\r\nHost: h\r\n\r\n", 501, SESSION_READ, "ETag", NULL},
+		{"HEAD /ten.txt HTTP/1.1\r\nHost: h\r\n\r\n", 200, SESSION_READ, "Content-Length", "10"},
+		{"HEAD /ten.txt HTTP/1.1\r\nHost: h\r\nRange: bytes=0-1\r\n\r\n", 200, SESSION_READ, "Content-Range",
+		 NULL},
+		{"HEAD /none HTTP/1.1\r\nHost: h\r\n\r\n", 404, SESSION_READ, "ETag", NULL},
+		{GET("/ten.txt") "If-None-Match: *\r\n\r\n", 304, SESSION_READ, "Content-Length", NULL},
+		{GET("/ten.txt") "If-None-Match: *\r\n\r\n", 304, SESSION_READ, "ETag", "\"4-a-17979cfe362a0000\""},
+		{GET("/ten.txt") "If-Match: \"no\"\r\n\r\n", 412, SESSION_READ, "ETag", NULL},
+		{GET("/ten.txt") "Range: bytes=2-4\r\n\r\n", 206, SESSION_READ, "Content-Range", "bytes 2-4/10"},
+		{GET("/ten.txt") "Range: bytes=2-4\r\nRange: bytes=5-6\r\n\r\n", 200, SESSION_READ, "Content-Range",
+		 NULL},
+		{GET("/ten.txt") "Range: bytes=2-4\r\nIf-Range: \"no\"\r\n\r\n", 200, SESSION_READ, "Content-Range",
+		 NULL},
+		{GET("/ten.txt") "Range: bytes=10-\r\n\r\n", 416, SESSION_READ, "Content-Range", "bytes */10"},
+		{GET("/ten.txt") "Range: bytes=10-\r\nIf-None-Match: *\r\n\r\n", 304, SESSION_READ, "Content-Range",
+		 NULL},
+		{GET("/empty.txt") "Range: bytes=0-\r\n\r\n", 416, SESSION_READ, "Content-Range", "bytes */0"},
+		{"GET / HTTP/1.1\r\n\r\n", 400, SESSION_LINGER, "Connection", "close"},
+		{"GARBAGE\r\n", 400, SESSION_LINGER, "Connection", "close"},
+		{"GET / HTTP/3.0\r\n", 505, SESSION_LINGER, "Connection", "close"},
+		{GET("/") "Expect: x\r\n\r\n", 417, SESSION_LINGER, "Connection", "close"},
+		{GET("/") "Content-Length: 65537\r\n\r\n", 413, SESSION_LINGER, "Connection", "close"},
+		{GET("/") "Content-Length: 5\r\nExpect: 100-continue\r\n\r\n", 200, SESSION_LINGER, "Connection",
+		 "close"},
+		{GET("/") "Transfer-Encoding: chunked\r\n\r\n5\r\nGET /\r\n0\r\n\r\n", 200, SESSION_LINGER,
+		 "Connection", "close"},
+		{GET("/") "Transfer-Encoding: gzip, chunked\r\n\r\n", 501, SESSION_LINGER, "Connection", "close"},
+		{GET("/") "Content-Length: 5\r\n\r\nGET /", 200, SESSION_READ, "Connection", NULL},
+		{"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 999999\r\n\r\nxx", 405, SESSION_LINGER, "Connection",
+		 "close"},
 	};
 	char value[512];
 
 	for (size_t i = 0; i < sizeof(c) / sizeof(c[0]); i++) {
-		struct drive d = { 0 };
+		struct drive d = {0};
 		struct answer a = one(&d, c[i].in);
 		const char *v = field(&a, c[i].field, value);
 
@@ -164,7 +171,7 @@ static void statuses(void)
 
 static void bodies(void)
 {
-	struct drive d = { 0 };
+	struct drive d = {0};
 	struct answer a = one(&d, GET("/big.bin") "\r\n");
 
 	CHECK(a.body_len == sizeof(big) && !memcmp(a.body, big, sizeof(big)));
@@ -189,8 +196,8 @@ static void multipart(void)
 {
 	static const struct {
 		uint64_t first, last;
-	} want[] = { { 90000, 90009 }, { 0, 0 }, { 4095, 4097 } };
-	struct drive d = { 0 };
+	} want[] = {{90000, 90009}, {0, 0}, {4095, 4097}};
+	struct drive d = {0};
 	struct answer a = one(&d, GET("/big.bin") "Range: bytes=90000-90009,0-0,4095-4096,4097-4097,200000-\r\n\r\n");
 	char type[512], mark[300], line[300], other[200];
 	const char *p = a.body, *end = a.body + a.body_len;
@@ -204,8 +211,8 @@ static void multipart(void)
 		NEED(!strncmp(p, mark, strlen(mark)));
 		p = strstr(p + 2, "\r\n") + 2;
 		CHECK(!strncmp(p, "Content-Type: application/octet-stream\r\n", 40));
-		snprintf(line, sizeof(line), "Content-Range: bytes %llu-%llu/%zu\r\n\r\n", (unsigned long long)want[i].first,
-			 (unsigned long long)want[i].last, sizeof(big));
+		snprintf(line, sizeof(line), "Content-Range: bytes %llu-%llu/%zu\r\n\r\n",
+			 (unsigned long long)want[i].first, (unsigned long long)want[i].last, sizeof(big));
 		NEED(strstr(p, line) == p + 40);
 		p += 40 + strlen(line);
 		CHECK(!memcmp(p, big + want[i].first, n));
@@ -232,20 +239,28 @@ static void multipart(void)
 
 static void pipelining(void)
 {
-	static const char in[] = GET("/ten.txt") "\r\n" "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n"
-		"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 20\r\n\r\nGET /none HTTP/1.1\r\n" GET("/big.bin") "\r\n" GET("/none") "\r\n"
-		GET("/ten.txt") "Range: bytes=1-1,3-3\r\n\r\n" GET("/with/") "Connection: close\r\n\r\n" GET("/ignored") "\r\n";
+	static const char in[] =
+		GET(
+			"/ten.txt") "\r\n"
+				    "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n"
+				    "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 20\r\n\r\nGET /none "
+				    "HTTP/1.1\r\n" GET("/big.bin") "\r\n" GET("/none") "\r\n" GET(
+					    "/ten.txt") "Range: bytes=1-1,3-3\r\n\r\n" GET("/with/") "Connection: "
+												     "close\r\n\r"
+												     "\n" GET("/ignore"
+													      "d") "\r"
+														   "\n";
 	static const struct {
 		int status;
 		bool head;
-	} want[] = { { 200, false }, { 200, true }, { 405, false }, { 200, false }, { 404, false }, { 206, false }, { 200, false } };
-	static const size_t pieces[] = { 0, 1, 2, 3, 7, 100, 4096 };
+	} want[] = {{200, false}, {200, true}, {405, false}, {200, false}, {404, false}, {206, false}, {200, false}};
+	static const size_t pieces[] = {0, 1, 2, 3, 7, 100, 4096};
 	char *first = NULL;
 	size_t first_len = 0;
 
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
 		for (size_t o = 0; o < sizeof(pieces) / sizeof(pieces[0]); o++) {
-			struct drive d = { .in_piece = pieces[i], .out_piece = pieces[o] };
+			struct drive d = {.in_piece = pieces[i], .out_piece = pieces[o]};
 			struct answer a;
 
 			site->boundaries = 5;
@@ -263,7 +278,8 @@ static void pipelining(void)
 				first_len = d.n;
 				continue;
 			}
-			CHECK_MSG(d.n == first_len && !memcmp(d.out, first, first_len), "pieces %zu, %zu", pieces[i], pieces[o]);
+			CHECK_MSG(d.n == first_len && !memcmp(d.out, first, first_len), "pieces %zu, %zu", pieces[i],
+				  pieces[o]);
 			free(d.out);
 		}
 	}
@@ -272,7 +288,7 @@ static void pipelining(void)
 
 static void limits(void)
 {
-	struct drive d = { 0 };
+	struct drive d = {0};
 	const char *at;
 	struct answer a;
 	char *in = NULL;
@@ -328,7 +344,7 @@ static void timeouts(void)
 
 static void documents(void)
 {
-	struct drive d = { 0 };
+	struct drive d = {0};
 	struct answer a;
 	char value[512];
 	uint64_t opens = site->stats->doc_opens;
@@ -339,11 +355,13 @@ static void documents(void)
 	store.mtime += 100;
 	opens = site->stats->doc_opens;
 	a = one(&d, GET("/ten.txt") "\r\n");
-	CHECK(site->stats->doc_opens == opens && !strcmp(field(&a, "Last-Modified", value), "Tue, 14 Nov 2023 22:13:20 GMT"));
+	CHECK(site->stats->doc_opens == opens &&
+	      !strcmp(field(&a, "Last-Modified", value), "Tue, 14 Nov 2023 22:13:20 GMT"));
 	free(d.out);
 	site->now_ms += 1000;
 	a = one(&d, GET("/ten.txt") "\r\n");
-	CHECK(site->stats->doc_opens == opens + 1 && !strcmp(field(&a, "Last-Modified", value), "Tue, 14 Nov 2023 22:15:00 GMT"));
+	CHECK(site->stats->doc_opens == opens + 1 &&
+	      !strcmp(field(&a, "Last-Modified", value), "Tue, 14 Nov 2023 22:15:00 GMT"));
 	free(d.out);
 	/* A time to come is sent as now; one that is no HTTP date is not sent at all. */
 	store.mtime = site->now + 1000;
@@ -364,7 +382,7 @@ static void documents(void)
 
 static void listings(void)
 {
-	struct drive d = { 0 };
+	struct drive d = {0};
 	struct answer a;
 
 	site->listing = true;
@@ -384,7 +402,7 @@ static void logging(void)
 {
 	static struct log log;
 	struct log *old = site->log;
-	struct drive d = { 0 };
+	struct drive d = {0};
 	char line[4096];
 	FILE *f = tmpfile();
 
@@ -398,10 +416,12 @@ static void logging(void)
 	rewind(f);
 	NEED(fgets(line, sizeof(line), f));
 	CHECK_MSG(strstr(line, "test - - [01/Jan/2026:00:00:00 +0000] \"GET /ten.txt?\\x22x HTTP/1.1\" 400 ") == line &&
-		  strstr(line, " \"-\" \"-\"\n"), "%s", line);
+			  strstr(line, " \"-\" \"-\"\n"),
+		  "%s", line);
 	NEED(fgets(line, sizeof(line), f));
 	CHECK_MSG(!strcmp(line, "test - - [01/Jan/2026:00:00:00 +0000] \"GET /ten.txt HTTP/1.1\" 200 10 \"r\" "
-				"\"a\\x22b\\x5cc\\x09\\xff\"\n"), "%s", line);
+				"\"a\\x22b\\x5cc\\x09\\xff\"\n"),
+		  "%s", line);
 	CHECK(!fgets(line, sizeof(line), f));
 	fclose(f);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-/* Dates, ranges, targets, conditions and media types: each against a table, and against an oracle where there is one. */
+/* Dates, ranges, targets, conditions and media types: each against a table, and against an oracle where there is one.
+ */
 #define _GNU_SOURCE
 #include <string.h>
 #include <time.h>
@@ -27,11 +28,24 @@ static void dates(void)
 		"Sun Nov  6 08:49:37 1994",
 	};
 	static const char *const bad[] = {
-		"", "x", "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 UTC", "Sun, 06 Nov 1994 08:49:37 GMT ",
-		"Sun, 6 Nov 1994 08:49:37 GMT", "Sun, 31 Feb 1994 08:49:37 GMT", "Sun, 29 Feb 1900 08:49:37 GMT",
-		"Sun, 00 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 24:49:37 GMT", "Sun, 06 Nov 1994 08:60:37 GMT",
-		"Sun, 06 Nov 1994 08:49:61 GMT", "Foo, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Foo 1994 08:49:37 GMT",
-		"Sun, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 94", "-1", "784111777",
+		"",
+		"x",
+		"Sun, 06 Nov 1994 08:49:37",
+		"Sun, 06 Nov 1994 08:49:37 UTC",
+		"Sun, 06 Nov 1994 08:49:37 GMT ",
+		"Sun, 6 Nov 1994 08:49:37 GMT",
+		"Sun, 31 Feb 1994 08:49:37 GMT",
+		"Sun, 29 Feb 1900 08:49:37 GMT",
+		"Sun, 00 Nov 1994 08:49:37 GMT",
+		"Sun, 06 Nov 1994 24:49:37 GMT",
+		"Sun, 06 Nov 1994 08:60:37 GMT",
+		"Sun, 06 Nov 1994 08:49:61 GMT",
+		"Foo, 06 Nov 1994 08:49:37 GMT",
+		"Sun, 06 Foo 1994 08:49:37 GMT",
+		"Sun, 06-Nov-94 08:49:37 GMT",
+		"Sun Nov  6 08:49:37 94",
+		"-1",
+		"784111777",
 	};
 	uint64_t seed = 7;
 	int64_t t;
@@ -74,37 +88,37 @@ static void ranges(void)
 		int n;
 		struct range r[3];
 	} c[] = {
-		{ "bytes=0-499", 10000, 1, { { 0, 499 } } },
-		{ "BYTES=500-", 10000, 1, { { 500, 9999 } } },
-		{ "bytes=-500", 10000, 1, { { 9500, 9999 } } },
-		{ "bytes=-50000", 10000, 1, { { 0, 9999 } } },
-		{ "bytes=0-0,-1", 10000, 2, { { 0, 0 }, { 9999, 9999 } } },
-		{ "bytes= 0-0 , 5-6,", 10, 2, { { 0, 0 }, { 5, 6 } } },
-		{ "bytes=9999-10000", 10000, 1, { { 9999, 9999 } } },
-		{ "bytes=0-99999999999999999999999999", 10, 1, { { 0, 9 } } },
-		{ "bytes=5-6,0-1", 10, 2, { { 5, 6 }, { 0, 1 } } },
-		{ "bytes=0-4,5-9", 10, 1, { { 0, 9 } } },
-		{ "bytes=0-1,8-9,2-7", 10, 1, { { 0, 9 } } },
-		{ "bytes=0-9,0-9,0-9", 10, 1, { { 0, 9 } } },
-		{ "bytes=0-0,20-30", 10, 1, { { 0, 0 } } },
-		{ "bytes=10-", 10, RANGE_NONE, {} },
-		{ "bytes=-0", 10, RANGE_NONE, {} },
-		{ "bytes=0-", 0, RANGE_NONE, {} },
-		{ "bytes=99999999999999999999999999-", 10, RANGE_NONE, {} },
-		{ "bytes=18446744073709551615-18446744073709551615", UINT64_MAX, RANGE_NONE, {} },
-		{ "bytes=0-18446744073709551614", UINT64_MAX, 1, { { 0, UINT64_MAX - 1 } } },
-		{ "bytes=5-4", 10, RANGE_IGNORE, {} },
-		{ "bytes=", 10, RANGE_IGNORE, {} },
-		{ "bytes=,", 10, RANGE_IGNORE, {} },
-		{ "bytes=-", 10, RANGE_IGNORE, {} },
-		{ "bytes=a-b", 10, RANGE_IGNORE, {} },
-		{ "bytes=1", 10, RANGE_IGNORE, {} },
-		{ "bytes=1-2-3", 10, RANGE_IGNORE, {} },
-		{ "bytes=1 -2", 10, RANGE_IGNORE, {} },
-		{ "bytes=0-1,x", 10, RANGE_IGNORE, {} },
-		{ "bytes 0-1", 10, RANGE_IGNORE, {} },
-		{ "lines=0-1", 10, RANGE_IGNORE, {} },
-		{ "", 10, RANGE_IGNORE, {} },
+		{"bytes=0-499", 10000, 1, {{0, 499}}},
+		{"BYTES=500-", 10000, 1, {{500, 9999}}},
+		{"bytes=-500", 10000, 1, {{9500, 9999}}},
+		{"bytes=-50000", 10000, 1, {{0, 9999}}},
+		{"bytes=0-0,-1", 10000, 2, {{0, 0}, {9999, 9999}}},
+		{"bytes= 0-0 , 5-6,", 10, 2, {{0, 0}, {5, 6}}},
+		{"bytes=9999-10000", 10000, 1, {{9999, 9999}}},
+		{"bytes=0-99999999999999999999999999", 10, 1, {{0, 9}}},
+		{"bytes=5-6,0-1", 10, 2, {{5, 6}, {0, 1}}},
+		{"bytes=0-4,5-9", 10, 1, {{0, 9}}},
+		{"bytes=0-1,8-9,2-7", 10, 1, {{0, 9}}},
+		{"bytes=0-9,0-9,0-9", 10, 1, {{0, 9}}},
+		{"bytes=0-0,20-30", 10, 1, {{0, 0}}},
+		{"bytes=10-", 10, RANGE_NONE, {}},
+		{"bytes=-0", 10, RANGE_NONE, {}},
+		{"bytes=0-", 0, RANGE_NONE, {}},
+		{"bytes=99999999999999999999999999-", 10, RANGE_NONE, {}},
+		{"bytes=18446744073709551615-18446744073709551615", UINT64_MAX, RANGE_NONE, {}},
+		{"bytes=0-18446744073709551614", UINT64_MAX, 1, {{0, UINT64_MAX - 1}}},
+		{"bytes=5-4", 10, RANGE_IGNORE, {}},
+		{"bytes=", 10, RANGE_IGNORE, {}},
+		{"bytes=,", 10, RANGE_IGNORE, {}},
+		{"bytes=-", 10, RANGE_IGNORE, {}},
+		{"bytes=a-b", 10, RANGE_IGNORE, {}},
+		{"bytes=1", 10, RANGE_IGNORE, {}},
+		{"bytes=1-2-3", 10, RANGE_IGNORE, {}},
+		{"bytes=1 -2", 10, RANGE_IGNORE, {}},
+		{"bytes=0-1,x", 10, RANGE_IGNORE, {}},
+		{"bytes 0-1", 10, RANGE_IGNORE, {}},
+		{"lines=0-1", 10, RANGE_IGNORE, {}},
+		{"", 10, RANGE_IGNORE, {}},
 	};
 	struct range r[RANGE_MAX];
 	char many[400] = "bytes=";
@@ -130,7 +144,8 @@ static void ranges(void)
 		for (int k = 0; k < specs; k++) {
 			uint64_t a = rnd(&seed) % 64, b = a + rnd(&seed) % 8;
 
-			sprintf(many + strlen(many), "%s%llu-%llu", k ? "," : "", (unsigned long long)a, (unsigned long long)b);
+			sprintf(many + strlen(many), "%s%llu-%llu", k ? "," : "", (unsigned long long)a,
+				(unsigned long long)b);
 			for (uint64_t x = a; x <= b && x < size; x++)
 				want |= 1ull << x;
 		}
@@ -143,7 +158,8 @@ static void ranges(void)
 				CHECK_MSG(!(got >> x & 1), "%s", many);
 				got |= 1ull << x;
 			}
-			CHECK_MSG(!r[k].first || !(got >> (r[k].first - 1) & 1), "%s: touching ranges left apart", many);
+			CHECK_MSG(!r[k].first || !(got >> (r[k].first - 1) & 1), "%s: touching ranges left apart",
+				  many);
 		}
 		CHECK_MSG(n < 0 || got == want, "%s of %llu", many, (unsigned long long)size);
 	}
@@ -157,46 +173,47 @@ static void targets(void)
 		const char *path;
 		bool directory;
 	} c[] = {
-		{ "/", 0, "", true },
-		{ "/a", 0, "a", false },
-		{ "/a/", 0, "a/", true },
-		{ "/a/b?c=/../d", 0, "a/b", false },
-		{ "//a///b", 0, "a/b", false },
-		{ "/./a/./b/.", 0, "a/b/", true },
-		{ "/a/../b", 0, "b", false },
-		{ "/a/b/..", 0, "a/", true },
-		{ "/a/b/../..", 0, "", true },
-		{ "/%61%2e%62", 0, "a.b", false },
-		{ "/a%20b", 0, "a b", false },
-		{ "/%c3%a4", 0, "\xc3\xa4", false },
-		{ "/...", 0, "...", false },
-		{ "/..a", 0, "..a", false },
-		{ "/a%5Cb", 0, "a\\b", false },
-		{ "/a%252e", 0, "a%2e", false },
-		{ "http://h/a", 0, "a", false },
-		{ "HTTP://h:80", 0, "", true },
-		{ "http://h?q", 0, "", true },
-		{ "/..", -400, NULL, false },
-		{ "/a/../..", -400, NULL, false },
-		{ "/%2e%2e/x", -400, NULL, false },
-		{ "/.%2E/x", -400, NULL, false },
-		{ "/a/%2e%2e/%2e./x", -400, NULL, false },
-		{ "/a%2fb", -404, NULL, false },
-		{ "/..%2f..%2fetc/passwd", -404, NULL, false },
-		{ "/a%00", -400, NULL, false },
-		{ "/a%", -400, NULL, false },
-		{ "/a%2", -400, NULL, false },
-		{ "/a%g0", -400, NULL, false },
-		{ "/a[b", -400, NULL, false },
-		{ "a", -400, NULL, false },
-		{ "", -400, NULL, false },
-		{ "http:///a", -400, NULL, false },
-		{ "http://u@h/a", -400, NULL, false },
-		{ "http://:80/a", -400, NULL, false },
-		{ "ftp://h/a", -400, NULL, false },
-		{ "https://h/a", -421, NULL, false },
+		{"/", 0, "", true},
+		{"/a", 0, "a", false},
+		{"/a/", 0, "a/", true},
+		{"/a/b?c=/../d", 0, "a/b", false},
+		{"//a///b", 0, "a/b", false},
+		{"/./a/./b/.", 0, "a/b/", true},
+		{"/a/../b", 0, "b", false},
+		{"/a/b/..", 0, "a/", true},
+		{"/a/b/../..", 0, "", true},
+		{"/%61%2e%62", 0, "a.b", false},
+		{"/a%20b", 0, "a b", false},
+		{"/%c3%a4", 0, "\xc3\xa4", false},
+		{"/...", 0, "...", false},
+		{"/..a", 0, "..a", false},
+		{"/a%5Cb", 0, "a\\b", false},
+		{"/a%252e", 0, "a%2e", false},
+		{"http://h/a", 0, "a", false},
+		{"HTTP://h:80", 0, "", true},
+		{"http://h?q", 0, "", true},
+		{"/..", -400, NULL, false},
+		{"/a/../..", -400, NULL, false},
+		{"/%2e%2e/x", -400, NULL, false},
+		{"/.%2E/x", -400, NULL, false},
+		{"/a/%2e%2e/%2e./x", -400, NULL, false},
+		{"/a%2fb", -404, NULL, false},
+		{"/..%2f..%2fetc/passwd", -404, NULL, false},
+		{"/a%00", -400, NULL, false},
+		{"/a%", -400, NULL, false},
+		{"/a%2", -400, NULL, false},
+		{"/a%g0", -400, NULL, false},
+		{"/a[b", -400, NULL, false},
+		{"a", -400, NULL, false},
+		{"", -400, NULL, false},
+		{"http:///a", -400, NULL, false},
+		{"http://u@h/a", -400, NULL, false},
+		{"http://:80/a", -400, NULL, false},
+		{"ftp://h/a", -400, NULL, false},
+		{"https://h/a", -421, NULL, false},
 	};
-	static const char parts[][8] = { "/", "a", "..", ".", "%2e", "%2E", "%2f", "bb", "%00", "%25", "?", "//", "%", "..%2f" };
+	static const char parts[][8] = {"/",  "a",   "..",  ".", "%2e", "%2E", "%2f",
+					"bb", "%00", "%25", "?", "//",	"%",   "..%2f"};
 	static char longest[3 * TARGET_PATH_MAX], encoded[3 * TARGET_PATH_MAX];
 	static struct target t, u;
 	uint64_t seed = 5;
@@ -206,7 +223,8 @@ static void targets(void)
 
 		CHECK_MSG(err == c[i].result, "%s: %d", c[i].in, err);
 		if (!err && !c[i].result)
-			CHECK_MSG(!strcmp(t.path, c[i].path) && t.directory == c[i].directory, "%s: %s", c[i].in, t.path);
+			CHECK_MSG(!strcmp(t.path, c[i].path) && t.directory == c[i].directory, "%s: %s", c[i].in,
+				  t.path);
 	}
 	CHECK(!target_parse("*", 1, &t) && t.asterisk);
 	/* Whatever comes in, what comes out stays inside, and encoding it leads back to it. */
@@ -224,7 +242,8 @@ static void targets(void)
 		encoded[0] = '/';
 		size_t n = target_encode(encoded + 1, sizeof(encoded) - 1, t.path, t.len, false);
 		CHECK_MSG(n + 1 <= strlen(in), "%s grew", in);
-		CHECK_MSG(!target_parse(encoded, n + 1, &u) && !strcmp(u.path, t.path), "%s: %.*s", in, (int)n + 1, encoded);
+		CHECK_MSG(!target_parse(encoded, n + 1, &u) && !strcmp(u.path, t.path), "%s: %.*s", in, (int)n + 1,
+			  encoded);
 	}
 	for (size_t n = TARGET_PATH_MAX - 20; n < TARGET_PATH_MAX + 20; n++) {
 		memset(longest, 'a', n);
@@ -241,8 +260,8 @@ static void targets(void)
 
 static int cond(const char *fields, int64_t modified, bool *range)
 {
-	const struct cond_doc d = { "\"x-1\"", 5, modified };
-	struct parse_request r = { 0 };
+	const struct cond_doc d = {"\"x-1\"", 5, modified};
+	struct parse_request r = {0};
 	char in[1000];
 	int n = snprintf(in, sizeof(in), "GET / HTTP/1.1\r\nHost: a\r\n%s\r\n", fields);
 
@@ -262,36 +281,36 @@ static void conditions(void)
 		int result;
 		bool range;
 	} c[] = {
-		{ "", 0, true },
-		{ "If-None-Match: \"x-1\"\r\n", 304, true },
-		{ "If-None-Match: W/\"x-1\"\r\n", 304, true },
-		{ "If-None-Match: \"a,b\", \"x-1\"\r\n", 304, true },
-		{ "If-None-Match: \"a\"\r\nIf-None-Match: \"x-1\"\r\n", 304, true },
-		{ "If-None-Match: *\r\n", 304, true },
-		{ "If-None-Match: \"x-2\"\r\n", 0, true },
-		{ "If-None-Match: x-1\r\n", 0, true },
-		{ "If-None-Match: \"x-1\r\n", 0, true },
-		{ "If-None-Match: \"x-2\"\r\nIf-Modified-Since: " AT, 0, true },
-		{ "If-Modified-Since: " AT, 304, true },
-		{ "If-Modified-Since: " AFTER, 304, true },
-		{ "If-Modified-Since: " BEFORE, 0, true },
-		{ "If-Modified-Since: yesterday\r\n", 0, true },
-		{ "If-Modified-Since: " AT "If-Modified-Since: " AT, 0, true },
-		{ "If-Match: \"x-1\"\r\n", 0, true },
-		{ "If-Match: *\r\n", 0, true },
-		{ "If-Match: W/\"x-1\"\r\n", 412, true },
-		{ "If-Match: \"x-2\"\r\n", 412, true },
-		{ "If-Match: \"x-1\"\r\nIf-Unmodified-Since: " BEFORE, 0, true },
-		{ "If-Match: \"x-1\"\r\nIf-None-Match: \"x-1\"\r\n", 304, true },
-		{ "If-Unmodified-Since: " AT, 0, true },
-		{ "If-Unmodified-Since: " BEFORE, 412, true },
-		{ "If-Range: \"x-1\"\r\n", 0, true },
-		{ "If-Range: W/\"x-1\"\r\n", 0, false },
-		{ "If-Range: \"x-2\"\r\n", 0, false },
-		{ "If-Range: " AT, 0, true },
-		{ "If-Range: " AFTER, 0, false },
-		{ "If-Range: garbage\r\n", 0, false },
-		{ "If-Range: \"x-1\"\r\nIf-Range: \"x-1\"\r\n", 0, false },
+		{"", 0, true},
+		{"If-None-Match: \"x-1\"\r\n", 304, true},
+		{"If-None-Match: W/\"x-1\"\r\n", 304, true},
+		{"If-None-Match: \"a,b\", \"x-1\"\r\n", 304, true},
+		{"If-None-Match: \"a\"\r\nIf-None-Match: \"x-1\"\r\n", 304, true},
+		{"If-None-Match: *\r\n", 304, true},
+		{"If-None-Match: \"x-2\"\r\n", 0, true},
+		{"If-None-Match: x-1\r\n", 0, true},
+		{"If-None-Match: \"x-1\r\n", 0, true},
+		{"If-None-Match: \"x-2\"\r\nIf-Modified-Since: " AT, 0, true},
+		{"If-Modified-Since: " AT, 304, true},
+		{"If-Modified-Since: " AFTER, 304, true},
+		{"If-Modified-Since: " BEFORE, 0, true},
+		{"If-Modified-Since: yesterday\r\n", 0, true},
+		{"If-Modified-Since: " AT "If-Modified-Since: " AT, 0, true},
+		{"If-Match: \"x-1\"\r\n", 0, true},
+		{"If-Match: *\r\n", 0, true},
+		{"If-Match: W/\"x-1\"\r\n", 412, true},
+		{"If-Match: \"x-2\"\r\n", 412, true},
+		{"If-Match: \"x-1\"\r\nIf-Unmodified-Since: " BEFORE, 0, true},
+		{"If-Match: \"x-1\"\r\nIf-None-Match: \"x-1\"\r\n", 304, true},
+		{"If-Unmodified-Since: " AT, 0, true},
+		{"If-Unmodified-Since: " BEFORE, 412, true},
+		{"If-Range: \"x-1\"\r\n", 0, true},
+		{"If-Range: W/\"x-1\"\r\n", 0, false},
+		{"If-Range: \"x-2\"\r\n", 0, false},
+		{"If-Range: " AT, 0, true},
+		{"If-Range: " AFTER, 0, false},
+		{"If-Range: garbage\r\n", 0, false},
+		{"If-Range: \"x-1\"\r\nIf-Range: \"x-1\"\r\n", 0, false},
 	};
 	bool range;
 
@@ -301,7 +320,8 @@ static void conditions(void)
 		CHECK_MSG(n == c[i].result && range == c[i].range, "%s: %d %d", c[i].fields, n, range);
 	}
 	/* Without a date nothing depends on dates; and one as young as the response is no strong validator. */
-	CHECK(cond("If-Modified-Since: " AFTER, -1, &range) == 0 && cond("If-Unmodified-Since: " BEFORE, -1, &range) == 0);
+	CHECK(cond("If-Modified-Since: " AFTER, -1, &range) == 0 &&
+	      cond("If-Unmodified-Since: " BEFORE, -1, &range) == 0);
 	CHECK(cond("If-Range: Sun, 06 Nov 1994 08:49:42 GMT\r\n", 784111777 + 5, &range) == 0 && !range);
 }
 
@@ -310,19 +330,19 @@ static void types(void)
 	static const struct {
 		const char *path, *type;
 	} c[] = {
-		{ "index.html", "text/html; charset=utf-8" },
-		{ "a/b.c/d.PNG", "image/png" },
-		{ "a.7z", "application/x-7z-compressed" },
-		{ "a.zst", "application/zstd" },
-		{ "a.woff", "font/woff" },
-		{ "a.woff2", "font/woff2" },
-		{ "a.tar.gz", "application/gzip" },
-		{ "README", "application/octet-stream" },
-		{ "html", "application/octet-stream" },
-		{ "a.html/b", "application/octet-stream" },
-		{ "a.", "application/octet-stream" },
-		{ "", "application/octet-stream" },
-		{ "a.averyverylongextension", "application/octet-stream" },
+		{"index.html", "text/html; charset=utf-8"},
+		{"a/b.c/d.PNG", "image/png"},
+		{"a.7z", "application/x-7z-compressed"},
+		{"a.zst", "application/zstd"},
+		{"a.woff", "font/woff"},
+		{"a.woff2", "font/woff2"},
+		{"a.tar.gz", "application/gzip"},
+		{"README", "application/octet-stream"},
+		{"html", "application/octet-stream"},
+		{"a.html/b", "application/octet-stream"},
+		{"a.", "application/octet-stream"},
+		{"", "application/octet-stream"},
+		{"a.averyverylongextension", "application/octet-stream"},
 	};
 	size_t n;
 
@@ -349,7 +369,8 @@ static void classes(void)
 		CHECK_MSG(chars_is((char)c, CHAR_VALUE) == (c == '\t' || (c >= 32 && c != 127)), "%d", c);
 		CHECK_MSG(chars_is((char)c, CHAR_PCHAR) == (unreserved || sub || c == ':' || c == '@'), "%d", c);
 		CHECK_MSG(chars_is((char)c, CHAR_HOST) == (unreserved || sub), "%d", c);
-		CHECK_MSG(chars_is((char)c, CHAR_TARGET) == (unreserved || sub || (c && strchr(":@/?%[]", c))), "%d", c);
+		CHECK_MSG(chars_is((char)c, CHAR_TARGET) == (unreserved || sub || (c && strchr(":@/?%[]", c))), "%d",
+			  c);
 		CHECK_MSG(chars_is((char)c, CHAR_DIGIT) == (c >= '0' && c <= '9'), "%d", c);
 	}
 }
