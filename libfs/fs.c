@@ -12,7 +12,7 @@
 
 extern const struct exo_fs_type cffs_type;
 
-const struct exo_fs_type *const exo_fs_types[] = { &cffs_type, NULL };
+const struct exo_fs_type *const exo_fs_types[] = {&cffs_type, NULL};
 
 static _Thread_local struct exo_why last_why;
 
@@ -94,7 +94,7 @@ static int init_lock(pthread_mutex_t *lock)
 EXO_PUBLIC int exo_fs_open(struct exo_fs **out, struct exo *x, uint32_t disk, const char *name, unsigned flags,
 			   struct exo_why *why)
 {
-	struct exo_template_get t = { .disk = disk };
+	struct exo_template_get t = {.disk = disk};
 	const struct exo_fs_type *type;
 	struct exo_root_get root;
 	struct exo_why local;
@@ -247,9 +247,9 @@ EXO_PUBLIC int exo_fs_rmdir(struct exo_fs *fs, const char *path)
 	while (len && path[len - 1] == '/')
 		len--;
 	return drop_name(fs, path, true,
-			 len >= 2 && path[len - 1] == '.' && path[len - 2] == '.' ? -ENOTEMPTY :
-			 len && path[len - 1] == '.'				  ? -EINVAL :
-										    -EBUSY);
+			 len >= 2 && path[len - 1] == '.' && path[len - 2] == '.' ? -ENOTEMPTY
+			 : len && path[len - 1] == '.'				  ? -EINVAL
+										  : -EBUSY);
 }
 
 EXO_PUBLIC int exo_fs_unlink(struct exo_fs *fs, const char *path)
@@ -317,7 +317,7 @@ static bool member(const struct exo_fs *fs, gid_t gid)
 
 EXO_PUBLIC int exo_fs_chmod(struct exo_fs *fs, const char *path, mode_t mode)
 {
-	struct exo_attr a = { .set = EXO_SET_MODE, .mode = mode & 07777 };
+	struct exo_attr a = {.set = EXO_SET_MODE, .mode = mode & 07777};
 	struct exo_node *n;
 	int err;
 
@@ -334,7 +334,7 @@ EXO_PUBLIC int exo_fs_chmod(struct exo_fs *fs, const char *path, mode_t mode)
 
 EXO_PUBLIC int exo_fs_chown(struct exo_fs *fs, const char *path, uid_t uid, gid_t gid, unsigned flags)
 {
-	struct exo_attr a = { .set = EXO_SET_OWNER, .uid = uid, .gid = gid };
+	struct exo_attr a = {.set = EXO_SET_OWNER, .uid = uid, .gid = gid};
 	struct exo_node *n;
 	int err;
 
@@ -359,7 +359,7 @@ EXO_PUBLIC int exo_fs_chown(struct exo_fs *fs, const char *path, uid_t uid, gid_
 
 EXO_PUBLIC int exo_fs_utimens(struct exo_fs *fs, const char *path, const struct timespec ts[2], unsigned flags)
 {
-	struct exo_attr a = { 0 };
+	struct exo_attr a = {0};
 	struct exo_node *n;
 	struct timespec now;
 	bool touch = !ts || (ts[0].tv_nsec == UTIME_NOW && ts[1].tv_nsec == UTIME_NOW);
@@ -417,12 +417,12 @@ static int open_node(struct exo_fs *fs, const char *path, int oflags, mode_t mod
 			return err;
 		if (n) {
 			fs->type->put(fs, dir);
-			err = oflags & O_EXCL	    ? -EEXIST :
-			      S_ISLNK(n->mode)	    ? -ELOOP :
-			      S_ISDIR(n->mode)	    ? -EISDIR :
-			      w.slash		    ? -ENOTDIR :
-			      oflags & O_DIRECTORY  ? -ENOTDIR :
-						      0;
+			err = oflags & O_EXCL	     ? -EEXIST
+			      : S_ISLNK(n->mode)     ? -ELOOP
+			      : S_ISDIR(n->mode)     ? -EISDIR
+			      : w.slash		     ? -ENOTDIR
+			      : oflags & O_DIRECTORY ? -ENOTDIR
+						     : 0;
 			if (err)
 				fs->type->put(fs, n);
 			else

@@ -2,9 +2,10 @@
 /*
  * libexo-fs.h: file systems as libraries. One opaque handle per mounted tree, the same calls for every type.
  *
- * Paths are relative to the tree's root, with or without a leading '/'; "." and ".." are resolved inside it. All functions
- * return 0, a non-negative count or handle where they say so, or -errno with POSIX meaning. The library prints nothing.
- * A handle may be used by many threads. Nothing is durable before exo_fs_sync or exo_file_sync return 0.
+ * Paths are relative to the tree's root, with or without a leading '/'; "." and ".." are resolved inside it. All
+ * functions return 0, a non-negative count or handle where they say so, or -errno with POSIX meaning. The library
+ * prints nothing. A handle may be used by many threads. Nothing is durable before exo_fs_sync or exo_file_sync return
+ * 0.
  */
 #ifndef LIBEXO_FS_H
 #define LIBEXO_FS_H
@@ -19,23 +20,25 @@
 extern "C" {
 #endif
 
-struct exo_fs;			/* one tree */
-struct exo_file;		/* one open file or directory of it */
+struct exo_fs;	 /* one tree */
+struct exo_file; /* one open file or directory of it */
 
-/* mkfs: new root `name` on an attached disk, as the calling user. udf_dir NULL: the installed UDFs. quota in blocks, 0: none. */
+/* mkfs: new root `name` on an attached disk, as the calling user. udf_dir NULL: the installed UDFs. quota in blocks, 0:
+ * none. */
 struct exo_mkfs {
-	const char *type;	/* "cffs" */
+	const char *type; /* "cffs" */
 	const char *name;
 	uint64_t quota;
-	uint32_t root_flags;	/* EXO_ROOT_* */
-	mode_t mode;		/* of the top directory; 0: 0755 */
+	uint32_t root_flags; /* EXO_ROOT_* */
+	mode_t mode;	     /* of the top directory; 0: 0755 */
 	const char *udf_dir;
 };
 int exo_fs_mkfs(struct exo *x, uint32_t disk, const struct exo_mkfs *opt, struct exo_why *why);
 
 /* open: finds the type from the root's template. flags: EXO_FS_RDONLY. close does not sync. */
 #define EXO_FS_RDONLY 1u
-int exo_fs_open(struct exo_fs **out, struct exo *x, uint32_t disk, const char *name, unsigned flags, struct exo_why *why);
+int exo_fs_open(struct exo_fs **out, struct exo *x, uint32_t disk, const char *name, unsigned flags,
+		struct exo_why *why);
 void exo_fs_close(struct exo_fs *fs);
 int exo_fs_sync(struct exo_fs *fs);
 int exo_fs_statvfs(struct exo_fs *fs, struct statvfs *st);
@@ -73,29 +76,30 @@ ssize_t exo_file_peek(struct exo_file *f, off_t off, const void **data);
 /* Directory entries in an order that stays put while the directory does not change; "." and ".." are not among them. */
 struct exo_dirent {
 	uint64_t ino;
-	uint64_t next;		/* cookie to continue behind this one */
-	mode_t type;		/* S_IFREG and so on */
+	uint64_t next; /* cookie to continue behind this one */
+	mode_t type;   /* S_IFREG and so on */
 	uint32_t len;
-	const char *name;	/* NUL-terminated, valid during the callback */
+	const char *name; /* NUL-terminated, valid during the callback */
 };
 /* Calls fn for each entry behind `cookie` (0: all) until it returns non-zero, which is then returned. */
-int exo_file_readdir(struct exo_file *dir, uint64_t cookie, int (*fn)(void *arg, const struct exo_dirent *d), void *arg);
+int exo_file_readdir(struct exo_file *dir, uint64_t cookie, int (*fn)(void *arg, const struct exo_dirent *d),
+		     void *arg);
 
 /*
- * Consistency: what the module cannot know (names, sizes, order of keys). check walks the whole tree, calls fn for each problem
- * and returns how many there were. EXO_FS_REPAIR mends what it can: entries that a power cut left twice or astray.
- * dump writes the metadata below path, a line at a time.
+ * Consistency: what the module cannot know (names, sizes, order of keys). check walks the whole tree, calls fn for each
+ * problem and returns how many there were. EXO_FS_REPAIR mends what it can: entries that a power cut left twice or
+ * astray. dump writes the metadata below path, a line at a time.
  */
 #define EXO_FS_REPAIR 1u
 struct exo_fs_problem {
-	uint64_t ino;		/* 0 if none */
-	uint64_t block;		/* where it was seen */
+	uint64_t ino;	/* 0 if none */
+	uint64_t block; /* where it was seen */
 	int repaired;
-	char text[320];		/* one sentence */
+	char text[320]; /* one sentence */
 };
 struct exo_fs_count {
 	uint64_t dirs, files, symlinks, others;
-	uint64_t bytes;		/* sizes of files */
+	uint64_t bytes; /* sizes of files */
 	uint64_t meta_blocks, data_blocks;
 	uint64_t problems, repaired;
 };

@@ -91,8 +91,8 @@ static bool is(struct exo_name n, const char *s)
 }
 
 /*
- * The one walk. Follows a final symlink if `follow`. With `last` it stops before the last component; with `node` as well it looks
- * that one up, and *node stays NULL if there is none.
+ * The one walk. Follows a final symlink if `follow`. With `last` it stops before the last component; with `node` as
+ * well it looks that one up, and *node stays NULL if there is none.
  */
 static int walk(struct exo_fs *fs, const char *path, bool last, bool follow, int dots, struct exo_walk *w,
 		struct exo_node **out, struct exo_node **node)
@@ -209,7 +209,8 @@ int exo_walk_last(struct exo_fs *fs, const char *path, int dots, struct exo_walk
 	return walk(fs, path, true, false, dots, w, dir, NULL);
 }
 
-int exo_walk_create(struct exo_fs *fs, const char *path, struct exo_walk *w, struct exo_node **dir, struct exo_node **node)
+int exo_walk_create(struct exo_fs *fs, const char *path, struct exo_walk *w, struct exo_node **dir,
+		    struct exo_node **node)
 {
 	return walk(fs, path, true, true, -EISDIR, w, dir, node);
 }

@@ -2,9 +2,9 @@
 /*
  * type.h: what a file system type provides. For authors of file systems; not installed.
  *
- * fs.c takes the tree's lock around every operation below (recursive, because a readdir callback may call back into the tree),
- * so a type is written as if it were single-threaded. path.c resolves names with top, lookup, readlink and the parent links.
- * Every operation returns 0, a count where it says so, or -errno.
+ * fs.c takes the tree's lock around every operation below (recursive, because a readdir callback may call back into the
+ * tree), so a type is written as if it were single-threaded. path.c resolves names with top, lookup, readlink and the
+ * parent links. Every operation returns 0, a count where it says so, or -errno.
  */
 #ifndef EXO_FS_TYPE_H
 #define EXO_FS_TYPE_H
@@ -30,8 +30,8 @@ struct exo_fs {
 	const struct exo_fs_type *type;
 	struct exo *x;
 	uint32_t disk;
-	uint32_t root;		/* number in the root catalogue */
-	unsigned flags;		/* EXO_FS_RDONLY */
+	uint32_t root;	/* number in the root catalogue */
+	unsigned flags; /* EXO_FS_RDONLY */
 	pthread_mutex_t lock;
 	struct exo_cred_fs cred;
 };
@@ -50,10 +50,10 @@ struct exo_file {
 	struct exo_fs *fs;
 	struct exo_node *node;
 	int oflags;
-	uint32_t *pins;		/* frames that peek handed out, a hash set; 0 or frame + 1 */
+	uint32_t *pins; /* frames that peek handed out, a hash set; 0 or frame + 1 */
 	uint32_t npins, room;
-	uint64_t next;		/* byte behind the last read: sequential reads are recognised by it */
-	uint32_t window;	/* blocks to read ahead */
+	uint64_t next;	 /* byte behind the last read: sequential reads are recognised by it */
+	uint32_t window; /* blocks to read ahead */
 };
 
 #define EXO_SET_MODE 1u
@@ -63,18 +63,18 @@ struct exo_file {
 struct exo_attr {
 	unsigned set;
 	mode_t mode;
-	uid_t uid;		/* -1: keep */
-	gid_t gid;		/* -1: keep */
+	uid_t uid; /* -1: keep */
+	gid_t gid; /* -1: keep */
 	struct timespec atime, mtime;
 };
 
 struct exo_name {
 	const char *at;
-	size_t len;		/* 1..NAME_MAX; neither "." nor ".." */
+	size_t len; /* 1..NAME_MAX; neither "." nor ".." */
 };
 
 struct exo_fs_type {
-	const char *name;	/* and that of the root's template */
+	const char *name; /* and that of the root's template */
 	int (*mkfs)(struct exo *x, uint32_t disk, const struct exo_mkfs *opt, struct exo_why *why);
 	int (*open)(struct exo_fs **out, struct exo *x, uint32_t disk, const struct exo_root_get *root, unsigned flags,
 		    struct exo_why *why);
@@ -82,14 +82,15 @@ struct exo_fs_type {
 	int (*sync)(struct exo_fs *fs);
 	int (*statvfs)(struct exo_fs *fs, struct statvfs *st);
 
-	struct exo_node *(*top)(struct exo_fs *fs);	/* with a reference */
+	struct exo_node *(*top)(struct exo_fs *fs); /* with a reference */
 	void (*put)(struct exo_fs *fs, struct exo_node *node);
 	int (*lookup)(struct exo_fs *fs, struct exo_node *dir, struct exo_name name, struct exo_node **out);
 	/* type bits of mode say what; target is a symlink's. Refuses an existing name with -EEXIST. */
 	int (*create)(struct exo_fs *fs, struct exo_node *dir, struct exo_name name, mode_t mode, const char *target,
 		      struct exo_node **out);
 	int (*remove)(struct exo_fs *fs, struct exo_node *dir, struct exo_name name, bool directory);
-	int (*rename)(struct exo_fs *fs, struct exo_node *from, struct exo_name a, struct exo_node *to, struct exo_name b);
+	int (*rename)(struct exo_fs *fs, struct exo_node *from, struct exo_name a, struct exo_node *to,
+		      struct exo_name b);
 
 	int (*getattr)(struct exo_fs *fs, struct exo_node *node, struct stat *st);
 	int (*setattr)(struct exo_fs *fs, struct exo_node *node, const struct exo_attr *attr);
@@ -122,17 +123,20 @@ int exo_node_may_remove(const struct exo_fs *fs, const struct exo_node *dir, con
 
 /*
  * path.c. walk: the node that a path names (with a reference). walk_last: the directory of the last component (with a
- * reference) and that component in `name`, pointing into buf; -EBUSY or -EINVAL through `dots` where the last one is the top, "." or "..".
+ * reference) and that component in `name`, pointing into buf; -EBUSY or -EINVAL through `dots` where the last one is
+ * the top, "." or "..".
  */
 #define EXO_WALK_NOFOLLOW 1u
 struct exo_walk {
 	char buf[2 * PATH_MAX];
 	struct exo_name name;
-	bool slash;		/* the path ended in '/' */
+	bool slash; /* the path ended in '/' */
 };
 int exo_walk(struct exo_fs *fs, const char *path, unsigned flags, struct exo_node **out);
 int exo_walk_last(struct exo_fs *fs, const char *path, int dots, struct exo_walk *w, struct exo_node **dir);
-/* As walk_last, with a final symlink followed and the last component looked up: *node is NULL if there is none. For O_CREAT. */
-int exo_walk_create(struct exo_fs *fs, const char *path, struct exo_walk *w, struct exo_node **dir, struct exo_node **node);
+/* As walk_last, with a final symlink followed and the last component looked up: *node is NULL if there is none. For
+ * O_CREAT. */
+int exo_walk_create(struct exo_fs *fs, const char *path, struct exo_walk *w, struct exo_node **dir,
+		    struct exo_node **node);
 
 #endif

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * cffs.c: what a cffs partition owns. libfs/cffs/FORMAT.md describes it. An empty partition owns nothing; one with entries
- * owns the two extents of each slot in use; a map partition owns its 31 extents. Slot or extent with count 0: nothing.
+ * cffs.c: what a cffs partition owns. libfs/cffs/FORMAT.md describes it. An empty partition owns nothing; one with
+ * entries owns the two extents of each slot in use; a map partition owns its 31 extents. Slot or extent with count 0:
+ * nothing.
  */
 #include "exo_udf.h"
 #include "../libfs/cffs/format.h"

@@ -1,24 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * alloc.c: which blocks to ask for. The free map is a hint that anybody changes at any time: a pick becomes an allocation
- * only when the module accepts the transaction; blocks that it refused are avoided for a while.
+ * alloc.c: which blocks to ask for. The free map is a hint that anybody changes at any time: a pick becomes an
+ * allocation only when the module accepts the transaction; blocks that it refused are avoided for a while.
  *
  * Policy "grouping", after C-FFS: leaves of a directory and its small files share a stretch of the disk, each file
  * behind the one before; what grows beyond a group goes elsewhere, in extents as long as the free map has them.
  */
 #include "cffs.h"
 
-#define GROUP_BLOCKS 16		/* a file larger than this is not small */
-#define DIR_STRIDE 256		/* blocks that a new directory leaves to its parent's files */
+#define GROUP_BLOCKS 16 /* a file larger than this is not small */
+#define DIR_STRIDE 256	/* blocks that a new directory leaves to its parent's files */
 
 void alloc_avoid(struct cffs *fs, u64 start, u64 count)
 {
 	if (!count || start >= fs->map->blocks)
 		return;
-	fs->avoid[fs->navoid++ % CFFS_AVOID] = (struct exo_run){ start, count };
+	fs->avoid[fs->navoid++ % CFFS_AVOID] = (struct exo_run){start, count};
 }
 
-/* The first of [start, start + n) that must not be picked, or `n` when all are fine; *skip: how far to go on from there. */
+/* The first of [start, start + n) that must not be picked, or `n` when all are fine; *skip: how far to go on from
+ * there. */
 static u64 clear_of(struct cffs *fs, u64 start, u64 n, u64 *past)
 {
 	u32 i, k = fs->navoid < CFFS_AVOID ? fs->navoid : CFFS_AVOID;
@@ -82,7 +83,7 @@ int alloc_pick(struct cffs *fs, u64 near, u64 want, bool exact, struct extent *e
 
 int alloc_full(struct cffs *fs, int err)
 {
-	struct exo_disk_info info = { 0 };
+	struct exo_disk_info info = {0};
 
 	if (err != -ENOSPC || fs->full >= 3)
 		return err;
@@ -149,12 +150,12 @@ const struct cffs_policy cffs_grouping = {
 /* ---- inode numbers ---- */
 
 /*
- * A batch per process, taken from the super partition by a transaction of its own. Never below the time, so that a batch whose
- * reservation was lost in a power cut is not handed out again.
+ * A batch per process, taken from the super partition by a transaction of its own. Never below the time, so that a
+ * batch whose reservation was lost in a power cut is not handed out again.
  */
 static int reserve(struct cffs *fs)
 {
-	struct claim c = { .parent = NO_REF, .part = 0, .ext = { fs->root_block, 1, 0 }, .meta = true };
+	struct claim c = {.parent = NO_REF, .part = 0, .ext = {fs->root_block, 1, 0}, .meta = true};
 	u64 next, least = (u64)now_ns() >> 10;
 	struct ref r;
 	u8 *p;

@@ -6,7 +6,7 @@
 
 static struct timespec ts_of(int64_t ns)
 {
-	struct timespec ts = { ns / 1000000000, ns % 1000000000 };
+	struct timespec ts = {ns / 1000000000, ns % 1000000000};
 
 	if (ts.tv_nsec < 0) {
 		ts.tv_nsec += 1000000000;
@@ -101,7 +101,8 @@ int cffs_setattr(struct exo_fs *xfs, struct exo_node *xnode, const struct exo_at
 
 	if (xfs->flags & EXO_FS_RDONLY)
 		return -EROFS;
-	if (((a->set & EXO_SET_ATIME) && !ns_of(&a->atime, &ns)) || ((a->set & EXO_SET_MTIME) && !ns_of(&a->mtime, &ns)))
+	if (((a->set & EXO_SET_ATIME) && !ns_of(&a->atime, &ns)) ||
+	    ((a->set & EXO_SET_MTIME) && !ns_of(&a->mtime, &ns)))
 		return -EINVAL;
 	/* Gathered bytes carry the time of their write; what is set now must win over it. */
 	err = write_flush(fs, node_of(xnode));
@@ -113,7 +114,7 @@ int cffs_setattr(struct exo_fs *xfs, struct exo_node *xnode, const struct exo_at
 int cffs_statvfs(struct exo_fs *xfs, struct statvfs *st)
 {
 	struct cffs *fs = cffs_of(xfs);
-	struct exo_root_get r = { 0 };
+	struct exo_root_get r = {0};
 	int err = exo_root_get(xfs->x, xfs->disk, xfs->root, &r, exo_fs_why_here());
 	u64 left;
 

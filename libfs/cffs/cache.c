@@ -3,11 +3,12 @@
  * cache.c: the frames that this tree has bound. The registry says where a block is; `held` says which frames the tree
  * may touch. Both together answer a lookup without a system call.
  *
- * When a block is freed, every binding of it ends. It may come back, even in the same frame, without ours. So a frame counts as held
- * only at the version at which it was bound, or to which a transaction of ours took it; after anybody else's change it is bound again.
+ * When a block is freed, every binding of it ends. It may come back, even in the same frame, without ours. So a frame
+ * counts as held only at the version at which it was bound, or to which a transaction of ours took it; after anybody
+ * else's change it is bound again.
  *
- * A frame is pinned while an operation (or a peek) uses it; unpinned ones form an LRU and are given back when the env's limit or
- * the pool's end is reached. Giving back loses nothing: dirty buffers stay in the registry.
+ * A frame is pinned while an operation (or a peek) uses it; unpinned ones form an LRU and are given back when the env's
+ * limit or the pool's end is reached. Giving back loses nothing: dirty buffers stay in the registry.
  */
 #include <stdint.h>
 #include "cffs.h"
@@ -222,7 +223,7 @@ int cache_bind(struct cffs *fs, const struct claim *c, u64 first, u32 count, boo
 		.root = fs->fs.root,
 		.index = c->part,
 		.parent = c->parent.block,
-		.claim = { c->ext.start, c->ext.count, c->meta ? fs->template_id : 0, 0 },
+		.claim = {c->ext.start, c->ext.count, c->meta ? fs->template_id : 0, 0},
 		.first = first,
 		.count = count,
 		.rights = write ? EXO_RIGHT_ALL : EXO_RIGHT_READ,
@@ -239,14 +240,16 @@ int cache_bind(struct cffs *fs, const struct claim *c, u64 first, u32 count, boo
 		if (err >= 0)
 			break;
 		if (why->code == EXO_R_FRAME_LIMIT || why->code == EXO_R_NO_FRAMES) {
-			if (shrink(fs, count < SHRINK_MIN ? SHRINK_MIN : count))
-				continue;
+			u32 freed = shrink(fs, count < SHRINK_MIN ? SHRINK_MIN : count);
+
 			/* The pool may be full of buffers that wait to be written. */
-			if (why->code == EXO_R_NO_FRAMES && !synced) {
+			if (why->code == EXO_R_NO_FRAMES && !synced && !fs->txn.open) {
 				synced = true;
 				if (exo_sync(fs->fs.x, fs->fs.disk, fs->fs.root, NULL) >= 0)
 					continue;
 			}
+			if (freed)
+				continue;
 			return -ENOMEM;
 		}
 		return err_retry(fs, err, why);
@@ -287,7 +290,7 @@ int meta_get(struct cffs *fs, const struct claim *c, struct ref *out)
 /* The root block has no parent and is bound by its root's number. */
 int cache_root(struct cffs *fs)
 {
-	struct claim c = { .parent = NO_REF, .part = 0, .ext = { fs->root_block, 1, 0 }, .meta = true };
+	struct claim c = {.parent = NO_REF, .part = 0, .ext = {fs->root_block, 1, 0}, .meta = true};
 	struct ref r;
 	int err;
 

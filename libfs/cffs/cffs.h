@@ -5,8 +5,8 @@
  * Three things are kept apart throughout:
  *  - what is on the disk: bytes of a partition, seen in a bound frame or in an image of the running transaction;
  *  - struct inode, struct extent: a decoded copy, already checked for range;
- *  - struct node: an inode in use, with a decoded copy and the (frame, version) it was decoded at. It is trusted only while
- *    the registry still shows that version; otherwise it is decoded, or found by name, again.
+ *  - struct node: an inode in use, with a decoded copy and the (frame, version) it was decoded at. It is trusted only
+ * while the registry still shows that version; otherwise it is decoded, or found by name, again.
  *
  * -EAGAIN inside cffs means "something changed meanwhile, start the operation again"; CFFS_RETRY turns it into a loop.
  */
@@ -25,13 +25,13 @@ typedef uint32_t u32;
 typedef uint64_t u64;
 
 #define BLK EXO_BLOCK_SIZE
-#define CFFS_TRIES 200		/* of one operation, before it gives up with -EBUSY */
-#define CFFS_IMAGES 128		/* partitions that one transaction may change */
-#define CFFS_ALLOCS 64		/* extents that one transaction may allocate */
-#define CFFS_FREES 512		/* extents that one transaction may free */
+#define CFFS_TRIES 200	/* of one operation, before it gives up with -EBUSY */
+#define CFFS_IMAGES 128 /* partitions that one transaction may change */
+#define CFFS_ALLOCS 64	/* extents that one transaction may allocate */
+#define CFFS_FREES 512	/* extents that one transaction may free */
 #define CFFS_AVOID 16
 #define CFFS_INO_BATCH 4096
-#define CFFS_NODES 4096		/* unreferenced nodes to keep */
+#define CFFS_NODES 4096 /* unreferenced nodes to keep */
 
 struct extent {
 	u64 start;
@@ -57,9 +57,9 @@ struct inode {
 /* A metadata block that is pinned in the cache: frame, and the version that the holder's reads belong to. */
 struct ref {
 	u64 block, version;
-	u32 frame;		/* EXO_NOFRAME: allocated by the running transaction, or not pinned */
+	u32 frame; /* EXO_NOFRAME: allocated by the running transaction, or not pinned */
 };
-#define NO_REF ((struct ref){ EXO_NOBLOCK, 0, EXO_NOFRAME })
+#define NO_REF ((struct ref){EXO_NOBLOCK, 0, EXO_NOFRAME})
 
 /* Where the right to a block comes from: the partition that claims it, and the claim. */
 struct claim {
@@ -74,33 +74,33 @@ struct claim {
 #define DIRTY_CTIME 4u
 
 struct node {
-	struct exo_node n;	/* first */
+	struct exo_node n; /* first */
 	struct node *hash_next, *lru_prev, *lru_next, *dirty_prev, *dirty_next;
 	struct loc loc;
-	u64 version;		/* di was decoded at this version of this frame; frame EXO_NOFRAME: never */
+	u64 version; /* di was decoded at this version of this frame; frame EXO_NOFRAME: never */
 	u32 frame;
 	u32 name_len;
 	struct inode di;
-	unsigned dirty;		/* DIRTY_*: di is newer than the disk in these */
+	unsigned dirty; /* DIRTY_*: di is newer than the disk in these */
 	u32 opens;
-	bool gone;		/* its name was removed; lives on in the orphan directory while open */
+	bool gone; /* its name was removed; lives on in the orphan directory while open */
 	bool in_lru;
-	u64 near;		/* directory: where its last small file went; file: block to allocate near, 0: none */
+	u64 near; /* directory: where its last small file went; file: block to allocate near, 0: none */
 	/* The last extent used, good while its container's frame still has that version. */
 	struct claim last;
-	char *name;		/* with which it is found again under n.parent */
-	struct wbuf *wb;	/* bytes written and not yet given to blocks; file.c */
+	char *name;	 /* with which it is found again under n.parent */
+	struct wbuf *wb; /* bytes written and not yet given to blocks; file.c */
 };
 
 struct held {
-	u64 block, version;	/* the version that was seen last */
+	u64 block, version; /* the version that was seen last */
 	u32 pins;
-	u32 prev, next;		/* LRU of unpinned ones: frame + 1 or 0 */
+	u32 prev, next; /* LRU of unpinned ones: frame + 1 or 0 */
 	u8 bound, write, meta;
 };
 
 struct image {
-	u64 block, version;	/* EXO_VERSION_NEW for a block that this transaction allocates */
+	u64 block, version; /* EXO_VERSION_NEW for a block that this transaction allocates */
 	u32 part, frame;
 	bool fresh;
 	u8 bytes[CFFS_PART];
@@ -115,20 +115,20 @@ struct piece {
 struct txn {
 	bool open;
 	u32 nimages, nallocs, nfrees, npins;
-	struct image *image;	/* [CFFS_IMAGES] */
-	struct piece *pieces;	/* room to compare claims */
+	struct image *image;  /* [CFFS_IMAGES] */
+	struct piece *pieces; /* room to compare claims */
 	struct exo_decl alloc[CFFS_ALLOCS];
 	struct exo_decl freed[CFFS_FREES];
 	struct exo_decl decl[EXO_MAX_DECLS];
 	struct exo_edit edit[CFFS_IMAGES];
 	u64 versions[CFFS_IMAGES];
-	u32 pin[CFFS_IMAGES];	/* frames kept until the end */
+	u32 pin[CFFS_IMAGES]; /* frames kept until the end */
 };
 
 struct cffs_policy;
 
 struct cffs {
-	struct exo_fs fs;	/* first */
+	struct exo_fs fs; /* first */
 	const struct exo_view *v;
 	const struct exo_freemap_head *map;
 	const struct cffs_policy *policy;
@@ -136,18 +136,18 @@ struct cffs {
 	u32 template_id, cap;
 	u64 seed[2];
 	/* cache.c */
-	struct held *held;	/* [frames of the pool] */
+	struct held *held; /* [frames of the pool] */
 	u32 lru_first, lru_last, nheld, limit;
 	/* node.c */
 	struct node **hash;
 	u32 mask, nnodes, nlru;
 	struct node *lru_head, *lru_tail, *dirty_head;
 	struct node *top, *orphans;
-	int64_t flushed;	/* when dirty nodes were last written */
+	int64_t flushed; /* when dirty nodes were last written */
 	/* alloc.c */
 	struct exo_run avoid[CFFS_AVOID];
 	u32 navoid;
-	u32 full;		/* times in a row that the disk was synced because nothing was free */
+	u32 full; /* times in a row that the disk was synced because nothing was free */
 	u64 ino_next, ino_end;
 	struct txn txn;
 };
@@ -162,14 +162,14 @@ static inline struct node *node_of(struct exo_node *n)
 	return (struct node *)n;
 }
 
-#define CFFS_RETRY(err, fs, call)                                        \
-	do {                                                             \
-		int tries_ = 0;                                          \
-		do {                                                     \
-			(err) = (call);                                  \
-		} while ((err) == -EAGAIN && ++tries_ < CFFS_TRIES);     \
-		if ((err) == -EAGAIN)                                    \
-			(err) = -EBUSY;                                  \
+#define CFFS_RETRY(err, fs, call)                                                                                      \
+	do {                                                                                                           \
+		int tries_ = 0;                                                                                        \
+		do {                                                                                                   \
+			(err) = (call);                                                                                \
+		} while ((err) == -EAGAIN && ++tries_ < CFFS_TRIES);                                                   \
+		if ((err) == -EAGAIN)                                                                                  \
+			(err) = -EBUSY;                                                                                \
 	} while (0)
 
 /* inode.c: slots and extents as bytes. */
@@ -189,11 +189,12 @@ u32 name_hash(const struct cffs *fs, const char *name, size_t len);
 int64_t now_ns(void);
 
 /* partition.c: entries of one partition. Bytes are hostile: everything is bounded by the partition. */
-int part_kind(const u8 *part);				    /* 0 empty, CFFS_KIND_*, -EUCLEAN */
+int part_kind(const u8 *part); /* 0 empty, CFFS_KIND_*, -EUCLEAN */
 bool part_used(const u8 *part, u32 slot);
 /* The inode of a slot in use, checked, and where its name and inline target are. */
 int entry_get(const u8 *part, u32 slot, struct inode *di, const char **name);
-int entry_find(const u8 *part, u64 owner, u32 hash, const char *name, size_t len, struct inode *di); /* slot, -ENOENT, -EUCLEAN */
+int entry_find(const u8 *part, u64 owner, u32 hash, const char *name, size_t len,
+	       struct inode *di); /* slot, -ENOENT, -EUCLEAN */
 bool entry_fits(const u8 *part, size_t bytes);
 /* A new entry; target's length is di->extra. The slot, or -ENOSPC. */
 int entry_add(u8 *part, u64 owner, const struct inode *di, const char *name, size_t len, const char *target);
@@ -204,7 +205,7 @@ int entry_rename(u8 *part, u32 slot, u32 hash, const char *name, size_t len);
 /* cache.c */
 int cache_init(struct cffs *fs);
 void cache_exit(struct cffs *fs);
-u32 cache_find(struct cffs *fs, u64 block, u64 *version);  /* held frame, or EXO_NOFRAME */
+u32 cache_find(struct cffs *fs, u64 block, u64 *version);		/* held frame, or EXO_NOFRAME */
 void cache_changed(struct cffs *fs, u32 frame, u64 block, u64 version); /* by a transaction of ours */
 void cache_pin(struct cffs *fs, u32 frame);
 void cache_unpin(struct cffs *fs, u32 frame);
@@ -220,7 +221,7 @@ int err_retry(struct cffs *fs, int err, const struct exo_why *why); /* refusal -
 int txn_begin(struct cffs *fs);
 void txn_exit(struct cffs *fs);
 void txn_abort(struct cffs *fs);
-int txn_commit(struct cffs *fs);			    /* always ends it */
+int txn_commit(struct cffs *fs); /* always ends it */
 /* A partition as the running transaction has it, else the frame's bytes: copy, then check meta_same. */
 const u8 *txn_see(struct cffs *fs, const struct ref *r, u32 part);
 u8 *txn_part(struct cffs *fs, const struct ref *r, u32 part); /* to change; NULL: too many, or it changed (-EAGAIN) */
@@ -228,7 +229,7 @@ int txn_alloc(struct cffs *fs, u64 near, u64 want, bool exact, bool meta, struct
 int txn_free(struct cffs *fs, u64 start, u64 count, bool meta);
 bool txn_fresh(struct cffs *fs, u64 block);
 struct ref txn_new_block(u64 block);
-u64 txn_version(struct cffs *fs, u64 block);		    /* after commit: its new version, or 0 */
+u64 txn_version(struct cffs *fs, u64 block); /* after commit: its new version, or 0 */
 
 /* alloc.c: where things go. A table, so that another policy is another table. */
 struct cffs_policy {
@@ -242,16 +243,16 @@ extern const struct cffs_policy cffs_grouping;
 int alloc_pick(struct cffs *fs, u64 near, u64 want, bool exact, struct extent *e); /* 0, or -ENOSPC */
 int alloc_full(struct cffs *fs, int err); /* nothing free: -EAGAIN if a sync may have helped, else err */
 void alloc_avoid(struct cffs *fs, u64 start, u64 count);
-int alloc_ino(struct cffs *fs, u64 *ino);		    /* not inside a transaction */
+int alloc_ino(struct cffs *fs, u64 *ino); /* not inside a transaction */
 
 /* map.c: key -> extent of one inode. */
 struct mpath {
-	int n;			/* levels; at[n - 1] holds the content extent; 0: the inode has none */
+	int n; /* levels; at[n - 1] holds the content extent; 0: the inode has none */
 	struct {
-		struct claim c;	/* container (parent, part) and the extent that was chosen there */
+		struct claim c; /* container (parent, part) and the extent that was chosen there */
 		u32 slot;	/* of the extent in its container */
 	} at[CFFS_LEVEL_MAX + 2];
-	u64 next;		/* least key behind the chosen one, at most; 1 << 32: none */
+	u64 next; /* least key behind the chosen one, at most; 1 << 32: none */
 };
 int map_find(struct cffs *fs, struct node *node, const struct ref *home, u32 key, struct mpath *p);
 void map_done(struct cffs *fs, struct mpath *p);
@@ -260,7 +261,8 @@ bool map_same(struct cffs *fs, const struct mpath *p);
 int map_insert(struct cffs *fs, struct node *node, const struct ref *home, const struct extent *e);
 int map_remove(struct cffs *fs, struct node *node, const struct ref *home, const struct mpath *p);
 /* Replace the content extent. */
-int map_change(struct cffs *fs, struct node *node, const struct ref *home, const struct mpath *p, const struct extent *e);
+int map_change(struct cffs *fs, struct node *node, const struct ref *home, const struct mpath *p,
+	       const struct extent *e);
 
 /* node.c */
 int nodes_init(struct cffs *fs);
@@ -270,14 +272,15 @@ void node_put(struct cffs *fs, struct node *node);
 /* The node of an inode seen at loc in dir under a name; with a reference. */
 struct node *node_get(struct cffs *fs, struct node *dir, const char *name, size_t len, const struct loc *loc,
 		      const struct ref *r, const struct inode *di);
-struct node *node_peek(struct cffs *fs, u64 ino);	    /* without a reference; NULL if not in core */
+struct node *node_peek(struct cffs *fs, u64 ino);		 /* without a reference; NULL if not in core */
 int node_pin(struct cffs *fs, struct node *node, struct ref *r); /* current di, its block pinned; -ESTALE when gone */
 void node_dirty(struct cffs *fs, struct node *node, unsigned bits);
 void node_clean(struct cffs *fs, struct node *node);
-int node_moved(struct cffs *fs, struct node *node, struct node *dir, const char *name, size_t len, const struct loc *loc);
+int node_moved(struct cffs *fs, struct node *node, struct node *dir, const char *name, size_t len,
+	       const struct loc *loc);
 /*
- * In a transaction: put what di says, but for the map, into the slot: mode, owner, size, times. node_stored after the commit: the
- * pending changes are on their way.
+ * In a transaction: put what di says, but for the map, into the slot: mode, owner, size, times. node_stored after the
+ * commit: the pending changes are on their way.
  */
 int node_store(struct cffs *fs, struct node *node, const struct ref *r);
 void node_stored(struct cffs *fs, struct node *node);
@@ -290,9 +293,9 @@ void dir_touched(struct cffs *fs, struct node *dir);
 struct found {
 	struct loc loc;
 	struct inode di;
-	struct ref leaf;	/* pinned */
-	struct mpath path;	/* to the leaf, pinned */
-	struct ref home;	/* block of the directory's inode, pinned */
+	struct ref leaf;   /* pinned */
+	struct mpath path; /* to the leaf, pinned */
+	struct ref home;   /* block of the directory's inode, pinned */
 	u32 hash;
 };
 /* 0 with di and loc; -ENOENT with the path to where it would be. found_done in both cases. */
@@ -305,9 +308,10 @@ int dir_add(struct cffs *fs, struct node *dir, struct found *f, struct inode *di
 int dir_del(struct cffs *fs, struct found *f);
 int dir_prune(struct cffs *fs, struct node *dir, struct found *f);
 int dir_split(struct cffs *fs, struct node *dir, const char *name, size_t len); /* its own transaction */
-/* A checked copy of the leaf for hash (4096 bytes), and the least hash of the next one (1 << 32: none). -ENOENT: no leaf at all. */
+/* A checked copy of the leaf for hash (4096 bytes), and the least hash of the next one (1 << 32: none). -ENOENT: no
+ * leaf at all. */
 int dir_leaf(struct cffs *fs, struct node *dir, u32 hash, u8 *leaf, u64 *next);
-int dir_empty(struct cffs *fs, struct node *dir);	    /* 1, 0 or -errno */
+int dir_empty(struct cffs *fs, struct node *dir); /* 1, 0 or -errno */
 int cffs_readdir(struct exo_fs *fs, struct exo_node *dir, uint64_t cookie,
 		 int (*fn)(void *arg, const struct exo_dirent *d), void *arg);
 bool name_ok(const char *name, size_t len);
@@ -318,7 +322,7 @@ int cffs_create(struct exo_fs *fs, struct exo_node *dir, struct exo_name name, m
 		struct exo_node **out);
 int cffs_remove(struct exo_fs *fs, struct exo_node *dir, struct exo_name name, bool directory);
 ssize_t cffs_readlink(struct exo_fs *fs, struct exo_node *node, char *buf, size_t size);
-int orphan_purge(struct cffs *fs, struct node *node);	    /* drop a node in the orphan directory */
+int orphan_purge(struct cffs *fs, struct node *node); /* drop a node in the orphan directory */
 int orphans_purge(struct cffs *fs);
 int orphan_park(struct cffs *fs, struct node *dir, struct node *node, const char *name, size_t len);
 
@@ -343,10 +347,10 @@ int cffs_truncate(struct exo_fs *fs, struct exo_node *node, uint64_t size);
 int truncate_blocks(struct cffs *fs, struct node *node, u64 size, bool to_direct);
 int cffs_fsync(struct exo_fs *fs, struct exo_node *node);
 int cffs_sync(struct exo_fs *fs);
-int flush_all(struct cffs *fs);	/* all that is gathered and pending, into the tree */
-int write_flush(struct cffs *fs, struct node *node);	    /* give buffered bytes their blocks */
+int flush_all(struct cffs *fs);			     /* all that is gathered and pending, into the tree */
+int write_flush(struct cffs *fs, struct node *node); /* give buffered bytes their blocks */
 void write_drop(struct node *node);
-u64 write_end(const struct node *node);			    /* end of the buffered bytes, or 0 */
+u64 write_end(const struct node *node); /* end of the buffered bytes, or 0 */
 
 /* super.c */
 int cffs_mkfs(struct exo *x, uint32_t disk, const struct exo_mkfs *opt, struct exo_why *why);
@@ -354,7 +358,8 @@ int cffs_open(struct exo_fs **out, struct exo *x, uint32_t disk, const struct ex
 	      struct exo_why *why);
 void cffs_close(struct exo_fs *fs);
 
-/* check.c, dump.c. settle: if a power cut left blocks with two owners, walk the tree and drop the older entry of each pair. */
+/* check.c, dump.c. settle: if a power cut left blocks with two owners, walk the tree and drop the older entry of each
+ * pair. */
 int settle(struct cffs *fs);
 int cffs_check(struct exo_fs *fs, unsigned flags, exo_fs_problem_fn fn, void *arg, struct exo_fs_count *count);
 int cffs_dump(struct exo_fs *fs, struct exo_node *node, exo_fs_line_fn fn, void *arg);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * check.c: walk the whole tree and compare what the module cannot know. The one thing that a power cut can leave is an inode
- * under two names (a rename whose second half was not written); repair keeps the one with the newer ctime.
+ * check.c: walk the whole tree and compare what the module cannot know. The one thing that a power cut can leave is an
+ * inode under two names (a rename whose second half was not written); repair keeps the one with the newer ctime.
  */
 #include <stdarg.h>
 #include <stdint.h>
@@ -10,7 +10,7 @@
 
 struct seen {
 	u64 ino;
-	struct node *dir;	/* with a reference */
+	struct node *dir; /* with a reference */
 	struct loc loc;
 	int64_t ctime;
 	char name[CFFS_NAME_MAX + 1];
@@ -22,11 +22,11 @@ struct walk {
 	exo_fs_problem_fn fn;
 	void *arg;
 	struct exo_fs_count *count;
-	struct seen **table;	/* by ino, open addressing */
+	struct seen **table; /* by ino, open addressing */
 	u64 room, used;
-	struct node **todo;	/* directories, with a reference */
+	struct node **todo; /* directories, with a reference */
 	u32 ntodo, todo_room;
-	u64 *blocks;		/* bitmap of blocks seen owned */
+	u64 *blocks; /* bitmap of blocks seen owned */
 	int stop;
 };
 
@@ -35,7 +35,7 @@ static int problem(struct walk *w, u64 ino, u64 block, bool repaired, const char
 
 static int problem(struct walk *w, u64 ino, u64 block, bool repaired, const char *format, ...)
 {
-	struct exo_fs_problem p = { .ino = ino, .block = block, .repaired = repaired };
+	struct exo_fs_problem p = {.ino = ino, .block = block, .repaired = repaired};
 	va_list args;
 
 	w->count->problems++;
@@ -105,8 +105,8 @@ static void own(struct walk *w, const struct inode *di, const struct extent *e, 
 	*(meta ? &w->count->meta_blocks : &w->count->data_blocks) += e->count;
 	for (b = e->start; b < e->start + e->count; b++) {
 		if (w->blocks[b / 64] >> (b % 64) & 1)
-			problem(w, di->ino, b, false, "block %llu is seen twice, now in inode %llu", (unsigned long long)b,
-				(unsigned long long)di->ino);
+			problem(w, di->ino, b, false, "block %llu is seen twice, now in inode %llu",
+				(unsigned long long)b, (unsigned long long)di->ino);
 		w->blocks[b / 64] |= 1ull << (b % 64);
 	}
 }
@@ -114,7 +114,7 @@ static void own(struct walk *w, const struct inode *di, const struct extent *e, 
 /* All extents in order of key; how many blocks the inode owns with its map. */
 static int check_map(struct walk *w, struct node *n, u64 *owned, u64 *content)
 {
-	u64 key = 0, last_map[CFFS_LEVEL_MAX + 2] = { 0 }, past = 0;
+	u64 key = 0, last_map[CFFS_LEVEL_MAX + 2] = {0}, past = 0;
 	struct cffs *fs = w->fs;
 	bool dir = S_ISDIR(n->di.mode);
 	struct ref home;
@@ -132,7 +132,7 @@ static int check_map(struct walk *w, struct node *n, u64 *owned, u64 *content)
 			return err;
 		}
 		for (i = 1; i < p.n; i++) {
-			struct extent map = { p.at[i].c.parent.block, 1, 0 };
+			struct extent map = {p.at[i].c.parent.block, 1, 0};
 
 			if (last_map[i] == map.start)
 				continue;
@@ -207,7 +207,8 @@ static void check_inode(struct walk *w, struct node *n)
 		w->count->bytes += n->di.size;
 	} else if (S_ISLNK(n->di.mode)) {
 		w->count->symlinks++;
-		if (!n->di.size || n->di.size >= PATH_MAX || (n->di.flags & CFFS_F_INLINE ? n->di.extra : n->di.size) != n->di.size)
+		if (!n->di.size || n->di.size >= PATH_MAX ||
+		    (n->di.flags & CFFS_F_INLINE ? n->di.extra : n->di.size) != n->di.size)
 			problem(w, ino, n->loc.block, false, "symlink %llu: target of %llu bytes", ino,
 				(unsigned long long)n->di.size);
 	} else {
@@ -261,8 +262,8 @@ static void twice(struct walk *w, struct seen *a, struct seen *b)
 		if (n)
 			node_moved(fs, n, kept->dir, kept->name, strlen(kept->name), &kept->loc);
 	}
-	problem(w, a->ino, old->loc.block, fixed, "inode %llu has two names; '%s' is the older", (unsigned long long)a->ino,
-		old->name);
+	problem(w, a->ino, old->loc.block, fixed, "inode %llu has two names; '%s' is the older",
+		(unsigned long long)a->ino, old->name);
 }
 
 /* 1: seen before, nothing more to do. */
@@ -302,8 +303,8 @@ static int note(struct walk *w, struct node *dir, const struct loc *loc, const s
 
 /* ---- the walk ---- */
 
-static int check_entry(struct walk *w, struct node *dir, const struct loc *loc, const struct inode *di, const char *name,
-		       u64 low, u64 next)
+static int check_entry(struct walk *w, struct node *dir, const struct loc *loc, const struct inode *di,
+		       const char *name, u64 low, u64 next)
 {
 	unsigned long long ino = di->ino;
 	struct cffs *fs = w->fs;
@@ -326,7 +327,7 @@ static int check_entry(struct walk *w, struct node *dir, const struct loc *loc, 
 	err = note(w, dir, loc, di, text);
 	if (err)
 		return err < 0 ? err : 0;
-	err = cffs_lookup(&fs->fs, &dir->n, (struct exo_name){ text, di->name_len }, &n);
+	err = cffs_lookup(&fs->fs, &dir->n, (struct exo_name){text, di->name_len}, &n);
 	if (err || n->ino != di->ino) {
 		if (!err)
 			node_put(fs, node_of(n));
@@ -359,7 +360,8 @@ static int check_dir(struct walk *w, struct node *dir)
 		if (err == -ENOENT)
 			return 0;
 		if (err) {
-			problem(w, dir->n.ino, dir->loc.block, false, "directory %llu: the leaf for hash %llu cannot be read (%s)",
+			problem(w, dir->n.ino, dir->loc.block, false,
+				"directory %llu: the leaf for hash %llu cannot be read (%s)",
 				(unsigned long long)dir->n.ino, (unsigned long long)low, strerror(-err));
 			return 0;
 		}
@@ -376,7 +378,7 @@ static int check_dir(struct walk *w, struct node *dir)
 				err = dir_find(fs, dir, name, di.name_len, &f);
 				loc = f.loc;
 				if (err || loc.part != p || loc.slot != s)
-					loc = (struct loc){ EXO_NOBLOCK, p, s };
+					loc = (struct loc){EXO_NOBLOCK, p, s};
 				found_done(fs, &f);
 				err = check_entry(w, dir, &loc, &di, name, low, next);
 				if (err || w->stop)
@@ -410,7 +412,7 @@ static void done(struct walk *w)
 int cffs_check(struct exo_fs *xfs, unsigned flags, exo_fs_problem_fn fn, void *arg, struct exo_fs_count *count)
 {
 	struct cffs *fs = cffs_of(xfs);
-	struct walk w = { .fs = fs, .flags = flags, .fn = fn, .arg = arg, .count = count };
+	struct walk w = {.fs = fs, .flags = flags, .fn = fn, .arg = arg, .count = count};
 	struct exo_root_get r;
 	struct node *dir;
 	u64 seen;
@@ -423,7 +425,7 @@ int cffs_check(struct exo_fs *xfs, unsigned flags, exo_fs_problem_fn fn, void *a
 		return -ENOMEM;
 	if (!err)
 		err = table_grow(&w);
-	own(&w, &fs->top->di, &(struct extent){ fs->root_block, 1, 0 }, true);
+	own(&w, &fs->top->di, &(struct extent){fs->root_block, 1, 0}, true);
 	if (!err) {
 		check_inode(&w, fs->top);
 		check_inode(&w, fs->orphans);
@@ -449,7 +451,7 @@ int cffs_check(struct exo_fs *xfs, unsigned flags, exo_fs_problem_fn fn, void *a
 
 int settle(struct cffs *fs)
 {
-	struct exo_fs_count count = { 0 };
+	struct exo_fs_count count = {0};
 	struct exo_range range[8];
 	int n = exo_contested(fs->fs.x, fs->fs.disk, range, 8), err;
 

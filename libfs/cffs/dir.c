@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * dir.c: names of one directory. The map gives the leaf block for a name's hash; the name is in one of its partitions. Finding,
- * adding and removing touch one leaf.
+ * dir.c: names of one directory. The map gives the leaf block for a name's hash; the name is in one of its partitions.
+ * Finding, adding and removing touch one leaf.
  *
  * Another process may split a leaf between the look at the map and the look at the leaf. So "not there" counts only if
  * the map's blocks still have the version that was read; "there" needs only the leaf's own. Changes need neither: the
@@ -51,7 +51,7 @@ static int find_once(struct cffs *fs, struct node *dir, const char *name, size_t
 		return found_same(fs, f) ? -ENOENT : -EAGAIN;
 	for (p = 0; p < CFFS_PARTS && slot == -ENOENT; p++) {
 		slot = entry_find(txn_see(fs, &f->leaf, p), dir->n.ino, hash, name, len, &f->di);
-		f->loc = (struct loc){ f->leaf.block, p, slot };
+		f->loc = (struct loc){f->leaf.block, p, slot};
 	}
 	if (slot < 0)
 		return found_same(fs, f) ? slot : -EAGAIN;
@@ -123,7 +123,7 @@ int dir_add(struct cffs *fs, struct node *dir, struct found *f, struct inode *di
 		slot = entry_add(part, dir->n.ino, di, name, len, target);
 		if (slot < 0)
 			return slot;
-		*loc = (struct loc){ r.block, p, slot };
+		*loc = (struct loc){r.block, p, slot};
 		return 0;
 	}
 	return meta_same(fs, &r) ? -EXFULL : -EAGAIN;
@@ -264,9 +264,9 @@ static int split_once(struct cffs *fs, struct node *dir, u32 hash)
 		goto abort;
 	low.key = f.path.at[f.path.n - 1].c.ext.key;
 	high.key = from;
-	err = half(fs, &(struct ref){ low.start, 0, EXO_NOFRAME }, leaf, from, false);
+	err = half(fs, &(struct ref){low.start, 0, EXO_NOFRAME}, leaf, from, false);
 	if (!err)
-		err = half(fs, &(struct ref){ high.start, 0, EXO_NOFRAME }, leaf, from, true);
+		err = half(fs, &(struct ref){high.start, 0, EXO_NOFRAME}, leaf, from, true);
 	for (p = 0; !err && p < CFFS_PARTS; p++) {
 		u8 *part;
 
@@ -379,12 +379,12 @@ int cffs_readdir(struct exo_fs *xfs, struct exo_node *xdir, uint64_t cookie,
 
 			for (s = 0; s < CFFS_SLOTS; s++)
 				if (get32(part + CFFS_H_MAGIC) && part_used(part, s))
-					at[n++] = (struct place){ get32(part + CFFS_SLOT(s) + CFFS_S_HASH), p, s };
+					at[n++] = (struct place){get32(part + CFFS_SLOT(s) + CFFS_S_HASH), p, s};
 		}
 		qsort(at, n, sizeof(*at), by_place);
 		for (i = ord = 0; i < n; i++) {
 			char name[CFFS_NAME_MAX + 1];
-			struct exo_dirent d = { 0 };
+			struct exo_dirent d = {0};
 			struct inode di;
 			const char *is;
 

@@ -38,7 +38,8 @@ static int dump_inode(struct dump *d, u32 depth, struct node *n)
 {
 	const struct inode *di = &n->di;
 
-	return say(d, depth, "%c%04o ino %llu at %llu.%u.%u uid %u gid %u size %llu blocks %u level %u mtime %lld.%09lld '%s'",
+	return say(d, depth,
+		   "%c%04o ino %llu at %llu.%u.%u uid %u gid %u size %llu blocks %u level %u mtime %lld.%09lld '%s'",
 		   kind_of(di->mode), di->mode & 07777, (unsigned long long)di->ino, (unsigned long long)n->loc.block,
 		   n->loc.part, n->loc.slot, di->uid, di->gid, (unsigned long long)di->size, di->blocks, di->level,
 		   (long long)(di->time[T_MTIME] / 1000000000), (long long)(di->time[T_MTIME] % 1000000000),
@@ -90,7 +91,7 @@ static int dump_entry(void *arg, const struct exo_dirent *e)
 {
 	struct list *l = arg;
 	struct exo_node *n;
-	int err = cffs_lookup(&l->d->fs->fs, &l->dir->n, (struct exo_name){ e->name, e->len }, &n);
+	int err = cffs_lookup(&l->d->fs->fs, &l->dir->n, (struct exo_name){e->name, e->len}, &n);
 
 	if (err)
 		return say(l->d, l->depth, "'%s' ino %llu: %s", e->name, (unsigned long long)e->ino, strerror(-err));
@@ -101,7 +102,7 @@ static int dump_entry(void *arg, const struct exo_dirent *e)
 
 static int dump_node(struct dump *d, u32 depth, struct node *n)
 {
-	struct list l = { d, n, depth + 1 };
+	struct list l = {d, n, depth + 1};
 	char target[PATH_MAX];
 	ssize_t len;
 	int err = dump_inode(d, depth, n);
@@ -130,12 +131,13 @@ static int dump_node(struct dump *d, u32 depth, struct node *n)
 
 int cffs_dump(struct exo_fs *xfs, struct exo_node *node, exo_fs_line_fn fn, void *arg)
 {
-	struct dump d = { cffs_of(xfs), fn, arg };
+	struct dump d = {cffs_of(xfs), fn, arg};
 	struct cffs *fs = d.fs;
 	int err = 0;
 
 	if (node_of(node) == fs->top)
-		err = say(&d, 0, "cffs root block %llu template %u seed %016llx%016llx", (unsigned long long)fs->root_block,
-			  fs->template_id, (unsigned long long)fs->seed[0], (unsigned long long)fs->seed[1]);
+		err = say(&d, 0, "cffs root block %llu template %u seed %016llx%016llx",
+			  (unsigned long long)fs->root_block, fs->template_id, (unsigned long long)fs->seed[0],
+			  (unsigned long long)fs->seed[1]);
 	return err ? err : dump_node(&d, 0, node_of(node));
 }

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * file.c: reading. A block that is bound and in core is read without a system call. A miss binds a run of the extent at once: as much as
- * was asked for, and more when the file is read in order. A miss in a small file first reads its neighbours on the disk, which are its
- * directory's other small files.
+ * file.c: reading. A block that is bound and in core is read without a system call. A miss binds a run of the extent at
+ * once: as much as was asked for, and more when the file is read in order. A miss in a small file first reads its
+ * neighbours on the disk, which are its directory's other small files.
  */
 #include "cffs.h"
 
-#define WINDOW_MIN 32		/* blocks */
+#define WINDOW_MIN 32 /* blocks */
 #define WINDOW_MAX 256
 #define GROUP 32
 
 /*
- * The extent that holds block `key`, and the claim for it with its parent pinned. -ENOENT: a hole; *hole is its length in
- * blocks from key on (at least 1).
+ * The extent that holds block `key`, and the claim for it with its parent pinned. -ENOENT: a hole; *hole is its length
+ * in blocks from key on (at least 1).
  */
 int file_extent(struct cffs *fs, struct node *node, const struct ref *home, u32 key, struct claim *c, u32 *hole)
 {
@@ -84,7 +84,7 @@ void cffs_file_close(struct exo_fs *xfs, struct exo_file *f)
 /* Small files next to each other: bring the neighbours in with the same request. Only allocated blocks are of use. */
 static void read_group(struct cffs *fs, const struct extent *e)
 {
-	struct exo_run run = { e->start, e->count };
+	struct exo_run run = {e->start, e->count};
 
 	if (exo_lookup(fs->v, fs->fs.disk, e->start, NULL) != EXO_NOFRAME)
 		return;
@@ -185,8 +185,9 @@ static ssize_t read_once(struct cffs *fs, struct exo_file *f, u8 *buf, size_t n,
 	while (done < n) {
 		u32 in = (off + done) % BLK, len = BLK - in < n - done ? BLK - in : n - done;
 
-		err = (off + done) / BLK >= CFFS_FILE_BLOCKS ? -EUCLEAN :
-			read_block(fs, node, &home, (off + done) / BLK, want, buf + done, in, len);
+		err = (off + done) / BLK >= CFFS_FILE_BLOCKS
+			      ? -EUCLEAN
+			      : read_block(fs, node, &home, (off + done) / BLK, want, buf + done, in, len);
 		if (err)
 			break;
 		done += len;

@@ -179,8 +179,8 @@ static inline void sip_round(u64 v[4])
 
 u32 name_hash(const struct cffs *fs, const char *name, size_t len)
 {
-	u64 v[4] = { fs->seed[0] ^ 0x736f6d6570736575ull, fs->seed[1] ^ 0x646f72616e646f6dull,
-		     fs->seed[0] ^ 0x6c7967656e657261ull, fs->seed[1] ^ 0x7465646279746573ull };
+	u64 v[4] = {fs->seed[0] ^ 0x736f6d6570736575ull, fs->seed[1] ^ 0x646f72616e646f6dull,
+		    fs->seed[0] ^ 0x6c7967656e657261ull, fs->seed[1] ^ 0x7465646279746573ull};
 	size_t left = len;
 	u64 m;
 	int i;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * map.c: the extents of one inode: two in its slot, or a tree of map blocks below it. The same tree maps a file's blocks (key: block of
- * the file) and a directory's leaves (key: least hash).
+ * map.c: the extents of one inode: two in its slot, or a tree of map blocks below it. The same tree maps a file's
+ * blocks (key: block of the file) and a directory's leaves (key: least hash).
  *
  * A map block is a set: its 8 partitions hold up to 248 extents in no order, so an insertion or removal writes one
- * partition. A full one is split by copying into two new blocks; when the new extent is behind all others, it just gets a new
- * neighbour, so that appending never moves anything.
+ * partition. A full one is split by copying into two new blocks; when the new extent is behind all others, it just gets
+ * a new neighbour, so that appending never moves anything.
  */
 #include "cffs.h"
 
@@ -83,7 +83,7 @@ static bool content_ok(const struct node *node, const struct extent *e)
 int map_find(struct cffs *fs, struct node *node, const struct ref *home, u32 key, struct mpath *p)
 {
 	const u8 *part = txn_see(fs, home, node->loc.part);
-	struct choice c = { .next = NO_NEXT };
+	struct choice c = {.next = NO_NEXT};
 	struct inode di;
 	u32 level, i;
 	int err;
@@ -100,7 +100,7 @@ int map_find(struct cffs *fs, struct node *node, const struct ref *home, u32 key
 	if (!c.any)
 		return di.level ? -EUCLEAN : 0;
 	level = di.level;
-	p->at[0].c = (struct claim){ *home, c.part, c.e, level || S_ISDIR(di.mode) };
+	p->at[0].c = (struct claim){*home, c.part, c.e, level || S_ISDIR(di.mode)};
 	if (home->frame != EXO_NOFRAME)
 		cache_pin(fs, home->frame);
 	p->at[0].slot = c.slot;
@@ -116,13 +116,13 @@ int map_find(struct cffs *fs, struct node *node, const struct ref *home, u32 key
 		err = meta_get(fs, &p->at[p->n - 1].c, &child);
 		if (err)
 			goto fail;
-		c = (struct choice){ .next = NO_NEXT };
+		c = (struct choice){.next = NO_NEXT};
 		err = look(fs, &child, node, level, key, &c);
 		if (err) {
 			meta_put(fs, &child);
 			goto fail;
 		}
-		p->at[p->n].c = (struct claim){ child, c.part, c.e, level || S_ISDIR(di.mode) };
+		p->at[p->n].c = (struct claim){child, c.part, c.e, level || S_ISDIR(di.mode)};
 		p->at[p->n].slot = c.slot;
 		p->n++;
 		if (c.next < p->next)
@@ -256,7 +256,7 @@ static int insert_home(struct cffs *fs, struct node *node, const struct ref *hom
 	if (err)
 		return err;
 	memset(slot + CFFS_S_EXT, 0, CFFS_S_EXTS * CFFS_E_SIZE);
-	extent_put(slot + CFFS_S_EXT, &(struct extent){ r.block, 1, all[0].key });
+	extent_put(slot + CFFS_S_EXT, &(struct extent){r.block, 1, all[0].key});
 	slot[CFFS_S_LEVEL] = level + 1;
 	slot[CFFS_S_REF] = CFFS_REF_META;
 	return blocks_add(slot, 1);
@@ -353,7 +353,7 @@ static int insert_at(struct cffs *fs, struct node *node, const struct ref *home,
 	blocks_add(slot, 1);
 	if (e->key > max) {
 		err = fill(fs, &n2, node, level, e, 1);
-		one = (struct extent){ n2.block, 1, e->key };
+		one = (struct extent){n2.block, 1, e->key};
 		return err ? err : insert_at(fs, node, home, p, at - 1, &one);
 	}
 	err = new_map_block(fs, node, &n1);
@@ -369,10 +369,10 @@ static int insert_at(struct cffs *fs, struct node *node, const struct ref *home,
 		err = wipe(fs, r);
 	if (!err)
 		err = txn_free(fs, r->block, 1, true);
-	one = (struct extent){ n1.block, 1, p->at[at - 1].c.ext.key < set[0].key ? p->at[at - 1].c.ext.key : set[0].key };
+	one = (struct extent){n1.block, 1, p->at[at - 1].c.ext.key < set[0].key ? p->at[at - 1].c.ext.key : set[0].key};
 	if (!err)
 		replace_child(fs, node, home, p, at - 1, &one, &err);
-	one = (struct extent){ n2.block, 1, set[half].key };
+	one = (struct extent){n2.block, 1, set[half].key};
 	return err ? err : insert_at(fs, node, home, p, at - 1, &one);
 }
 
@@ -392,7 +392,8 @@ int map_insert(struct cffs *fs, struct node *node, const struct ref *home, const
 	return err ? err : blocks_add(slot, e->count);
 }
 
-int map_change(struct cffs *fs, struct node *node, const struct ref *home, const struct mpath *p, const struct extent *e)
+int map_change(struct cffs *fs, struct node *node, const struct ref *home, const struct mpath *p,
+	       const struct extent *e)
 {
 	u8 *slot = slot_of(fs, node, home);
 	int err = 0;

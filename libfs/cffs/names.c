@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * names.c: looking up, creating and removing names; readlink; and the orphan directory, where an inode goes whose name is removed while
- * it is open here or too large to be freed in one transaction. Whoever opens the tree for writing frees what lies there.
+ * names.c: looking up, creating and removing names; readlink; and the orphan directory, where an inode goes whose name
+ * is removed while it is open here or too large to be freed in one transaction. Whoever opens the tree for writing
+ * frees what lies there.
  */
 #include <stdio.h>
 #include <unistd.h>
@@ -77,8 +78,8 @@ static int put_target(struct cffs *fs, struct node *node, const char *target, si
 	return err;
 }
 
-static int create_once(struct cffs *fs, struct node *dir, struct exo_name name, mode_t mode, const char *target, u64 ino,
-		       struct node **out)
+static int create_once(struct cffs *fs, struct node *dir, struct exo_name name, mode_t mode, const char *target,
+		       u64 ino, struct node **out)
 {
 	size_t tlen = target ? strlen(target) : 0;
 	bool fresh;
@@ -207,7 +208,8 @@ static int remove_once(struct cffs *fs, struct node *dir, struct exo_name name, 
 		goto out;
 	if (directory && (inode_owns(&f.di) || f.di.level)) {
 		err = dir_empty(fs, n);
-		/* An empty leaf is freed with its last entry, so one that is left is somebody's who is adding a name. */
+		/* An empty leaf is freed with its last entry, so one that is left is somebody's who is adding a name.
+		 */
 		err = err < 0 ? err : -ENOTEMPTY;
 		goto out;
 	}
@@ -354,7 +356,7 @@ int orphans_purge(struct cffs *fs)
 		err = cffs_readdir(&fs->fs, &fs->orphans->n, 0, take_first, &f);
 		if (err <= 0)
 			return err;
-		err = cffs_lookup(&fs->fs, &fs->orphans->n, (struct exo_name){ f.name, f.len }, &n);
+		err = cffs_lookup(&fs->fs, &fs->orphans->n, (struct exo_name){f.name, f.len}, &n);
 		if (err == -ENOENT)
 			continue;
 		if (err)

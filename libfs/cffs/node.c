@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * node.c: inodes in use. A node knows where its slot was (block, partition, slot), and with which version its copy was decoded. While the
- * registry shows that version the copy is good; else the slot is decoded again; and if the inode is no longer there (another process moved
- * it, or its directory's leaf was split), it is looked up by name under its parent.
+ * node.c: inodes in use. A node knows where its slot was (block, partition, slot), and with which version its copy was
+ * decoded. While the registry shows that version the copy is good; else the slot is decoded again; and if the inode is
+ * no longer there (another process moved it, or its directory's leaf was split), it is looked up by name under its
+ * parent.
  *
- * A reference is held by an open file, by each child's parent link, and by whoever works with it. Nodes without one stay in an
- * LRU, so that walking a path again costs a hash lookup and a version compare.
+ * A reference is held by an open file, by each child's parent link, and by whoever works with it. Nodes without one
+ * stay in an LRU, so that walking a path again costs a hash lookup and a version compare.
  */
 #include "cffs.h"
 
@@ -228,7 +229,7 @@ static int find_again(struct cffs *fs, struct node *n)
 
 int node_pin(struct cffs *fs, struct node *node, struct ref *r)
 {
-	struct claim c = { .parent = NO_REF, .part = 0, .ext = { fs->root_block, 1, 0 }, .meta = true };
+	struct claim c = {.parent = NO_REF, .part = 0, .ext = {fs->root_block, 1, 0}, .meta = true};
 	int err, tries;
 	u32 f;
 
@@ -294,7 +295,8 @@ void dir_touched(struct cffs *fs, struct node *dir)
 	node_dirty(fs, dir, DIRTY_MTIME | DIRTY_CTIME);
 }
 
-int node_moved(struct cffs *fs, struct node *node, struct node *dir, const char *name, size_t len, const struct loc *loc)
+int node_moved(struct cffs *fs, struct node *node, struct node *dir, const char *name, size_t len,
+	       const struct loc *loc)
 {
 	struct node *old;
 
@@ -391,7 +393,8 @@ int nodes_flush(struct cffs *fs)
 	return err;
 }
 
-/* Directories' times are written late, so that creating many files does not rewrite one inode each time; but not too late. */
+/* Directories' times are written late, so that creating many files does not rewrite one inode each time; but not too
+ * late. */
 void nodes_tick(struct cffs *fs)
 {
 	if (fs->dirty_head && !fs->txn.open && now_ns() - fs->flushed > FLUSH_NS)

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * rename.c: one transaction moves the inode with its claims; what it replaces is freed, or moved to the orphans, in the same one.
+ * rename.c: one transaction moves the inode with its claims; what it replaces is freed, or moved to the orphans, in the
+ * same one.
  *
- * Inside one partition the change is one sector and atomic by itself. Between partitions, claims order the writes: the new
- * place is durable before the old one goes. An inode without claims gives the module nothing to order by, so there the new
- * name is written and synced first and the old one removed after.
+ * Inside one partition the change is one sector and atomic by itself. Between partitions, claims order the writes: the
+ * new place is durable before the old one goes. An inode without claims gives the module nothing to order by, so there
+ * the new name is written and synced first and the old one removed after.
  *
- * A directory that changes its parent edits the super partition's counter: of two such renames at a time one fails and looks again,
- * so they cannot put two directories into each other.
+ * A directory that changes its parent edits the super partition's counter: of two such renames at a time one fails and
+ * looks again, so they cannot put two directories into each other.
  */
 #include <stdio.h>
 #include <unistd.h>
@@ -18,7 +19,7 @@ struct ren {
 	struct node *from, *to, *src, *dst;
 	struct found a, b, o;
 	bool a_on, b_on, o_on;
-	bool park;		/* to the orphans: loses its name, so needs no order */
+	bool park; /* to the orphans: loses its name, so needs no order */
 	char oname[17];
 };
 
@@ -53,7 +54,8 @@ static int may(struct ren *r)
 		return 0;
 	err = exo_node_may_remove(fs, &r->from->n, &r->src->n);
 	if (!err)
-		err = r->dst ? exo_node_may_remove(fs, &r->to->n, &r->dst->n) : exo_node_may(fs, &r->to->n, W_OK | X_OK);
+		err = r->dst ? exo_node_may_remove(fs, &r->to->n, &r->dst->n)
+			     : exo_node_may(fs, &r->to->n, W_OK | X_OK);
 	if (err)
 		return err;
 	if (sdir && below(r->to, r->src))
@@ -98,7 +100,7 @@ static int build(struct ren *r, const char *b, size_t blen, bool keep_old, struc
 {
 	struct cffs *fs = r->fs;
 	u8 part[CFFS_PART], *edit;
-	struct claim top = { .parent = NO_REF, .part = 0, .ext = { fs->root_block, 1, 0 }, .meta = true };
+	struct claim top = {.parent = NO_REF, .part = 0, .ext = {fs->root_block, 1, 0}, .meta = true};
 	struct inode di;
 	struct ref root;
 	const char *name;
@@ -186,9 +188,9 @@ static int remove_old(struct ren *r)
 static int once(struct cffs *fs, struct node *from, const char *a, size_t alen, struct node *to, const char *b,
 		size_t blen, bool park, u64 *twice)
 {
-	struct ren r = { .fs = fs, .from = from, .to = to, .park = park };
+	struct ren r = {.fs = fs, .from = from, .to = to, .park = park};
 	struct node *full = NULL;
-	struct loc loc, oloc = { 0 };
+	struct loc loc, oloc = {0};
 	bool keep_old = false, replaces = false;
 	int err;
 
@@ -233,8 +235,7 @@ static int once(struct cffs *fs, struct node *from, const char *a, size_t alen, 
 		goto out;
 	/* Build it whole first: only then is it known whether both names share a partition. */
 	err = build(&r, b, blen, false, &loc, &oloc, &full);
-	if (!err && !park && !inode_owns(&r.a.di) &&
-	    (loc.block != r.a.loc.block || loc.part != r.a.loc.part)) {
+	if (!err && !park && !inode_owns(&r.a.di) && (loc.block != r.a.loc.block || loc.part != r.a.loc.part)) {
 		keep_old = true;
 		txn_abort(fs);
 		err = txn_begin(fs);

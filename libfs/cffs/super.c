@@ -43,17 +43,17 @@ static void first_inode(struct inode *di, u64 ino, mode_t mode, int64_t now)
 static int first_partition(struct exo *x, uint32_t disk, uint32_t cap, const struct exo_root_add *root, mode_t mode,
 			   struct exo_why *why)
 {
-	u8 part[CFFS_PART] = { 0 };
-	struct exo_bind b = { .disk = disk,
-			      .cap = cap,
-			      .root = root->out_root,
-			      .parent = EXO_NOBLOCK,
-			      .claim = { root->out_start, 1, root->template_id, 0 },
-			      .first = root->out_start,
-			      .count = 1,
-			      .rights = EXO_RIGHT_READ };
-	struct exo_edit edit = { .block = root->out_start, .len = CFFS_PART, .bytes = (uintptr_t)part };
-	struct exo_txn t = { .disk = disk, .cap = cap, .nedits = 1, .edits = (uintptr_t)&edit };
+	u8 part[CFFS_PART] = {0};
+	struct exo_bind b = {.disk = disk,
+			     .cap = cap,
+			     .root = root->out_root,
+			     .parent = EXO_NOBLOCK,
+			     .claim = {root->out_start, 1, root->template_id, 0},
+			     .first = root->out_start,
+			     .count = 1,
+			     .rights = EXO_RIGHT_READ};
+	struct exo_edit edit = {.block = root->out_start, .len = CFFS_PART, .bytes = (uintptr_t)part};
+	struct exo_txn t = {.disk = disk, .cap = cap, .nedits = 1, .edits = (uintptr_t)&edit};
 	int64_t now = now_ns();
 	struct inode di;
 	u64 seed[2];
@@ -86,12 +86,9 @@ static int first_partition(struct exo *x, uint32_t disk, uint32_t cap, const str
 
 int cffs_mkfs(struct exo *x, uint32_t disk, const struct exo_mkfs *opt, struct exo_why *why)
 {
-	struct exo_root_add root = { .disk = disk,
-				     .start = EXO_NOBLOCK,
-				     .count = 1,
-				     .quota = opt->quota,
-				     .root_flags = opt->root_flags };
-	struct exo_udf_code code = { 0 };
+	struct exo_root_add root = {
+		.disk = disk, .start = EXO_NOBLOCK, .count = 1, .quota = opt->quota, .root_flags = opt->root_flags};
+	struct exo_udf_code code = {0};
 	size_t len = strlen(opt->name);
 	char log[4096];
 	int cap, err;
@@ -164,8 +161,8 @@ static int find_cap(struct exo *x, const struct exo_root_get *root, unsigned fla
 
 static struct node *super_dir(struct cffs *fs, u32 slot, u64 ino)
 {
-	struct claim c = { .parent = NO_REF, .part = 0, .ext = { fs->root_block, 1, 0 }, .meta = true };
-	struct loc loc = { fs->root_block, 0, slot };
+	struct claim c = {.parent = NO_REF, .part = 0, .ext = {fs->root_block, 1, 0}, .meta = true};
+	struct loc loc = {fs->root_block, 0, slot};
 	struct node *n = NULL;
 	u8 part[CFFS_PART];
 	struct inode di;
@@ -183,7 +180,7 @@ static struct node *super_dir(struct cffs *fs, u32 slot, u64 ino)
 
 static int read_super(struct cffs *fs)
 {
-	struct claim c = { .parent = NO_REF, .part = 0, .ext = { fs->root_block, 1, 0 }, .meta = true };
+	struct claim c = {.parent = NO_REF, .part = 0, .ext = {fs->root_block, 1, 0}, .meta = true};
 	u8 part[CFFS_PART];
 	struct ref r;
 	int err = meta_get(fs, &c, &r);

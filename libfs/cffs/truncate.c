@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * truncate.c: shortening from the end, as many extents at a time as a transaction takes; the size goes down with them, so that at no
- * moment a block behind the end is left to show its old bytes later.
+ * truncate.c: shortening from the end, as many extents at a time as a transaction takes; the size goes down with them,
+ * so that at no moment a block behind the end is left to show its old bytes later.
  */
 #include "cffs.h"
 
-#define STEP 100		/* extents of one transaction */
+#define STEP 100 /* extents of one transaction */
 
 /* One step. *more: the last extent still reaches behind `size` (or, with to_direct, there are still map blocks). */
 static int step(struct cffs *fs, struct node *node, u64 size, bool to_direct, bool *more)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
  * txn.c: one transaction at a time, built from images of partitions. An operation changes images; what it allocates and
- * frees it says with txn_alloc and txn_free; what moves between partitions is found by comparing the claims of all images
- * before and after. The module checks the sum, so a mistake here is refused, not carried out.
+ * frees it says with txn_alloc and txn_free; what moves between partitions is found by comparing the claims of all
+ * images before and after. The module checks the sum, so a mistake here is refused, not carried out.
  *
  * An image that was not changed is submitted too: it makes the module check the version of a block that was only read.
  */
@@ -61,7 +61,7 @@ bool txn_fresh(struct cffs *fs, u64 block)
 
 struct ref txn_new_block(u64 block)
 {
-	return (struct ref){ block, EXO_VERSION_NEW, EXO_NOFRAME };
+	return (struct ref){block, EXO_VERSION_NEW, EXO_NOFRAME};
 }
 
 static struct image *find(struct txn *t, u64 block, u32 part)
@@ -134,7 +134,7 @@ int txn_alloc(struct cffs *fs, u64 near, u64 want, bool exact, bool meta, struct
 	if (err)
 		return alloc_full(fs, err);
 	fs->full = 0;
-	t->alloc[t->nallocs++] = (struct exo_decl){ EXO_DECL_ALLOC, meta ? fs->template_id : 0, e->start, e->count };
+	t->alloc[t->nallocs++] = (struct exo_decl){EXO_DECL_ALLOC, meta ? fs->template_id : 0, e->start, e->count};
 	return 0;
 }
 
@@ -144,7 +144,7 @@ int txn_free(struct cffs *fs, u64 start, u64 count, bool meta)
 
 	if (t->nfrees == CFFS_FREES)
 		return -EXFULL;
-	t->freed[t->nfrees++] = (struct exo_decl){ EXO_DECL_FREE, meta ? fs->template_id : 0, start, count };
+	t->freed[t->nfrees++] = (struct exo_decl){EXO_DECL_FREE, meta ? fs->template_id : 0, start, count};
 	return 0;
 }
 
@@ -163,7 +163,7 @@ static u32 owns(const u8 *part, struct piece *out)
 		for (i = 0; i < CFFS_MAP_EXTS; i++) {
 			extent_get(part + CFFS_H_SIZE + CFFS_E_SIZE * i, &e);
 			if (e.count)
-				out[n++] = (struct piece){ e.start, e.start + e.count, part[CFFS_H_REF] };
+				out[n++] = (struct piece){e.start, e.start + e.count, part[CFFS_H_REF]};
 		}
 	} else {
 		for (i = 0; i < CFFS_SLOTS; i++) {
@@ -173,7 +173,7 @@ static u32 owns(const u8 *part, struct piece *out)
 			for (ext = 0; ext < CFFS_S_EXTS; ext++) {
 				extent_get(part + CFFS_SLOT(i) + CFFS_S_EXT + CFFS_E_SIZE * ext, &e);
 				if (e.count)
-					out[n++] = (struct piece){ e.start, e.start + e.count, meta };
+					out[n++] = (struct piece){e.start, e.start + e.count, meta};
 			}
 		}
 	}
@@ -207,11 +207,11 @@ static u32 minus(const struct piece *a, u32 na, const struct piece *b, u32 nb, s
 			if (b[m].meta != a[i].meta || b[m].end <= at)
 				continue;
 			if (b[m].start > at)
-				out[n++] = (struct piece){ at, b[m].start, a[i].meta };
+				out[n++] = (struct piece){at, b[m].start, a[i].meta};
 			at = b[m].end;
 		}
 		if (at < a[i].end)
-			out[n++] = (struct piece){ at, a[i].end, a[i].meta };
+			out[n++] = (struct piece){at, a[i].end, a[i].meta};
 	}
 	return n;
 }
@@ -245,8 +245,8 @@ static int find_moves(struct cffs *fs, u32 *ndecls)
 		if (s < end && left[i].meta == entered[k].meta) {
 			if (*ndecls == EXO_MAX_DECLS)
 				return -EXFULL;
-			t->decl[(*ndecls)++] = (struct exo_decl){ EXO_DECL_MOVE, left[i].meta ? fs->template_id : 0, s,
-								  end - s };
+			t->decl[(*ndecls)++] =
+				(struct exo_decl){EXO_DECL_MOVE, left[i].meta ? fs->template_id : 0, s, end - s};
 		}
 		if (left[i].end < entered[k].end)
 			i++;
@@ -260,7 +260,7 @@ int txn_commit(struct cffs *fs)
 {
 	struct exo_why *why = exo_fs_why_here();
 	struct txn *t = &fs->txn;
-	struct exo_txn x = { .disk = fs->fs.disk, .cap = fs->cap };
+	struct exo_txn x = {.disk = fs->fs.disk, .cap = fs->cap};
 	u32 i, n = 0;
 	int err = 0;
 
@@ -287,8 +287,8 @@ int txn_commit(struct cffs *fs)
 	for (i = 0; i < t->nimages; i++) {
 		struct image *im = &t->image[i];
 
-		t->edit[i] = (struct exo_edit){ im->block, im->version, im->part * CFFS_PART, CFFS_PART,
-						(uintptr_t)im->bytes };
+		t->edit[i] = (struct exo_edit){im->block, im->version, im->part * CFFS_PART, CFFS_PART,
+					       (uintptr_t)im->bytes};
 	}
 	x.nedits = t->nimages;
 	x.ndecls = n;

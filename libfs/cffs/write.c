@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * write.c: writing. Missing blocks of a stretch are allocated by one transaction, which also sets size and time; then the blocks
- * are bound for writing and filled. Until that data is on the disk the module holds back the inode that points at it.
+ * write.c: writing. Missing blocks of a stretch are allocated by one transaction, which also sets size and time; then
+ * the blocks are bound for writing and filled. Until that data is on the disk the module holds back the inode that
+ * points at it.
  *
- * Small writes at the end of a file are first gathered in memory (struct wbuf), so that a file written in pieces gets its blocks at
- * once and in one extent. Other handles of this tree see them through the node; other processes when the file is closed or
- * synced. Where they cannot be written (full disk), close keeps them and sync says so.
+ * Small writes at the end of a file are first gathered in memory (struct wbuf), so that a file written in pieces gets
+ * its blocks at once and in one extent. Other handles of this tree see them through the node; other processes when the
+ * file is closed or synced. Where they cannot be written (full disk), close keeps them and sync says so.
  */
 #include <stdint.h>
 #include "cffs.h"
 
-#define GATHER_MAX (1u << 20)	/* bytes in memory for a file */
-#define CHUNK 256		/* blocks that one step allocates and fills */
+#define GATHER_MAX (1u << 20) /* bytes in memory for a file */
+#define CHUNK 256	      /* blocks that one step allocates and fills */
 
 struct wbuf {
 	u64 off;
@@ -46,7 +47,7 @@ static int add_blocks(struct cffs *fs, struct node *node, const struct ref *home
 
 	if (err)
 		return err;
-	grown = p.n ? p.at[p.n - 1].c.ext : (struct extent){ 0 };
+	grown = p.n ? p.at[p.n - 1].c.ext : (struct extent){0};
 	behind = grown.count && (u64)grown.key + grown.count == key;
 	near = behind ? grown.start + grown.count : fs->policy->data(fs, node, key, want);
 	/* The very next blocks of the disk are worth more than a longer run elsewhere. */
@@ -76,10 +77,10 @@ static int add_blocks(struct cffs *fs, struct node *node, const struct ref *home
 }
 
 /*
- * One transaction: every hole in [off, off + *n) gets blocks, the size grows to cover it. *n shrinks when the transaction is full.
- * Nothing to do is success.
+ * One transaction: every hole in [off, off + *n) gets blocks, the size grows to cover it. *n shrinks when the
+ * transaction is full. Nothing to do is success. *stored: size and time are in the tree.
  */
-static int reserve_once(struct cffs *fs, struct node *node, u64 off, size_t *n)
+static int reserve_once(struct cffs *fs, struct node *node, u64 off, size_t *n, bool *stored)
 {
 	u32 key = off / BLK, end = (off + *n + BLK - 1) / BLK, hole, got;
 	u64 size;
@@ -134,10 +135,12 @@ static int reserve_once(struct cffs *fs, struct node *node, u64 off, size_t *n)
 		err = txn_commit(fs);
 	else
 		txn_abort(fs);
-	if (!err)
-		node_stored(fs, node);
-	else
+	if (err) {
 		node->di.size = size;
+		goto out;
+	}
+	node_stored(fs, node);
+	*stored = true;
 	goto out;
 abort:
 	txn_abort(fs);
@@ -200,9 +203,20 @@ static int fill_once(struct cffs *fs, struct node *node, const u8 *buf, size_t n
 	return err;
 }
 
+/* The pool belongs to everybody: when half of it waits to be written, a writer waits too. */
+static void relieve(struct cffs *fs)
+{
+	const struct exo_stats *s = exo_statistics(fs->fs.x);
+
+	/* An error here is one of the device; it stays with the buffers and comes back from sync. */
+	if (__atomic_load_n(&s->frames_dirty, __ATOMIC_RELAXED) >= fs->v->reg->frames / 2)
+		exo_sync(fs->fs.x, fs->fs.disk, fs->fs.root, exo_fs_why_here());
+}
+
 static ssize_t write_range(struct cffs *fs, struct node *node, const u8 *buf, size_t n, u64 off)
 {
 	size_t total = 0;
+	bool stored = false;
 	int err = 0;
 
 	while (total < n) {
@@ -211,7 +225,7 @@ static ssize_t write_range(struct cffs *fs, struct node *node, const u8 *buf, si
 
 		if (step > CHUNK * BLK - at % BLK)
 			step = CHUNK * BLK - at % BLK;
-		CFFS_RETRY(err, fs, reserve_once(fs, node, at, &step));
+		CFFS_RETRY(err, fs, reserve_once(fs, node, at, &step, &stored));
 		if (err)
 			break;
 		CFFS_RETRY(err, fs, fill_once(fs, node, buf + total, step, at, &done));
@@ -224,8 +238,9 @@ static ssize_t write_range(struct cffs *fs, struct node *node, const u8 *buf, si
 		}
 		if (err)
 			break;
+		relieve(fs);
 	}
-	if (total) {
+	if (total && !stored) {
 		node->di.time[T_MTIME] = node->di.time[T_CTIME] = now_ns();
 		node_dirty(fs, node, DIRTY_MTIME | DIRTY_CTIME);
 	}

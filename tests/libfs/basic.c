@@ -56,7 +56,7 @@ static void names(struct exo_fs *fs)
 {
 	char buf[5000], longname[256], path[300];
 	struct stat st, st2;
-	struct timespec ts[2] = { { 5, 6 }, { -7, 8 } };
+	struct timespec ts[2] = {{5, 6}, {-7, 8}};
 	struct exo_file *f;
 
 	WANT(exo_fs_mkdir(fs, "/a", 0755), 0);
@@ -236,17 +236,20 @@ static void many(struct exo_fs *fs, int n)
 
 	WANT(exo_fs_mkdir(fs, "many", 0755), 0);
 	for (i = 0; i < n; i++) {
-		snprintf(path, sizeof(path), "many/a file with number %d%s", i, i % 3 ? "" : " and a somewhat longer name");
+		snprintf(path, sizeof(path), "many/a file with number %d%s", i,
+			 i % 3 ? "" : " and a somewhat longer name");
 		put(fs, path, path, strlen(path), 1000);
 	}
 	CHECK(entries(fs, "many") == n);
 	for (i = 0; i < n; i++) {
-		snprintf(path, sizeof(path), "many/a file with number %d%s", i, i % 3 ? "" : " and a somewhat longer name");
+		snprintf(path, sizeof(path), "many/a file with number %d%s", i,
+			 i % 3 ? "" : " and a somewhat longer name");
 		same(fs, path, path, strlen(path));
 	}
 	world_check(fs);
 	for (i = 0; i < n; i += 2) {
-		snprintf(path, sizeof(path), "many/a file with number %d%s", i, i % 3 ? "" : " and a somewhat longer name");
+		snprintf(path, sizeof(path), "many/a file with number %d%s", i,
+			 i % 3 ? "" : " and a somewhat longer name");
 		WANT(exo_fs_unlink(fs, path), 0);
 		WANT(exo_fs_stat(fs, path, 0, &st), -ENOENT);
 	}
@@ -259,7 +262,8 @@ static void empty(struct exo_fs *fs, int n)
 	int i;
 
 	for (i = 1; i < n; i += 2) {
-		snprintf(path, sizeof(path), "many/a file with number %d%s", i, i % 3 ? "" : " and a somewhat longer name");
+		snprintf(path, sizeof(path), "many/a file with number %d%s", i,
+			 i % 3 ? "" : " and a somewhat longer name");
 		WANT(exo_fs_unlink(fs, path), 0);
 	}
 	WANT(exo_fs_rmdir(fs, "many"), 0);

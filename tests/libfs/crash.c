@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * Power cuts. A random workload of creating, writing, renaming and removing runs with a sync now and then, while the simulated disk logs
- * its writes. Then power goes at random points of that log, pending writes lost, landed or torn as drawn. After each: the disk
- * attaches without quarantine; what the last completed sync covered is there, whole, under its name or, if it was renamed
- * after it, under the old or the new one; and the walk finds nothing to repair.
+ * Power cuts. A random workload of creating, writing, renaming and removing runs with a sync now and then, while the
+ *simulated disk logs its writes. Then power goes at random points of that log, pending writes lost, landed or torn as
+ *drawn. After each: the disk attaches without quarantine; what the last completed sync covered is there, whole, under
+ *its name or, if it was renamed after it, under the old or the new one; and the walk finds nothing to repair.
  *
  *	cffs-crash [SEED [ROUNDS [CUTS]]]
  */
@@ -20,7 +20,7 @@
 
 struct entry {
 	char path[PATH];
-	char type;		/* 'f', 'd', 'l' */
+	char type; /* 'f', 'd', 'l' */
 	u32 id, size;
 };
 
@@ -37,7 +37,7 @@ struct done {
 
 static struct checkpoint {
 	size_t log;
-	u32 op;			/* index of the first operation behind it */
+	u32 op; /* index of the first operation behind it */
 	struct model m;
 } at_sync[SYNCS];
 static u32 nsyncs;
@@ -95,7 +95,8 @@ static void new_path(char *out)
 	struct entry *dir = now.n ? &now.e[below(now.n)] : NULL;
 
 	if (dir && dir->type == 'd' && strlen(dir->path) < 120)
-		snprintf(out, PATH, "%.120s/n%u%s", dir->path, below(40), below(6) ? "" : "-with-a-much-longer-name-than-the-others");
+		snprintf(out, PATH, "%.120s/n%u%s", dir->path, below(40),
+			 below(6) ? "" : "-with-a-much-longer-name-than-the-others");
 	else
 		snprintf(out, PATH, "n%u", below(40));
 }
@@ -210,7 +211,8 @@ static bool whole(struct exo_fs *fs, const struct entry *e, const char *path)
 	if (st.st_size != e->size)
 		return false;
 	if (e->type == 'l')
-		return S_ISLNK(st.st_mode) && exo_fs_readlink(fs, path, link, 20) == 10 && !memcmp(link, "the target", 10);
+		return S_ISLNK(st.st_mode) && exo_fs_readlink(fs, path, link, 20) == 10 &&
+		       !memcmp(link, "the target", 10);
 	if (!S_ISREG(st.st_mode))
 		return false;
 	fill(e->id, e->size);
@@ -249,8 +251,8 @@ static void judge(struct exo_fs *fs, const struct entry *e, u32 from, u32 to, co
 	for (k = 0; k < n; k++)
 		if (whole(fs, e, possible[k]))
 			return;
-	FAIL("round %llu, %s: '%s' (type %c, %u bytes) was synced and is lost or damaged", round_nr, where, e->path, e->type,
-	     e->size);
+	FAIL("round %llu, %s: '%s' (type %c, %u bytes) was synced and is lost or damaged", round_nr, where, e->path,
+	     e->type, e->size);
 }
 
 static void cut(struct world *w, size_t at, u64 seed)
@@ -258,7 +260,7 @@ static void cut(struct world *w, size_t at, u64 seed)
 	static u8 land[100000];
 	struct sim_image *img;
 	struct exo_root_get root;
-	struct exo_why why = { 0 };
+	struct exo_why why = {0};
 	struct exo_mkfs opt;
 	struct exo_file *f;
 	struct sim_disk *d;
@@ -270,7 +272,8 @@ static void cut(struct world *w, size_t at, u64 seed)
 	(void)opt;
 	for (k = 0; k + 1 < nsyncs && at_sync[k + 1].log <= at; k++)
 		;
-	snprintf(where, sizeof(where), "cut %zu of %zu, seed %llu, sync %u", at, sim_log_len(w->disk), (unsigned long long)seed, k);
+	snprintf(where, sizeof(where), "cut %zu of %zu, seed %llu, sync %u", at, sim_log_len(w->disk),
+		 (unsigned long long)seed, k);
 	n = sim_crash_pending(w->disk, at, NULL, 0);
 	CHECK(n < sizeof(land));
 	sim_crash_draw(w->disk, at, seed, land, n);

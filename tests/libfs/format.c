@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * Entries of a partition against a model, then the same functions on partitions whose bytes were damaged: they may refuse, but
- * never read or write outside (the sanitizers watch), and what they accept must be in range.
+ * Entries of a partition against a model, then the same functions on partitions whose bytes were damaged: they may
+ * refuse, but never read or write outside (the sanitizers watch), and what they accept must be in range.
  */
 #include <stdio.h>
 #include "../../libfs/cffs/cffs.h"
 
-#define CHECK(cond)                                                                        \
-	do {                                                                               \
-		if (!(cond)) {                                                             \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #cond); \
-			exit(1);                                                           \
-		}                                                                          \
+#define CHECK(cond)                                                                                                    \
+	do {                                                                                                           \
+		if (!(cond)) {                                                                                         \
+			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #cond);                             \
+			exit(1);                                                                                       \
+		}                                                                                                      \
 	} while (0)
 
 #define OWNER 77
@@ -54,7 +54,7 @@ static void random_inode(struct inode *di, u64 ino)
 	di->time[T_CTIME] = -5;
 	di->hash = below(1u << 30);
 	if (below(2)) {
-		di->ext[0] = (struct extent){ 100 + below(1000), 1 + below(10), below(5) };
+		di->ext[0] = (struct extent){100 + below(1000), 1 + below(10), below(5)};
 		di->blocks = di->ext[0].count;
 	}
 	if (!inode_owns(di) && below(2)) {
@@ -107,14 +107,14 @@ static void compare(const u8 *part, const struct entry *e)
 
 static void model(void)
 {
-	struct entry e[CFFS_SLOTS] = { 0 };
-	u8 part[CFFS_PART] = { 0 };
+	struct entry e[CFFS_SLOTS] = {0};
+	u8 part[CFFS_PART] = {0};
 	u64 ino = 10;
 	int round;
 
 	for (round = 0; round < 200000; round++) {
 		u32 at = below(CFFS_SLOTS), len = below(4) ? 1 + below(60) : 1 + below(255);
-		struct entry one = { .used = true };
+		struct entry one = {.used = true};
 		int slot;
 
 		random_name(one.name, len);
@@ -224,8 +224,8 @@ static void damage(void)
 
 static void hash(void)
 {
-	struct cffs fs = { .seed = { 0x0706050403020100ull, 0x0f0e0d0c0b0a0908ull } };
-	struct cffs other = { .seed = { 1, 2 } };
+	struct cffs fs = {.seed = {0x0706050403020100ull, 0x0f0e0d0c0b0a0908ull}};
+	struct cffs other = {.seed = {1, 2}};
 	char in[64];
 	u32 seen[64], i, k;
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * Several threads, each with its own environment and handle as if it were a process, in one tree at once. Every one works in the same few
- * directories; at the end each file that was made and not removed is there with its content, and the tree is consistent.
+ * Several threads, each with its own environment and handle as if it were a process, in one tree at once. Every one
+ *works in the same few directories; at the end each file that was made and not removed is there with its content, and
+ *the tree is consistent.
  *
  *	cffs-shared [THREADS [ROUNDS]]
  */
@@ -68,7 +69,8 @@ static void verify(struct exo_fs *fs, int threads)
 
 	for (me = 0; me < threads; me++) {
 		for (i = 0; i < rounds; i++) {
-			snprintf(path, sizeof(path), i % 3 ? "dir%d/file %d of thread %d" : "dir%d/moved %d of thread %d",
+			snprintf(path, sizeof(path),
+				 i % 3 ? "dir%d/file %d of thread %d" : "dir%d/moved %d of thread %d",
 				 i % 3 ? i % DIRS : (i + 1) % DIRS, i, me);
 			snprintf(text, sizeof(text), "content %d %d", me, i);
 			if (i % 3 == 1) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * Random operations on a cffs tree and on a directory of this machine's own file system, side by side: results, errors and content must
- * agree. Several handles of the tree, each its own environment like another process, take turns at random, so each works
- * with a cache that others made old. Now and then everything is compared, checked, and attached anew with a walk.
+ * Random operations on a cffs tree and on a directory of this machine's own file system, side by side: results, errors
+ *and content must agree. Several handles of the tree, each its own environment like another process, take turns at
+ *random, so each works with a cache that others made old. Now and then everything is compared, checked, and attached
+ *anew with a walk.
  *
  *	cffs-tree [SEED [OPERATIONS]]
  */
@@ -65,8 +66,8 @@ static void agree(const char *what, long long ours, long long host)
 {
 	if (ours == host)
 		return;
-	FAIL("step %llu: %s: ours %lld (%s), host %lld (%s); %s", step, what, ours, ours < 0 ? strerror(-(int)ours) : "",
-	     host, host < 0 ? strerror(-(int)host) : "", exo_fs_why()->text);
+	FAIL("step %llu: %s: ours %lld (%s), host %lld (%s); %s", step, what, ours,
+	     ours < 0 ? strerror(-(int)ours) : "", host, host < 0 ? strerror(-(int)host) : "", exo_fs_why()->text);
 }
 
 #define HOST(call) ((call) < 0 ? -errno : 0)
@@ -176,7 +177,7 @@ static void op(struct exo_fs *t)
 static struct list {
 	char name[256];
 	mode_t type;
-} *entry;
+} * entry;
 static u32 nentry;
 
 static int note(void *arg, const struct exo_dirent *d)

@@ -3,7 +3,7 @@
 
 #define DISK "/dev/sim"
 
-static const struct exo_cred root_cred = { .uid = 0, .admin = true };
+static const struct exo_cred root_cred = {.uid = 0, .admin = true};
 
 static const char *udf_dir(void)
 {
@@ -24,7 +24,7 @@ struct exo *world_handle(struct world *w)
 
 void world_start(struct world *w, u32 frames, u64 blocks, u32 disk_flags, u64 seed)
 {
-	struct exo_why why = { 0 };
+	struct exo_why why = {0};
 
 	CHECK(!sim_start(frames, seed));
 	w->disk = sim_disk_new(DISK, blocks, disk_flags);
@@ -39,7 +39,7 @@ void world_start(struct world *w, u32 frames, u64 blocks, u32 disk_flags, u64 se
 
 void world_attach(struct world *w)
 {
-	struct exo_why why = { 0 };
+	struct exo_why why = {0};
 
 	w->x = world_handle(w);
 	if (exo_attach(w->x, DISK, EXO_ATTACH_WALK, &w->number, &why) < 0)
@@ -48,7 +48,7 @@ void world_attach(struct world *w)
 
 void world_detach(struct world *w, bool discard)
 {
-	struct exo_why why = { 0 };
+	struct exo_why why = {0};
 
 	if (exo_detach(w->x, w->number, discard ? EXO_DETACH_DISCARD : 0, &why) < 0)
 		FAIL("detach: %s", why.text);
@@ -67,8 +67,8 @@ void world_stop(struct world *w)
 
 void world_mkfs(struct world *w, const char *name, u64 quota)
 {
-	struct exo_mkfs opt = { .type = "cffs", .name = name, .quota = quota, .udf_dir = udf_dir() };
-	struct exo_why why = { 0 };
+	struct exo_mkfs opt = {.type = "cffs", .name = name, .quota = quota, .udf_dir = udf_dir()};
+	struct exo_why why = {0};
 	int err = exo_fs_mkfs(w->x, w->number, &opt, &why);
 
 	if (err)
@@ -77,7 +77,7 @@ void world_mkfs(struct world *w, const char *name, u64 quota)
 
 struct exo_fs *world_open(struct world *w, struct exo *x, const char *name)
 {
-	struct exo_why why = { 0 };
+	struct exo_why why = {0};
 	struct exo_fs *fs;
 	int err = exo_fs_open(&fs, x, w->number, name, 0, &why);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
-/* world.h: a simulated disk with kmod/core, libexo and a cffs tree on it, in one process. Failures end the process with a line. */
+/* world.h: a simulated disk with kmod/core, libexo and a cffs tree on it, in one process. Failures end the process with
+ * a line. */
 #ifndef TESTS_LIBFS_WORLD_H
 #define TESTS_LIBFS_WORLD_H
 
@@ -8,39 +9,39 @@
 #include <libexo-fs.h>
 #include "../sim/sim.h"
 
-#define FAIL(...)                                                  \
-	do {                                                       \
-		fprintf(stderr, "%s:%d: ", __FILE__, __LINE__);    \
-		fprintf(stderr, __VA_ARGS__);                      \
-		fputc('\n', stderr);                               \
-		exit(1);                                           \
+#define FAIL(...)                                                                                                      \
+	do {                                                                                                           \
+		fprintf(stderr, "%s:%d: ", __FILE__, __LINE__);                                                        \
+		fprintf(stderr, __VA_ARGS__);                                                                          \
+		fputc('\n', stderr);                                                                                   \
+		exit(1);                                                                                               \
 	} while (0)
-#define CHECK(cond)                               \
-	do {                                      \
-		if (!(cond))                      \
-			FAIL("not so: %s", #cond); \
+#define CHECK(cond)                                                                                                    \
+	do {                                                                                                           \
+		if (!(cond))                                                                                           \
+			FAIL("not so: %s", #cond);                                                                     \
 	} while (0)
 /* A call of the tree that must give this. */
-#define WANT(call, result)                                                                                     \
-	do {                                                                                                   \
-		long long want_ = (result), got_ = (call);                                                     \
-		if (got_ != want_)                                                                             \
-			FAIL("%s gave %lld (%s), not %lld; %s", #call, got_, strerror(-(int)got_), want_,       \
-			     exo_fs_why()->text);                                                              \
+#define WANT(call, result)                                                                                             \
+	do {                                                                                                           \
+		long long want_ = (result), got_ = (call);                                                             \
+		if (got_ != want_)                                                                                     \
+			FAIL("%s gave %lld (%s), not %lld; %s", #call, got_, strerror(-(int)got_), want_,              \
+			     exo_fs_why()->text);                                                                      \
 	} while (0)
 
 struct world {
 	struct exo_core *core;
 	struct sim_disk *disk;
-	struct exo *x;		/* the administrator's handle */
-	u32 number;		/* of the disk */
+	struct exo *x; /* the administrator's handle */
+	u32 number;    /* of the disk */
 };
 
 void world_start(struct world *w, u32 frames, u64 blocks, u32 disk_flags, u64 seed);
 void world_mkfs(struct world *w, const char *name, u64 quota);
 struct exo *world_handle(struct world *w); /* another env of root; exo_close it */
 struct exo_fs *world_open(struct world *w, struct exo *x, const char *name);
-void world_attach(struct world *w);	/* WALK */
+void world_attach(struct world *w);		  /* WALK */
 void world_detach(struct world *w, bool discard); /* closes w->x as well; attach opens it anew */
 void world_stop(struct world *w);
 /* The tree has no problem, else FAIL. */
