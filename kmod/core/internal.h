@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* internal.h: the structures of the core. The lock is exo_core.lock; kmod/doc/locking.md says when it is held. */
+#ifndef EXO_CORE_INTERNAL_H
+#define EXO_CORE_INTERNAL_H
+
+#include "bits.h"
+#include "core.h"
+#include "disk.h"
+
+/* What the core knows of a frame beyond its registry entry; never mapped. */
+struct exo_side {
+	struct exo_node node;
+	u32 pins;		/* I/O or a call uses the frame: it keeps its identity */
+	u32 free_prev, free_next;
+	u32 dirty_prev, dirty_next;
+	u64 dirty_since;	/* core's tick when it became dirty */
+	u64 seen;		/* by a call that must not see a frame twice */
+	u64 failed;		/* SYNC in which its write failed */
+	bool doomed;		/* identity is gone; the frame is free when the last pin goes */
+	bool in_lru;
+	bool direct;		/* WRITING stands for a direct write over it */
+};
+
+#define EXO_GRANT_READ 1u
+#define EXO_GRANT_WRITE 2u
+#define EXO_GRANT_PRIVATE 4u
+
+struct exo_env {
+	struct exo_core *c;
+	struct exo_env *next, **at;
+	u8 *grants;		/* EXO_GRANT_* per frame */
+	u32 id;
+	u32 nprivate, nbound;
+	u32 ncaps;
+	struct exo_cap caps[EXO_MAX_CAPS];
+};
+
+struct exo_core {
+	struct exo_lock *lock;
+	u32 frames;
+	void *area;		/* registry, shared */
+	size_t area_bytes;
+	struct exo_reg_head *reg;
+	u32 *hash;
+	struct exo_buf *bufs;
+	struct exo_side *side;
+	struct exo_stats *stats; /* shared, one page */
+	u32 free_first;		/* frame + 1 */
+	u64 version;		/* last one given out; even */
+	u64 tick;
+	u64 mark;
+	u32 next_env;
+	struct exo_env *envs;
+	struct exo_area *areas;
+	struct exo_disk *disks[EXO_MAX_DISKS];
+	void *zero;		/* a block of zeroes */
+	struct exo_udf_claim raw[EXO_MAX_SLOTS]; /* scratch of owns.c */
+	struct exo_rng claims[EXO_MAX_SLOTS];
+};
+
+/* One call being answered. */
+struct exo_ask {
+	struct exo_core *c;
+	struct exo_env *e;
+	u32 reason;
+	u32 flags;
+	u64 detail;
+};
+
+static inline int exo_no(struct exo_ask *a, int err, u32 reason, u64 detail)
+{
+	a->reason = reason;
+	a->detail = detail;
+	return err;
+}
+
+static inline void exo_lock(struct exo_core *c)
+{
+	exo_plat_lock(c->lock);
+}
+
+static inline void exo_unlock(struct exo_core *c)
+{
+	exo_plat_unlock(c->lock);
+}
+
+static inline int exo_nomem(struct exo_ask *a)
+{
+	return exo_no(a, -ENOMEM, EXO_R_NOMEM, 0);
+}
+
+/* Copy from or to the caller, with the reason filled in. Never under the lock. */
+int exo_get(struct exo_ask *a, void *dst, u64 user, size_t bytes);
+int exo_give(struct exo_ask *a, u64 user, const void *src, size_t bytes);
+int exo_give_ranges(struct exo_ask *a, u64 user, u32 room, const struct exo_range *r, u32 n);
+
+/* call.c: the struct of a call in and out, as the dispatch does it. out returns err, or -EFAULT. */
+int exo_call_in(struct exo_ask *a, u32 nr, u64 arg, void *mem, u32 *size);
+int exo_call_out(struct exo_ask *a, u32 nr, u64 arg, void *mem, u32 size, int err);
+
+/* pool.c: frames. Lock held. */
+u32 exo_pool_take(struct exo_core *c);		/* zeroed, identity-less, not FREE any more; EXO_NOFRAME */
+bool exo_pool_take_this(struct exo_core *c, u32 frame);
+void exo_pool_give(struct exo_core *c, u32 frame);
+
+/* registry.c: buffers. Lock held. */
+void exo_buf_begin(struct exo_core *c, u32 frame);
+u64 exo_buf_end(struct exo_core *c, u32 frame);
+u32 exo_buf_find(struct exo_core *c, u32 disk, u64 block);
+void exo_buf_insert(struct exo_core *c, u32 frame, u32 disk, u64 block, u8 state, u8 flags, u32 tmpl, u32 root);
+void exo_buf_know(struct exo_core *c, u32 frame, u32 tmpl, u32 root);
+void exo_buf_revoke(struct exo_core *c, u32 frame);	/* every env's grant of a bound buffer */
+void exo_buf_drop(struct exo_core *c, u32 frame);	/* revoke, forget identity and content */
+void exo_buf_dirty(struct exo_core *c, u32 frame);
+void exo_buf_clean(struct exo_core *c, u32 frame);
+void exo_buf_settle(struct exo_core *c, u32 frame);	/* put it where it belongs after refs, pins or flags changed */
+void exo_buf_pin(struct exo_core *c, u32 frame);
+void exo_buf_unpin(struct exo_core *c, u32 frame);
+
+static inline struct exo_node *exo_frame_node(struct exo_core *c, u32 frame)
+{
+	return &c->side[frame].node;
+}
+
+/* env.c */
+int exo_slot(struct exo_ask *a, u32 slot, const struct exo_cap **cap);
+int exo_need_admin(struct exo_ask *a, u32 slot);
+int exo_need_root(struct exo_ask *a, u32 slot, struct exo_disk *d, u32 root, u32 rights);
+int exo_root_usable(struct exo_ask *a, struct exo_disk *d, u32 root);	/* live, not quarantined, not leaving */
+
+/*
+ * owns.c: claims of one partition. Writes at most EXO_MAX_SLOTS entries, in slot order, count > 0 each, every one inside the
+ * disk's data area and of a template that exists. 0; -EPERM with *reason; or the platform's errno.
+ */
+int exo_owns_raw(struct exo_disk *d, u32 tmpl, const void *part, u32 index, struct exo_udf_claim *raw, struct exo_rng *out,
+		 u32 *n, u32 *reason);
+/* The same, sorted and merged, an overlap refused (EXO_R_OVERLAP). */
+int exo_owns(struct exo_disk *d, u32 tmpl, const void *part, u32 index, struct exo_udf_claim *raw, struct exo_rng *out,
+	     u32 *n, u32 *reason);
+/* Does the metadata block own nothing? 1, 0, or an error as above. Lock held. */
+int exo_owns_nothing(struct exo_disk *d, u32 tmpl, const u8 *block, u32 *reason);
+/* Uninitialised blocks that a buffer's claims name, appended to `out` when it is not NULL. Clears fresh on submission. */
+int exo_owns_uninit(struct exo_disk *d, u32 frame, struct exo_set *out, u64 *count);
+int exo_owns_submit(struct exo_disk *d, u32 frame);
+
+/* claim.c: does the caller hold this claim? Lock held. */
+struct exo_want {
+	u32 cap, root, index, rights;
+	u64 parent;
+	struct exo_claim claim;
+	u64 first;
+	u32 count;
+};
+int exo_claim_check(struct exo_ask *a, struct exo_disk *d, const struct exo_want *w, u32 *root);
+
+/* fill.c: bring blocks into core. Lock held, given up in between. */
+int exo_fill(struct exo_ask *a, struct exo_disk *d, const u64 *blocks, u32 n, u32 *read);
+int exo_runs_in(struct exo_ask *a, struct exo_disk *d, u64 user, u32 n, u64 **out, u32 *count);
+
+/*
+ * write.c. Lock held, given up during I/O. ready: may the buffer's image reach the disk now? What must go first is
+ * appended to `first` when that is not NULL. write_frames: every frame is dirty, not being written, and ready, and was found
+ * so in the same hold of the lock; frames whose write fails get side.failed = stamp. flush: what was written before is durable.
+ */
+int exo_write_ready(struct exo_disk *d, u32 frame, struct exo_set *first, bool *ready);
+int exo_write_frames(struct exo_ask *a, struct exo_disk *d, const u32 *frames, u32 n, u64 stamp, u32 *written);
+int exo_flush_disk(struct exo_disk *d);
+void exo_write_done(struct exo_disk *d, struct exo_done *done);	/* a write that succeeded */
+
+/* entry.c: root catalogue entries as nodes. Lock held. write: those entries with node.need == need that are ready. */
+bool exo_entry_ready(struct exo_disk *d, struct exo_root *r, struct exo_set *first, int *err);
+int exo_entry_write(struct exo_ask *a, struct exo_disk *d, u64 need, u32 *written);
+void exo_quarantine(struct exo_disk *d, u32 root, u32 why, u64 detail);
+
+/* sync.c */
+int exo_sync_disk(struct exo_ask *a, struct exo_disk *d, u32 root, u32 *blocks, u32 *rounds);
+
+/* template.c: read and check the catalogue at attach. Lock not held. */
+int exo_templates_load(struct exo_disk *d);
+void exo_roots_load(struct exo_disk *d, const u8 *mem);
+
+/* walk.c. attach: lock not held, the disk is not published. collect: lock not held, the root is LEAVING. */
+int exo_walk_attach(struct exo_disk *d);
+int exo_walk_collect(struct exo_disk *d, u32 root, u64 *seen, struct exo_set *again);
+
+/* detach.c */
+int exo_detach_disk(struct exo_ask *a, struct exo_disk *d, bool discard);
+
+/* Handlers of the dispatch table, each over its struct in core's memory. */
+int exo_do_query(struct exo_ask *a, void *arg);
+int exo_do_format(struct exo_ask *a, void *arg);
+int exo_do_attach(struct exo_ask *a, void *arg);
+int exo_do_detach(struct exo_ask *a, void *arg);
+int exo_do_disk_info(struct exo_ask *a, void *arg);
+int exo_do_cap_list(struct exo_ask *a, void *arg);
+int exo_do_frame_alloc(struct exo_ask *a, void *arg);
+int exo_do_frame_free(struct exo_ask *a, void *arg);
+int exo_do_template_add(struct exo_ask *a, void *arg);
+int exo_do_template_get(struct exo_ask *a, void *arg);
+int exo_do_root_add(struct exo_ask *a, void *arg);
+int exo_do_root_del(struct exo_ask *a, void *arg);
+int exo_do_root_get(struct exo_ask *a, void *arg);
+int exo_do_txn(struct exo_ask *a, void *arg);
+int exo_do_bind(struct exo_ask *a, void *arg);
+int exo_do_unbind(struct exo_ask *a, void *arg);
+int exo_do_read(struct exo_ask *a, void *arg);
+int exo_do_write(struct exo_ask *a, void *arg);
+int exo_do_flush(struct exo_ask *a, void *arg);
+int exo_do_sync(struct exo_ask *a, void *arg);
+int exo_do_io(struct exo_ask *a, void *arg);
+int exo_do_contested(struct exo_ask *a, void *arg);
+int exo_do_user_words(struct exo_ask *a, void *arg);
+
+#endif

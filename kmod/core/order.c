@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+#include "internal.h"
+
+void exo_wait_link(struct exo_wait *w, struct exo_node *src, struct exo_node *dst, u32 sectors)
+{
+	w->src = src;
+	w->dst = dst;
+	w->sectors = sectors;
+	w->block = dst->block;
+	w->src_next = src->waits;
+	w->src_at = &src->waits;
+	if (w->src_next)
+		w->src_next->src_at = &w->src_next;
+	src->waits = w;
+	w->dst_next = dst->waiters;
+	w->dst_at = &dst->waiters;
+	if (w->dst_next)
+		w->dst_next->dst_at = &w->dst_next;
+	dst->waiters = w;
+}
+
+void exo_wait_unlink(struct exo_wait *w)
+{
+	*w->src_at = w->src_next;
+	if (w->src_next)
+		w->src_next->src_at = w->src_at;
+	*w->dst_at = w->dst_next;
+	if (w->dst_next)
+		w->dst_next->dst_at = w->dst_at;
+}
+
+static void link_push(struct exo_link *l, struct exo_link **list)
+{
+	l->next = *list;
+	l->at = list;
+	if (l->next)
+		l->next->at = &l->next;
+	*list = l;
+}
+
+void exo_link_add(struct exo_link *l, struct exo_node *parent, struct exo_node *child, u32 sectors)
+{
+	l->child = child;
+	l->parent = parent;
+	l->sectors = sectors;
+	l->done = false;
+	link_push(l, &parent->kids);
+}
+
+void exo_link_remove(struct exo_link *l)
+{
+	*l->at = l->next;
+	if (l->next)
+		l->next->at = l->at;
+}
+
+int exo_wait_add(struct exo_undo *u, struct exo_node *src, struct exo_node *dst, u32 sectors)
+{
+	struct exo_wait *w;
+
+	for (w = src->waits; w; w = w->src_next)
+		if (w->dst == dst && (w->sectors & sectors) == sectors)
+			return 0;
+	if (u->n == u->room) {
+		u32 room = u->room ? u->room * 2 : 64;
+		struct exo_wait **more = exo_plat_alloc(room * sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		if (u->n)
+			memcpy(more, u->w, u->n * sizeof(*more));
+		exo_plat_free(u->w);
+		u->w = more;
+		u->room = room;
+	}
+	w = exo_plat_alloc(sizeof(*w));
+	if (!w)
+		return -ENOMEM;
+	exo_wait_link(w, src, dst, sectors);
+	u->w[u->n++] = w;
+	return 0;
+}
+
+void exo_undo_all(struct exo_undo *u)
+{
+	while (u->n) {
+		struct exo_wait *w = u->w[--u->n];
+
+		exo_wait_unlink(w);
+		exo_plat_free(w);
+	}
+	exo_undo_free(u);
+}
+
+void exo_undo_free(struct exo_undo *u)
+{
+	exo_plat_free(u->w);
+	u->w = NULL;
+	u->n = u->room = 0;
+}
+
+#define CHAIN_MAX 4096u		/* blocks without a durable pointer above each other; a longer chain is refused */
+
+int exo_wait_chain(struct exo_undo *u, struct exo_node *src, struct exo_node *dst, u32 sectors, u32 *self)
+{
+	u32 steps;
+
+	*self = 0;
+	for (steps = 0; steps < CHAIN_MAX; steps++) {
+		int err;
+
+		if (dst == src) {
+			*self = sectors;
+			return 0;
+		}
+		err = exo_wait_add(u, src, dst, sectors);
+		if (err)
+			return err;
+		if (!dst->link)
+			return 0;
+		sectors = dst->link->sectors;
+		dst = dst->link->parent;
+	}
+	return -ELOOP;
+}
+
+static bool kid_counts(struct exo_core *c, const struct exo_link *k)
+{
+	const struct exo_buf *b;
+	const struct exo_disk *d;
+
+	if (k->child->link != k || (k->child->id & EXO_NODE_ROOT))
+		return false;
+	b = &c->bufs[k->child->id];
+	d = b->disk < EXO_MAX_DISKS ? c->disks[b->disk] : NULL;
+	return d && exo_bit(d->uninit, b->block);
+}
+
+static void enter(struct exo_node *n, struct exo_node *up, u64 grey)
+{
+	n->mark = grey;
+	n->up = up;
+	n->at_wait = n->waits;
+	n->at_kid = n->kids;
+}
+
+/* The next node that this one waits for: first its waits, then its uninitialised kids. The lists stand still meanwhile. */
+static struct exo_node *next_edge(struct exo_core *c, struct exo_node *n)
+{
+	while (n->at_wait) {
+		struct exo_wait *w = n->at_wait;
+
+		n->at_wait = w->src_next;
+		if (w->dst)
+			return w->dst;
+	}
+	while (n->at_kid) {
+		struct exo_link *k = n->at_kid;
+
+		n->at_kid = k->next;
+		if (kid_counts(c, k))
+			return k->child;
+	}
+	return NULL;
+}
+
+/* Depth first without recursion. mark == grey: on the path; grey + 1: finished. */
+static struct exo_node *search(struct exo_core *c, struct exo_node *n, u64 grey)
+{
+	enter(n, NULL, grey);
+	while (n) {
+		struct exo_node *to = next_edge(c, n);
+
+		if (!to) {
+			n->mark = grey + 1;
+			n = n->up;
+		} else if (to->mark == grey) {
+			return to;
+		} else if (to->mark != grey + 1) {
+			enter(to, n, grey);
+			n = to;
+		}
+	}
+	return NULL;
+}
+
+struct exo_node *exo_order_cycle(struct exo_core *c, struct exo_node **from, u32 n)
+{
+	u64 grey = c->mark += 2;
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		struct exo_node *hit;
+
+		if (from[i]->mark == grey + 1)
+			continue;
+		hit = search(c, from[i], grey);
+		if (hit)
+			return hit;
+	}
+	return NULL;
+}
+
+void exo_order_submit(struct exo_node *n, struct exo_done *done)
+{
+	struct exo_link *k;
+	struct exo_wait *w;
+
+	done->node = n;
+	done->lose = n->lose;
+	n->lose = NULL;
+	/* The waiters keep pointing at n: until the write has succeeded they are edges of the search. */
+	done->waiters = n->waiters;
+	if (done->waiters)
+		done->waiters->dst_at = &done->waiters;
+	n->waiters = NULL;
+	done->kids = n->kids;
+	if (done->kids)
+		done->kids->at = &done->kids;
+	n->kids = NULL;
+	for (k = done->kids; k; k = k->next)
+		k->done = true;
+	for (w = done->waiters; w; w = w->dst_next)
+		w->dst = n;
+	n->wfirst = n->first;
+	n->wlast = n->last;
+	n->first = n->last = 0;
+	n->fresh = false;
+}
+
+void exo_order_failed(struct exo_done *done)
+{
+	struct exo_node *n = done->node;
+
+	while (done->lose) {
+		struct exo_lose *l = done->lose;
+
+		done->lose = l->next;
+		l->next = n->lose;
+		n->lose = l;
+	}
+	while (done->waiters) {
+		struct exo_wait *w = done->waiters;
+
+		done->waiters = w->dst_next;
+		if (done->waiters)
+			done->waiters->dst_at = &done->waiters;
+		w->dst_next = n->waiters;
+		w->dst_at = &n->waiters;
+		if (w->dst_next)
+			w->dst_next->dst_at = &w->dst_next;
+		n->waiters = w;
+	}
+	while (done->kids) {
+		struct exo_link *k = done->kids;
+
+		exo_link_remove(k);
+		k->done = false;
+		link_push(k, &n->kids);
+	}
+	n->first |= n->wfirst;
+	n->last |= n->wlast;
+	n->wfirst = n->wlast = 0;
+	/* Some claims may count as written now without being so; looking at them once more costs little. */
+	n->fresh = true;
+	done->node = NULL;
+}
+
+void exo_order_written(struct exo_done *done)
+{
+	struct exo_wait *w;
+
+	if (done->node)
+		done->node->wfirst = done->node->wlast = 0;
+	done->node = NULL;
+	for (w = done->waiters; w; w = w->dst_next)
+		w->dst = NULL;
+}
+
+void exo_order_durable(struct exo_disk *d, struct exo_done *done)
+{
+	while (done->waiters) {
+		struct exo_wait *w = done->waiters;
+
+		exo_wait_unlink(w);
+		exo_plat_free(w);
+	}
+	while (done->kids) {
+		struct exo_link *k = done->kids;
+
+		exo_link_remove(k);
+		if (k->child->link == k) {
+			k->child->link = NULL;
+			exo_buf_settle(d->c, k->child->id);
+		}
+		exo_plat_free(k);
+	}
+	if (done->root && done->erased && done->root->state == EXO_ROOT_DYING && !done->root->dirty)
+		done->root->state = EXO_ROOT_EMPTY;
+	if (done->count) {
+		exo_map_inited(d, done->start, done->count);
+		exo_hold_put(d, done->start, done->count);
+	}
+	while (done->lose) {
+		struct exo_lose *l = done->lose;
+
+		done->lose = l->next;
+		exo_hold_put(d, l->start, l->count);
+		exo_plat_free(l);
+	}
+	exo_plat_free(done);
+}
+
+void exo_order_forget(struct exo_node *n)
+{
+	while (n->lose) {
+		struct exo_lose *l = n->lose;
+
+		n->lose = l->next;
+		exo_plat_free(l);
+	}
+	while (n->waits) {
+		struct exo_wait *w = n->waits;
+
+		exo_wait_unlink(w);
+		exo_plat_free(w);
+	}
+	while (n->waiters) {
+		struct exo_wait *w = n->waiters;
+
+		exo_wait_unlink(w);
+		exo_plat_free(w);
+	}
+	while (n->kids) {
+		struct exo_link *k = n->kids;
+
+		exo_link_remove(k);
+		if (k->child->link == k)
+			k->child->link = NULL;
+		exo_plat_free(k);
+	}
+	n->link = NULL;
+	n->fresh = false;
+	n->first = n->last = n->wfirst = n->wlast = 0;
+}

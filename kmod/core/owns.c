@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/* owns.c: run a template's program on a partition and check every claim that comes back. */
+#include "internal.h"
+
+int exo_owns_raw(struct exo_disk *d, u32 tmpl, const void *part, u32 index, struct exo_udf_claim *raw, struct exo_rng *out,
+		 u32 *n, u32 *reason)
+{
+	const struct exo_tmpl *t = &d->tmpl[tmpl];
+	u32 i;
+	s64 r;
+
+	*n = 0;
+	*reason = EXO_R_UDF_REJECT;
+	if (!tmpl || tmpl >= EXO_MAX_TEMPLATES || t->state != EXO_TMPL_LIVE || !t->udf) {
+		*reason = EXO_R_NO_TEMPLATE;
+		return -EPERM;
+	}
+	r = exo_plat_udf_run(t->udf, part, t->h.partition, index, raw);
+	if (r < 0) {
+		*reason = EXO_R_NOMEM;
+		return (int)r;
+	}
+	if (r)
+		return -EPERM;
+	*reason = EXO_R_UDF_CLAIM;
+	for (i = 0; i < EXO_MAX_SLOTS; i++) {
+		u64 start = raw[i].start, count = raw[i].count;
+		u32 ref = raw[i].ref, id;
+
+		if (!count)
+			continue;
+		if (!exo_disk_inside(d, start, count))
+			return -EPERM;
+		if (ref == 0)
+			id = 0;
+		else if (ref == 1)
+			id = tmpl;
+		else if (ref - 2 < t->h.nrefs)
+			id = t->h.refs[ref - 2];
+		else
+			return -EPERM;
+		if (id && d->tmpl[id].state != EXO_TMPL_LIVE)
+			return -EPERM;
+		out[*n].start = start;
+		out[*n].count = count;
+		out[*n].tmpl = id;
+		out[*n].from = out[*n].to = out[*n].pad = 0;
+		++*n;
+	}
+	*reason = 0;
+	return 0;
+}
+
+int exo_owns(struct exo_disk *d, u32 tmpl, const void *part, u32 index, struct exo_udf_claim *raw, struct exo_rng *out,
+	     u32 *n, u32 *reason)
+{
+	struct exo_rng hit;
+	int err = exo_owns_raw(d, tmpl, part, index, raw, out, n, reason);
+
+	if (err)
+		return err;
+	exo_rng_sort(out, *n);
+	if (exo_rng_overlap(out, *n, &hit)) {
+		*reason = EXO_R_OVERLAP;
+		out[0] = hit;
+		return -EPERM;
+	}
+	*n = exo_rng_merge(out, *n);
+	return 0;
+}
+
+int exo_owns_nothing(struct exo_disk *d, u32 tmpl, const u8 *block, u32 *reason)
+{
+	struct exo_core *c = d->c;
+	u32 size = d->tmpl[tmpl].h.partition, i, n;
+
+	for (i = 0; i < EXO_BLOCK_SIZE / size; i++) {
+		int err = exo_owns(d, tmpl, block + i * size, i, c->raw, c->claims, &n, reason);
+
+		c->stats->udf_runs++;
+		if (err)
+			return err;
+		if (n)
+			return 0;
+	}
+	return 1;
+}
+
+int exo_owns_uninit(struct exo_disk *d, u32 frame, struct exo_set *out, u64 *count)
+{
+	struct exo_core *c = d->c;
+	u32 tmpl = c->bufs[frame].template_id;
+	u32 size = d->tmpl[tmpl].h.partition, i, k, n, reason;
+	const u8 *mem = exo_plat_frame(frame);
+
+	*count = 0;
+	if (!d->nuninit)
+		return 0;
+	for (i = 0; i < EXO_BLOCK_SIZE / size; i++) {
+		int err = exo_owns(d, tmpl, mem + i * size, i, c->raw, c->claims, &n, &reason);
+
+		c->stats->udf_runs++;
+		if (err)
+			return err;
+		for (k = 0; k < n; k++) {
+			u64 b = c->claims[k].start, end = b + c->claims[k].count;
+
+			for (;;) {
+				u64 stop;
+
+				b = exo_bit_next(d->uninit, b, end, true);
+				if (b == end)
+					break;
+				stop = exo_bit_next(d->uninit, b, end, false);
+				if (out && exo_set_add(out, b, stop - b, c->claims[k].tmpl, 0, 0))
+					return -ENOMEM;
+				*count += stop - b;
+				b = stop;
+			}
+		}
+	}
+	return 0;
+}
+
+int exo_owns_submit(struct exo_disk *d, u32 frame)
+{
+	struct exo_core *c = d->c;
+	u32 tmpl = c->bufs[frame].template_id;
+	u32 size = d->tmpl[tmpl].h.partition, i, k, n, reason;
+	const u8 *mem = exo_plat_frame(frame);
+
+	for (i = 0; i < EXO_BLOCK_SIZE / size; i++) {
+		int err = exo_owns(d, tmpl, mem + i * size, i, c->raw, c->claims, &n, &reason);
+
+		c->stats->udf_runs++;
+		if (err)
+			return err;
+		for (k = 0; k < n; k++) {
+			u64 b = c->claims[k].start, end = b + c->claims[k].count;
+
+			while ((b = exo_bit_next(d->fresh, b, end, true)) != end)
+				exo_bit_clear(d->fresh, b++);
+		}
+	}
+	return 0;
+}

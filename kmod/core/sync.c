@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * sync.c: write what is dirty in an order that the rules allow. Rounds of: write everything that may go; when nothing may,
+ * flush, which lets more go. What has to go first is drawn in, also from other roots; uninitialised data that a
+ * node has to point at is written as zeroes, which is what reading it gives.
+ */
+#include "internal.h"
+
+#define BATCH 256u	/* buffers in one write */
+#define ZERO 1024u	/* blocks of zeroes in one write */
+
+struct sync {
+	struct exo_ask *a;
+	struct exo_disk *d;
+	u32 root;
+	u64 since;		/* buffers that became dirty later are somebody else's SYNC */
+	u64 stamp;
+	u64 need;		/* this look's mark */
+	struct exo_node **work;
+	u32 nwork;
+	u32 *frames;		/* may be written now */
+	u32 nframes;
+	struct exo_set zero;	/* uninitialised data to write as zeroes; enough for one turn */
+	u64 nzero;
+	struct exo_set first;	/* scratch */
+	u32 entries;		/* catalogue entries that may be written now */
+	bool flush, busy, direct;
+	u64 stuck;		/* some block that cannot go */
+	u64 bad;
+};
+
+static void want(struct sync *s, struct exo_node *n)
+{
+	if (n->need == s->need)
+		return;
+	n->need = s->need;
+	s->work[s->nwork++] = n;
+}
+
+/* A block that must be durable before something else may go. */
+static int want_block(struct sync *s, u64 block)
+{
+	struct exo_disk *d = s->d;
+	struct exo_core *c = d->c;
+	u32 f = exo_buf_find(c, d->nr, block);
+	bool own = false;
+
+	if (f != EXO_NOFRAME && (c->bufs[f].flags & (EXO_BUF_DIRTY | EXO_BUF_WRITING))) {
+		want(s, exo_frame_node(c, f));
+		return 0;
+	}
+	if (exo_flight_hits(d, block, 1, true, &own)) {
+		if (own)
+			s->busy = true;
+		else
+			s->direct = true;
+		return 0;
+	}
+	if (!exo_bit(d->blank, block)) {
+		s->flush = true;
+		return 0;
+	}
+	if (f != EXO_NOFRAME && c->bufs[f].state == EXO_BUF_VALID) {
+		exo_buf_dirty(c, f);
+		want(s, exo_frame_node(c, f));
+		return 0;
+	}
+	if (f != EXO_NOFRAME) {
+		s->busy = true;
+		return 0;
+	}
+	s->nzero++;
+	if (s->zero.n && s->zero.r[s->zero.n - 1].start + s->zero.r[s->zero.n - 1].count == block) {
+		s->zero.r[s->zero.n - 1].count++;
+		return 0;
+	}
+	return exo_set_add(&s->zero, block, 1, 0, 0, 0);
+}
+
+static int want_first(struct sync *s, struct exo_node *n)
+{
+	struct exo_wait *w;
+	u32 i;
+	u64 b;
+	int err = 0;
+
+	for (w = n->waits; w; w = w->src_next) {
+		if (w->dst)
+			want(s, w->dst);
+		else
+			s->flush = true;
+	}
+	for (i = 0; i < s->first.n && !err; i++)
+		for (b = s->first.r[i].start; b < s->first.r[i].start + s->first.r[i].count && !err; b++)
+			if (exo_bit(s->d->uninit, b) && s->nzero < ZERO)
+				err = want_block(s, b);
+	s->stuck = n->block;
+	return err;
+}
+
+static int look_frame(struct sync *s, struct exo_node *n)
+{
+	struct exo_core *c = s->d->c;
+	struct exo_buf *b = &c->bufs[n->id];
+	bool ready;
+	int err;
+
+	if (b->flags & EXO_BUF_WRITING) {
+		if (c->side[n->id].direct)
+			s->direct = true;
+		else
+			s->busy = true;
+		return 0;
+	}
+	if (!(b->flags & EXO_BUF_DIRTY)) {
+		s->flush = true;
+		return 0;
+	}
+	if (c->side[n->id].failed == s->stamp) {
+		s->stuck = n->block;
+		return 0;
+	}
+	s->first.n = 0;
+	err = exo_write_ready(s->d, n->id, &s->first, &ready);
+	if (err)
+		return err;
+	if (!ready)
+		return want_first(s, n);
+	if (s->nframes < BATCH)
+		s->frames[s->nframes++] = n->id;
+	return 0;
+}
+
+static int look_entry(struct sync *s, struct exo_node *n)
+{
+	struct exo_root *r = &s->d->roots[n->id & 0xff];
+	u32 i;
+	int err;
+
+	if (r->writing) {
+		s->busy = true;
+		return 0;
+	}
+	if (!r->dirty) {
+		s->flush = true;
+		return 0;
+	}
+	s->first.n = 0;
+	if (exo_entry_ready(s->d, r, &s->first, &err)) {
+		s->entries++;
+		return 0;
+	}
+	if (err)
+		return err;
+	for (i = 0; i < EXO_MAX_ROOTS; i++) {
+		struct exo_root *o = &s->d->roots[i];
+
+		if (o->state == EXO_ROOT_DYING && !memcmp(o->h.name, r->h.name, EXO_NAME_MAX))
+			want(s, &o->node);
+	}
+	return want_first(s, n);
+}
+
+/* What is to be written, and what of it can go now. */
+static int look(struct sync *s)
+{
+	struct exo_disk *d = s->d;
+	struct exo_core *c = d->c;
+	u32 f, i;
+	int err = 0;
+
+	s->need = ++c->tick;
+	s->nwork = s->nframes = s->entries = 0;
+	s->zero.n = 0;
+	s->nzero = 0;
+	s->flush = s->busy = s->direct = false;
+	for (f = d->dirty_first; f; f = c->side[f - 1].dirty_next)
+		if (c->side[f - 1].dirty_since <= s->since && (s->root == EXO_NOROOT || c->bufs[f - 1].root == s->root))
+			want(s, exo_frame_node(c, f - 1));
+	for (i = 0; i < EXO_MAX_ROOTS; i++)
+		if ((d->roots[i].dirty || d->roots[i].writing) && (s->root == EXO_NOROOT || s->root == i))
+			want(s, &d->roots[i].node);
+	/* A write that somebody else started before us must be over, too, before our flush. */
+	for (i = 0; d->nwriting && i < c->frames; i++)
+		if ((c->bufs[i].flags & EXO_BUF_WRITING) && c->bufs[i].disk == d->nr && !c->side[i].direct &&
+		    !c->side[i].doomed && c->bufs[i].state == EXO_BUF_VALID &&
+		    (s->root == EXO_NOROOT || c->bufs[i].root == s->root))
+			want(s, exo_frame_node(c, i));
+	for (i = 0; i < s->nwork && !err; i++)
+		err = s->work[i]->id & EXO_NODE_ROOT ? look_entry(s, s->work[i]) : look_frame(s, s->work[i]);
+	return err;
+}
+
+/* Zeroes for a part of an uninitialised extent, past the cache: no frame is needed, BIND waits for it. */
+static int zero_run(struct sync *s, u64 start, u64 count)
+{
+	struct exo_disk *d = s->d;
+	struct exo_core *c = d->c;
+	struct exo_flight fl = { .start = start, .count = count, .write = true, .own = true };
+	struct exo_done *done = exo_plat_alloc(sizeof(*done));
+	struct exo_seg *seg = exo_plat_alloc((size_t)count * sizeof(*seg));
+	u64 where = start;
+	u32 i;
+	int err = -ENOMEM;
+
+	if (done && seg)
+		err = exo_hold_reserve(d, start, count);
+	if (err) {
+		exo_plat_free(done);
+		exo_plat_free(seg);
+		return exo_no(s->a, err, err == -EBUSY ? EXO_R_BUSY : EXO_R_NOMEM, start);
+	}
+	for (i = 0; i < count; i++) {
+		seg[i].block = start + i;
+		seg[i].mem = c->zero;
+		seg[i].sectors = EXO_SECTORS;
+	}
+	done->start = start;
+	done->count = count;
+	exo_hold_get(d, start, count);	/* the done's, until it is durable; it also covers the write */
+	exo_flight_add(d, &fl);
+	exo_unlock(c);
+	err = exo_plat_io(d->dev, EXO_OP_WRITE, seg, (u32)count, &where);
+	exo_lock(c);
+	exo_flight_remove(d, &fl);
+	c->stats->writes++;
+	if (err) {
+		exo_hold_put(d, start, count);
+		exo_plat_free(done);
+		err = exo_no(s->a, -EIO, EXO_R_IO, where);
+	} else {
+		c->stats->blocks_written += count;
+		d->unflushed = true;
+		exo_write_done(d, done);
+	}
+	exo_plat_free(seg);
+	exo_plat_wake(c->lock);
+	return err;
+}
+
+/* Only the first piece: the lock was given up, and the rest must be looked at again. */
+static int zero_some(struct sync *s, u32 *blocks)
+{
+	u64 count = s->zero.r[0].count < ZERO ? s->zero.r[0].count : ZERO;
+	int err = zero_run(s, s->zero.r[0].start, count);
+
+	if (!err)
+		*blocks += (u32)count;
+	return err;
+}
+
+static int turn(struct sync *s, u32 *blocks, u32 *rounds, bool *over)
+{
+	struct exo_disk *d = s->d;
+	int err = look(s);
+
+	if (err)
+		return exo_no(s->a, err, err == -ENOMEM ? EXO_R_NOMEM : EXO_R_UDF_REJECT, s->stuck << 3);
+	if (s->nframes) {
+		err = exo_write_frames(s->a, d, s->frames, s->nframes, s->stamp, blocks);
+		if (err == -EIO && !d->failed) {
+			s->bad = s->a->detail;
+			err = 0;	/* the others go on; the end of SYNC tells */
+		}
+		return err;
+	}
+	if (s->zero.n)
+		return zero_some(s, blocks);
+	if (s->entries)
+		return exo_entry_write(s->a, d, s->need, blocks);
+	if (s->busy || d->flushing) {
+		exo_plat_wait(d->c->lock);
+		return 0;
+	}
+	if (d->written || d->unflushed) {
+		++*rounds;
+		return exo_flush_disk(d) ? exo_no(s->a, -EIO, EXO_R_IO, 0) : 0;
+	}
+	*over = true;
+	if (s->bad != EXO_NOBLOCK)
+		return exo_no(s->a, -EIO, EXO_R_IO, s->bad);
+	if (s->direct)
+		return exo_no(s->a, -EBUSY, EXO_R_BUSY, s->stuck);
+	if (s->nwork)
+		return exo_no(s->a, -EBUSY, EXO_R_TAINTED, s->stuck);
+	return 0;
+}
+
+int exo_sync_disk(struct exo_ask *a, struct exo_disk *d, u32 root, u32 *blocks, u32 *rounds)
+{
+	struct exo_core *c = d->c;
+	struct sync s = { .a = a, .d = d, .root = root, .bad = EXO_NOBLOCK };
+	bool over = false;
+	int err = 0;
+
+	s.work = exo_plat_alloc(((size_t)c->frames + EXO_MAX_ROOTS) * sizeof(*s.work));
+	s.frames = exo_plat_alloc(BATCH * sizeof(*s.frames));
+	if (!s.work || !s.frames)
+		err = exo_nomem(a);
+	s.since = c->tick;
+	s.stamp = ++c->tick;
+	while (!err && !over)
+		err = turn(&s, blocks, rounds, &over);
+	exo_set_free(&s.zero);
+	exo_set_free(&s.first);
+	exo_plat_free(s.work);
+	exo_plat_free(s.frames);
+	return err;
+}

@@ -1,0 +1,543 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/* txncheck.c: owns(after) = owns(before) + ALLOC - FREE, over all edited partitions at once, and what each declaration needs. */
+#include "txn.h"
+
+struct txn_meta *exo_txn_meta(struct txn_metas *l, u64 block)
+{
+	u32 lo = 0, hi = l->n;
+
+	while (lo < hi) {
+		u32 mid = lo + (hi - lo) / 2;
+
+		if (l->m[mid].block == block)
+			return &l->m[mid];
+		if (l->m[mid].block < block)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return NULL;
+}
+
+u32 exo_txn_block(struct txn *t, u64 block)
+{
+	u32 lo = 0, hi = t->nblk;
+
+	while (lo < hi) {
+		u32 mid = lo + (hi - lo) / 2;
+
+		if (t->blk[mid].block == block)
+			return mid;
+		if (t->blk[mid].block < block)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return TXN_NONE;
+}
+
+static int meta_add(struct txn *t, struct txn_metas *l, u64 block, u32 tmpl, u32 label)
+{
+	struct txn_meta *m;
+
+	if (l->n >= t->c->frames)
+		return exo_no(t->a, -ENOMEM, EXO_R_NO_FRAMES, l->n);
+	if (l->n == l->room) {
+		u32 room = l->room ? l->room * 2 : 16;
+
+		m = exo_plat_alloc((size_t)room * sizeof(*m));
+		if (!m)
+			return exo_nomem(t->a);
+		if (l->n)
+			memcpy(m, l->m, l->n * sizeof(*m));
+		exo_plat_free(l->m);
+		l->m = m;
+		l->room = room;
+	}
+	m = &l->m[l->n++];
+	m->block = block;
+	m->frame = EXO_NOFRAME;
+	m->tmpl = tmpl;
+	m->label = label;
+	m->blk = exo_txn_block(t, block);
+	m->orphan = NULL;
+	return 0;
+}
+
+/* Declarations on their own: form, and no block named twice. */
+int exo_txn_decls(struct txn *t)
+{
+	struct exo_ask *a = t->a;
+	struct exo_set all = { 0 };
+	struct exo_rng hit;
+	u32 i, n = t->q->ndecls;
+	int err;
+
+	if (!n)
+		return 0;
+	t->decls = exo_plat_alloc(n * sizeof(*t->decls));
+	if (!t->decls)
+		return exo_nomem(a);
+	err = exo_get(a, t->decls, t->q->decls, n * sizeof(*t->decls));
+	for (i = 0; !err && i < n; i++) {
+		const struct exo_decl *x = &t->decls[i];
+
+		if (x->op < EXO_DECL_ALLOC || x->op > EXO_DECL_MOVE || x->template_id >= EXO_MAX_TEMPLATES ||
+		    !exo_disk_inside(t->d, x->start, x->count))
+			err = exo_no(a, -EINVAL, EXO_R_DECL, i);
+		else if (exo_set_add(&all, x->start, x->count, 0, i, 0) ||
+			 exo_set_add(&t->want[x->op], x->start, x->count, x->template_id, 0, 0))
+			err = exo_nomem(a);
+	}
+	if (!err) {
+		exo_rng_sort(all.r, all.n);
+		if (exo_rng_overlap(all.r, all.n, &hit))
+			err = exo_no(a, -EINVAL, EXO_R_DECL, hit.from);
+		for (i = 1; i < 4; i++)
+			exo_set_plain(&t->want[i]);
+	}
+	exo_set_free(&all);
+	return err;
+}
+
+/* The blocks that are edited, sorted, each once. */
+static int collect_blocks(struct txn *t)
+{
+	u32 i, n = t->q->nedits;
+	struct exo_set s = { 0 };
+
+	for (i = 0; i < n; i++) {
+		if (exo_set_add(&s, t->edits[i].block, 1, 0, i, 0)) {
+			exo_set_free(&s);
+			return exo_nomem(t->a);
+		}
+	}
+	exo_rng_sort(s.r, s.n);
+	for (i = 0; i < n; i++) {
+		struct txn_block *b;
+
+		if (!t->nblk || t->blk[t->nblk - 1].block != s.r[i].start) {
+			b = &t->blk[t->nblk++];
+			b->block = s.r[i].start;
+			b->version = t->edits[s.r[i].from].version;
+			b->frame = EXO_NOFRAME;
+			b->root = EXO_NOROOT;
+		}
+		t->of_edit[s.r[i].from] = t->nblk - 1;
+	}
+	exo_set_free(&s);
+	for (i = 0; i < n; i++)
+		if (t->edits[i].version != t->blk[t->of_edit[i]].version)
+			return exo_no(t->a, -EINVAL, EXO_R_VERSION, t->edits[i].block);
+	return 0;
+}
+
+static int find_block(struct txn *t, struct txn_block *b)
+{
+	struct exo_ask *a = t->a;
+	struct exo_core *c = t->c;
+	struct exo_buf *buf;
+	u32 i;
+	int err;
+
+	if (b->version == EXO_VERSION_NEW) {
+		const struct exo_set *w = &t->want[EXO_DECL_ALLOC];
+
+		i = exo_rng_find(w->r, w->n, b->block);
+		if (i == w->n || !w->r[i].tmpl)
+			return exo_no(a, -EINVAL, EXO_R_NOT_META, b->block);
+		b->isnew = true;
+		b->tmpl = w->r[i].tmpl;
+		if (t->d->tmpl[b->tmpl].state != EXO_TMPL_LIVE || !t->d->tmpl[b->tmpl].udf)
+			return exo_no(a, -ENOENT, EXO_R_NO_TEMPLATE, b->tmpl);
+		b->size = t->d->tmpl[b->tmpl].h.partition;
+		return 0;
+	}
+	b->frame = exo_buf_find(c, t->d->nr, b->block);
+	if (b->frame == EXO_NOFRAME)
+		return exo_no(a, -ENOENT, EXO_R_NOT_IN_CORE, b->block);
+	buf = &c->bufs[b->frame];
+	if (buf->state == EXO_BUF_READING)
+		return exo_no(a, -EBUSY, EXO_R_BUSY, b->block);
+	if (!(buf->flags & EXO_BUF_META) || (buf->flags & EXO_BUF_UNKNOWN))
+		return exo_no(a, -EINVAL, EXO_R_NOT_META, b->block);
+	b->tmpl = buf->template_id;
+	b->root = buf->root;
+	b->size = t->d->tmpl[b->tmpl].h.partition;
+	b->first = exo_frame_node(c, b->frame)->first | exo_frame_node(c, b->frame)->wfirst;
+	b->last = exo_frame_node(c, b->frame)->last | exo_frame_node(c, b->frame)->wlast;
+	err = exo_root_usable(a, t->d, b->root);
+	if (!err)
+		err = exo_need_root(a, t->q->cap, t->d, b->root, EXO_RIGHT_WRITE);
+	if (err)
+		return err;
+	if (exo_contest_find(t->d, b->block))
+		return exo_no(a, -EBUSY, EXO_R_CONTESTED, b->block);
+	return buf->version == b->version ? 0 : exo_no(a, -ESTALE, EXO_R_VERSION, b->block);
+}
+
+static int make_images(struct txn *t)
+{
+	const u8 *from = t->bytes;
+	u32 i, p;
+
+	t->images = exo_plat_alloc((size_t)t->nblk * EXO_BLOCK_SIZE);
+	if (!t->images)
+		return exo_nomem(t->a);
+	for (i = 0; i < t->nblk; i++) {
+		struct txn_block *b = &t->blk[i];
+
+		b->image = t->images + (size_t)i * EXO_BLOCK_SIZE;
+		if (!b->isnew)
+			memcpy(b->image, exo_plat_frame(b->frame), EXO_BLOCK_SIZE);
+	}
+	for (i = 0; i < t->q->nedits; i++) {
+		const struct exo_edit *e = &t->edits[i];
+		struct txn_block *b = &t->blk[t->of_edit[i]];
+
+		memcpy(b->image + e->offset, from, e->len);
+		from += e->len;
+		for (p = e->offset / b->size; p <= (e->offset + e->len - 1) / b->size; p++)
+			b->parts |= (u8)(1u << p);
+	}
+	return 0;
+}
+
+/* What one partition gained and lost. */
+static int compare(struct txn *t, u32 blk, u32 part)
+{
+	struct txn_block *b = &t->blk[blk];
+	u32 label = blk * EXO_PARTS + part, no = 0, nn, reason, i, gained = t->gained.n, lost = t->lost.n;
+	int err;
+
+	if (!b->isnew) {
+		const u8 *old = exo_plat_frame(b->frame);
+
+		t->c->stats->udf_runs++;
+		err = exo_owns(t->d, b->tmpl, old + part * b->size, part, t->raw, t->old, &no, &reason);
+		if (err)
+			return exo_no(t->a, err, reason, b->block << 3 | part);
+	}
+	t->c->stats->udf_runs++;
+	err = exo_owns(t->d, b->tmpl, b->image + part * b->size, part, t->raw, t->new, &nn, &reason);
+	if (err && reason == EXO_R_OVERLAP) {
+		struct exo_set s = { .r = t->new, .n = 1, .room = 1 };
+
+		exo_txn_report(t, &s, EXO_RANGE_BLOCKED);
+		return exo_no(t->a, err, reason, t->new[0].start);
+	}
+	if (err)
+		return exo_no(t->a, err, reason, b->block << 3 | part);
+	if (exo_set_minus(&t->gained, t->new, nn, t->old, no) || exo_set_minus(&t->lost, t->old, no, t->new, nn))
+		return exo_nomem(t->a);
+	for (i = gained; i < t->gained.n; i++)
+		t->gained.r[i].to = label;
+	for (i = lost; i < t->lost.n; i++)
+		t->lost.r[i].from = label;
+	b->gains |= t->gained.n > gained;
+	return 0;
+}
+
+static int one_range(struct txn *t, struct exo_rng hit, u32 reason, int err)
+{
+	struct exo_set s = { .r = &hit, .n = 1, .room = 1 };
+
+	exo_txn_report(t, &s, EXO_RANGE_BLOCKED);
+	return exo_no(t->a, err, reason, hit.start);
+}
+
+/* Sort gains and losses into MOVE, ALLOC and FREE. */
+static int classify(struct txn *t)
+{
+	struct exo_rng hit;
+	u32 i;
+	u64 bad;
+
+	exo_rng_sort(t->gained.r, t->gained.n);
+	exo_rng_sort(t->lost.r, t->lost.n);
+	if (exo_rng_overlap(t->gained.r, t->gained.n, &hit))
+		return one_range(t, hit, EXO_R_OVERLAP, -EPERM);
+	if (exo_rng_overlap(t->lost.r, t->lost.n, &hit))
+		return one_range(t, hit, EXO_R_CONTESTED, -EBUSY);
+	for (i = 0; i < t->lost.n; i++) {
+		u32 root = t->blk[t->lost.r[i].from / EXO_PARTS].root;
+
+		if (exo_map_owned(t->d, t->lost.r[i].start, t->lost.r[i].count, &bad))
+			continue;
+		exo_quarantine(t->d, root, EXO_QUARANTINE_CLAIM, bad);
+		return exo_no(t->a, -EUCLEAN, EXO_R_QUARANTINED, root);
+	}
+	if (exo_set_meet(&t->moved, t->gained.r, t->gained.n, t->lost.r, t->lost.n) ||
+	    exo_set_minus(&t->in, t->gained.r, t->gained.n, t->lost.r, t->lost.n) ||
+	    exo_set_minus(&t->out, t->lost.r, t->lost.n, t->gained.r, t->gained.n))
+		return exo_nomem(t->a);
+	return 0;
+}
+
+/* What is in a and not in b is reported as `kind`; *n counts the ranges. */
+static int report_minus(struct txn *t, const struct exo_set *a, const struct exo_set *b, u32 kind, u64 *first, u32 *n)
+{
+	struct exo_set s = { 0 };
+	int err = exo_set_minus(&s, a->r, a->n, b->r, b->n);
+
+	if (!err)
+		err = exo_txn_report(t, &s, kind);
+	if (!err && s.n) {
+		if (!*n)
+			*first = s.r[0].start;
+		*n += s.n;
+	}
+	exo_set_free(&s);
+	return err;
+}
+
+static int as_declared(struct txn *t)
+{
+	const struct exo_set *w = t->want;
+	struct exo_set in = { 0 }, out = { 0 }, moved = { 0 };
+	u64 first = 0;
+	u32 n = 0;
+	int err = -ENOMEM;
+
+	if (exo_set_copy(&in, &t->in) || exo_set_copy(&out, &t->out) || exo_set_copy(&moved, &t->moved))
+		goto nomem;
+	exo_set_plain(&in);
+	exo_set_plain(&out);
+	exo_set_plain(&moved);
+	if (report_minus(t, &w[EXO_DECL_MOVE], &moved, EXO_RANGE_UNMET, &first, &n))
+		goto nomem;
+	if (n) {
+		err = exo_no(t->a, -EPERM, EXO_R_LEAVES, first);
+		goto out;
+	}
+	if (report_minus(t, &in, &w[EXO_DECL_ALLOC], EXO_RANGE_GAINED, &first, &n) ||
+	    report_minus(t, &moved, &w[EXO_DECL_MOVE], EXO_RANGE_GAINED, &first, &n) ||
+	    report_minus(t, &out, &w[EXO_DECL_FREE], EXO_RANGE_LOST, &first, &n) ||
+	    report_minus(t, &moved, &w[EXO_DECL_MOVE], EXO_RANGE_LOST, &first, &n) ||
+	    report_minus(t, &w[EXO_DECL_ALLOC], &in, EXO_RANGE_UNMET, &first, &n) ||
+	    report_minus(t, &w[EXO_DECL_FREE], &out, EXO_RANGE_UNMET, &first, &n))
+		goto nomem;
+	err = n ? exo_no(t->a, -EPERM, EXO_R_NOT_CONSERVED, first) : 0;
+	goto out;
+nomem:
+	err = exo_nomem(t->a);
+out:
+	exo_set_free(&in);
+	exo_set_free(&out);
+	exo_set_free(&moved);
+	return err;
+}
+
+/* The root of a block that this transaction allocates is that of the partition that gains it. */
+static int find_root(struct txn *t, u32 blk, u32 *root)
+{
+	u32 steps;
+
+	for (steps = 0; steps <= t->nblk; steps++) {
+		struct txn_meta *m;
+
+		if (!t->blk[blk].isnew) {
+			*root = t->blk[blk].root;
+			return 0;
+		}
+		m = exo_txn_meta(&t->news, t->blk[blk].block);
+		if (!m)
+			break;
+		blk = m->label / EXO_PARTS;
+	}
+	/* New blocks that own each other, and nothing that is reached owns them. */
+	return exo_no(t->a, -EBUSY, EXO_R_CYCLE, t->blk[blk].block);
+}
+
+static int check_allocs(struct txn *t)
+{
+	struct exo_ask *a = t->a;
+	struct exo_disk *d = t->d;
+	u32 i, root;
+	u64 bad, b;
+	int err;
+
+	for (i = 0; i < t->in.n; i++) {
+		struct exo_rng *r = &t->in.r[i];
+		struct exo_rng hit = *r;
+
+		if (!exo_map_all_free(d, r->start, r->count, &bad)) {
+			hit.start = bad;
+			hit.count = exo_bit_next(d->free, bad, r->start + r->count, true) - bad;
+			return one_range(t, hit, exo_bit(d->waiting, bad) ? EXO_R_NEEDS_FREE :
+					 exo_bit(d->held, bad) ? EXO_R_HELD : EXO_R_NOT_FREE, -EBUSY);
+		}
+		if (!r->tmpl)
+			continue;
+		if (d->tmpl[r->tmpl].state != EXO_TMPL_LIVE || !d->tmpl[r->tmpl].udf)
+			return exo_no(a, -ENOENT, EXO_R_NO_TEMPLATE, r->tmpl);
+		for (b = r->start; b < r->start + r->count; b++) {
+			err = meta_add(t, &t->news, b, r->tmpl, r->to);
+			if (err)
+				return err;
+		}
+	}
+	for (i = 0; i < t->nblk; i++) {
+		if (!t->blk[i].isnew)
+			continue;
+		/* Declared, edited, but nobody claims it: as_declared said so already unless templates differ. */
+		if (!exo_txn_meta(&t->news, t->blk[i].block))
+			return exo_no(a, -EINVAL, EXO_R_NOT_META, t->blk[i].block);
+		err = find_root(t, i, &t->blk[i].root);
+		if (err)
+			return err;
+	}
+	for (i = 0; i < t->in.n; i++) {
+		root = t->blk[t->in.r[i].to / EXO_PARTS].root;
+		t->delta[root] += (s64)t->in.r[i].count;
+	}
+	for (i = 0; i < t->news.n; i++)
+		t->news.m[i].root = t->blk[t->news.m[i].label / EXO_PARTS].root;
+	return 0;
+}
+
+static int check_freed_meta(struct txn *t, struct txn_meta *m)
+{
+	struct exo_ask *a = t->a;
+	struct exo_core *c = t->c;
+	struct exo_buf *buf;
+	u32 reason;
+	int r;
+
+	m->root = t->blk[m->label / EXO_PARTS].root;
+	m->frame = exo_buf_find(c, t->d->nr, m->block);
+	if (m->frame == EXO_NOFRAME || c->bufs[m->frame].state != EXO_BUF_VALID) {
+		m->frame = EXO_NOFRAME;
+		return exo_no(a, -ENOENT, EXO_R_NOT_IN_CORE, m->block);
+	}
+	buf = &c->bufs[m->frame];
+	if (buf->flags & EXO_BUF_UNKNOWN) {
+		exo_buf_know(c, m->frame, m->tmpl, m->root);
+	} else if (buf->template_id != m->tmpl || buf->root != m->root) {
+		m->frame = EXO_NOFRAME;
+		exo_quarantine(t->d, m->root, EXO_QUARANTINE_CLAIM, m->block);
+		return exo_no(a, -EUCLEAN, EXO_R_QUARANTINED, m->root);
+	}
+	if (buf->flags & EXO_BUF_WRITING) {
+		m->frame = EXO_NOFRAME;
+		return -EAGAIN;
+	}
+	/* Its image is what others wait for: they may go once it was written. */
+	if (exo_frame_node(c, m->frame)->waiters) {
+		m->frame = EXO_NOFRAME;
+		return exo_no(a, -EBUSY, EXO_R_CYCLE, m->block);
+	}
+	r = exo_owns_nothing(t->d, m->tmpl, m->blk == TXN_NONE ? exo_plat_frame(m->frame) : t->blk[m->blk].image, &reason);
+	if (r == 1) {
+		if (m->blk != TXN_NONE)
+			t->blk[m->blk].freed = true;
+		return 0;
+	}
+	m->frame = EXO_NOFRAME;
+	return r < 0 ? exo_no(a, r, reason, m->block << 3) : exo_no(a, -EPERM, EXO_R_STILL_OWNS, m->block);
+}
+
+static int check_frees(struct txn *t)
+{
+	u32 i;
+	u64 b;
+	int err;
+
+	for (i = 0; i < t->out.n; i++) {
+		struct exo_rng *r = &t->out.r[i];
+
+		t->delta[t->blk[r->from / EXO_PARTS].root] -= (s64)r->count;
+		for (b = r->start; r->tmpl && b < r->start + r->count; b++) {
+			/* A contested block stays with its other owner, and so does what it owns. */
+			if (exo_contest_find(t->d, b))
+				continue;
+			err = meta_add(t, &t->olds, b, r->tmpl, r->from);
+			if (!err)
+				err = check_freed_meta(t, &t->olds.m[t->olds.n - 1]);
+			if (err)
+				return err;
+		}
+	}
+	return 0;
+}
+
+static int check_moves(struct txn *t)
+{
+	u32 i, k;
+	u64 bad;
+
+	for (i = 0; i < t->moved.n; i++) {
+		struct exo_rng *r = &t->moved.r[i];
+		u32 from = t->blk[r->from / EXO_PARTS].root, to = t->blk[r->to / EXO_PARTS].root;
+
+		if (exo_contest_any(t->d, r->start, r->count, &bad))
+			return exo_no(t->a, -EBUSY, EXO_R_CONTESTED, bad);
+		t->delta[from] -= (s64)r->count;
+		t->delta[to] += (s64)r->count;
+		if (from == to || !r->tmpl)
+			continue;
+		for (k = 0; k < t->q->ndecls; k++)
+			if (t->decls[k].op == EXO_DECL_MOVE && r->start - t->decls[k].start < t->decls[k].count)
+				break;
+		return exo_no(t->a, -EINVAL, EXO_R_DECL, k);
+	}
+	return 0;
+}
+
+static int check_quota(struct txn *t)
+{
+	u32 i;
+
+	for (i = 0; i < EXO_MAX_ROOTS; i++) {
+		const struct exo_root_head *h = &t->d->roots[i].h;
+
+		if (t->delta[i] <= 0 || !h->quota)
+			continue;
+		if (h->used > h->quota || (u64)t->delta[i] > h->quota - h->used)
+			return exo_no(t->a, -EDQUOT, EXO_R_QUOTA, h->used > h->quota ? 0 : h->quota - h->used);
+	}
+	return 0;
+}
+
+static void pin_blocks(struct txn *t)
+{
+	u32 i;
+
+	for (i = 0; i < t->nblk; i++)
+		if (t->blk[i].frame != EXO_NOFRAME && !t->blk[i].isnew)
+			exo_buf_pin(t->c, t->blk[i].frame);
+	for (i = 0; i < t->olds.n; i++)
+		if (t->olds.m[i].frame != EXO_NOFRAME)
+			exo_buf_pin(t->c, t->olds.m[i].frame);
+	t->pinned = true;
+}
+
+int exo_txn_check(struct txn *t)
+{
+	u32 i, p;
+	int err = collect_blocks(t);
+
+	for (i = 0; !err && i < t->nblk; i++)
+		err = find_block(t, &t->blk[i]);
+	if (!err)
+		err = make_images(t);
+	for (i = 0; !err && i < t->nblk; i++)
+		for (p = 0; !err && p < EXO_BLOCK_SIZE / t->blk[i].size; p++)
+			if (t->blk[i].parts >> p & 1)
+				err = compare(t, i, p);
+	if (!err)
+		err = classify(t);
+	if (!err)
+		err = as_declared(t);
+	if (!err)
+		err = check_allocs(t);
+	if (!err)
+		err = check_frees(t);
+	if (!err)
+		err = check_moves(t);
+	if (!err)
+		err = check_quota(t);
+	if (!err)
+		pin_blocks(t);
+	return err;
+}

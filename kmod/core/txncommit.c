@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/* txncommit.c: make an accepted transaction true. Nothing here can fail: whatever could was done before. */
+#include "txn.h"
+
+/* Blocks that left a node stay in its image on disk until its next write: they are held until that is durable (rule 2). */
+static void lose(struct txn *t, const struct exo_set *s)
+{
+	struct exo_disk *d = t->d;
+	u32 i;
+
+	for (i = 0; i < s->n; i++) {
+		struct exo_node *n = exo_frame_node(t->c, t->blk[s->r[i].from / EXO_PARTS].frame);
+		u64 b = s->r[i].start, end = b + s->r[i].count;
+
+		for (;;) {
+			struct exo_lose *l = t->lose;
+
+			b = exo_bit_next(d->fresh, b, end, false);
+			if (b == end)
+				break;
+			t->lose = l->next;
+			l->start = b;
+			b = exo_bit_next(d->fresh, b, end, true);
+			l->count = b - l->start;
+			l->next = n->lose;
+			n->lose = l;
+			exo_hold_get(d, l->start, l->count);
+		}
+	}
+}
+
+static void drop_cached(struct txn *t, u64 start, u64 count)
+{
+	u64 b;
+
+	for (b = start; b < start + count; b++) {
+		u32 f = exo_buf_find(t->c, t->d->nr, b);
+
+		if (f != EXO_NOFRAME)
+			exo_buf_drop(t->c, f);
+	}
+}
+
+/* The link of a block that no longer has this parent. A done's list keeps its own until it is durable. */
+static void unlink_child(struct exo_link *l)
+{
+	if (!l || l->done)
+		return;
+	exo_link_remove(l);
+	exo_plat_free(l);
+}
+
+static void bury_node(struct txn *t, struct txn_meta *m)
+{
+	struct exo_node *n = exo_frame_node(t->c, m->frame);
+	struct exo_disk *d = t->d;
+	struct exo_orphan *o = m->orphan;
+
+	unlink_child(n->link);
+	n->link = NULL;
+	/* Its image on disk may still be reached, and what it pointed at with it, until the block is free itself. */
+	if (n->lose) {
+		m->orphan = NULL;
+		o->block = m->block;
+		o->lose = n->lose;
+		n->lose = NULL;
+		o->next = d->orphans[m->block % EXO_ORPHAN_BUCKETS];
+		d->orphans[m->block % EXO_ORPHAN_BUCKETS] = o;
+		d->norphans++;
+	}
+	exo_order_forget(n);
+}
+
+static void free_range(struct txn *t, const struct exo_rng *r)
+{
+	struct exo_disk *d = t->d;
+	u64 b, end = r->start + r->count;
+
+	if (!d->ncontest) {
+		drop_cached(t, r->start, r->count);
+		exo_map_leave(d, r->start, r->count);
+		return;
+	}
+	for (b = r->start; b < end; b++) {
+		/* What the core knows of a contested block came from either owner. */
+		drop_cached(t, b, 1);
+		if (exo_contest_drop(d, b, 1))
+			exo_map_leave(d, b, 1);
+	}
+}
+
+static void alloc_meta(struct txn *t, struct txn_meta *m)
+{
+	struct exo_core *c = t->c;
+	struct txn_block *b = m->blk == TXN_NONE ? NULL : &t->blk[m->blk];
+
+	if (b)
+		memcpy(exo_plat_frame(m->frame), b->image, EXO_BLOCK_SIZE);
+	exo_buf_insert(c, m->frame, t->d->nr, m->block, EXO_BUF_VALID, EXO_BUF_META, m->tmpl, m->root);
+	exo_buf_dirty(c, m->frame);
+	if (b)
+		b->newver = c->bufs[m->frame].version;
+}
+
+static void edit(struct txn *t, struct txn_block *b)
+{
+	struct exo_core *c = t->c;
+	u32 p;
+
+	if (b->isnew || b->freed)
+		return;
+	exo_buf_begin(c, b->frame);
+	for (p = 0; p < EXO_BLOCK_SIZE / b->size; p++)
+		if (b->parts >> p & 1)
+			memcpy((u8 *)exo_plat_frame(b->frame) + p * b->size, b->image + p * b->size, b->size);
+	b->newver = exo_buf_end(c, b->frame);
+	exo_buf_dirty(c, b->frame);
+}
+
+/* Uninitialised blocks that it points at, as far as known without running its program again. */
+static void count_taint(struct txn *t)
+{
+	struct exo_disk *d = t->d;
+	u32 i;
+
+	for (i = 0; d->nuninit && i < t->gained.n; i++) {
+		struct exo_buf *b = &t->c->bufs[t->blk[t->gained.r[i].to / EXO_PARTS].frame];
+		u64 n = b->taint + exo_bit_count(d->uninit, t->gained.r[i].start, t->gained.r[i].count);
+
+		b->taint = n > 0xffffffffull ? 0xffffffffu : (u32)n;
+	}
+}
+
+/* Data that went to another root: whoever had it through the old one asks the new one. */
+static void change_root(struct txn *t, const struct exo_rng *r)
+{
+	u32 from = t->blk[r->from / EXO_PARTS].root, to = t->blk[r->to / EXO_PARTS].root;
+	u64 b;
+
+	if (from == to)
+		return;
+	for (b = r->start; b < r->start + r->count; b++) {
+		u32 f = exo_buf_find(t->c, t->d->nr, b);
+
+		if (f == EXO_NOFRAME || (t->c->bufs[f].flags & EXO_BUF_UNKNOWN))
+			continue;
+		exo_buf_revoke(t->c, f);
+		exo_buf_know(t->c, f, 0, to);
+		exo_buf_settle(t->c, f);
+	}
+}
+
+void exo_txn_commit(struct txn *t)
+{
+	struct exo_core *c = t->c;
+	struct exo_disk *d = t->d;
+	u32 i;
+
+	lose(t, &t->out);
+	lose(t, &t->moved);
+	for (i = 0; i < t->nlinks; i++)
+		unlink_child(t->links[i]->old);
+	t->nlinks = 0;
+	for (i = 0; i < t->olds.n; i++)
+		bury_node(t, &t->olds.m[i]);
+	for (i = 0; i < t->out.n; i++)
+		free_range(t, &t->out.r[i]);
+	for (i = 0; i < t->in.n; i++) {
+		/* Somebody may have read the free block ahead of time. */
+		drop_cached(t, t->in.r[i].start, t->in.r[i].count);
+		exo_map_take(d, t->in.r[i].start, t->in.r[i].count);
+	}
+	for (i = 0; i < t->news.n; i++)
+		alloc_meta(t, &t->news.m[i]);
+	t->linked = false;
+	for (i = 0; i < t->nblk; i++) {
+		struct txn_block *b = &t->blk[i];
+		struct exo_node *n;
+
+		edit(t, b);
+		if (b->freed)
+			continue;
+		n = exo_frame_node(c, b->frame);
+		n->first |= b->add_first;
+		n->last |= b->add_last;
+		n->fresh |= b->gains;
+	}
+	count_taint(t);
+	for (i = 0; i < t->moved.n; i++)
+		change_root(t, &t->moved.r[i]);
+	for (i = 0; i < EXO_MAX_ROOTS; i++)
+		d->roots[i].h.used = (u64)((s64)d->roots[i].h.used + t->delta[i]);
+	for (i = 0; i < t->out.n; i++)
+		exo_map_settle(d, t->out.r[i].start, t->out.r[i].count);
+	t->npassed = 0;
+	exo_undo_free(&t->undo);
+	c->stats->txns++;
+	c->stats->edits += t->q->nedits;
+}

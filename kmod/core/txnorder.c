@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * txnorder.c: what a transaction means for the write order, and all the memory that its commit needs. Records are put in
+ * place so that a cycle shows; exo_txn_undo takes them out again.
+ */
+#include "txn.h"
+
+/* Sectors are torn from each other only where the device's logical blocks meet. */
+static u32 grain(const struct txn *t, u32 sectors)
+{
+	u32 n = t->d->sector / EXO_SECTOR_SIZE, i, out = 0, unit;
+
+	if (n <= 1)
+		return sectors;
+	unit = n >= EXO_SECTORS ? 0xff : (1u << n) - 1;
+	for (i = 0; i < EXO_SECTORS; i += n)
+		if (sectors >> i & unit)
+			out |= unit << i;
+	return out;
+}
+
+/* A pointer leaves `from` for `to`, other sectors of the same block. */
+static void inside(struct txn *t, struct txn_block *b, u32 to, u32 from)
+{
+	to = grain(t, to);
+	from = grain(t, from);
+	if (to == from)
+		return;
+	b->add_first |= (u8)to;
+	b->add_last |= (u8)from;
+	b->first |= (u8)to;
+	b->last |= (u8)from;
+}
+
+static struct exo_node *node_of(struct txn *t, struct txn_block *b)
+{
+	return exo_frame_node(t->c, b->frame);
+}
+
+static int take_frames(struct txn *t)
+{
+	u32 i;
+
+	t->linked = true;
+	for (i = 0; i < t->news.n; i++) {
+		struct txn_meta *m = &t->news.m[i];
+
+		m->frame = exo_pool_take(t->c);
+		if (m->frame == EXO_NOFRAME)
+			return exo_no(t->a, -ENOMEM, EXO_R_NO_FRAMES, t->news.n - i);
+		t->c->side[m->frame].node.block = m->block;
+		if (m->blk != TXN_NONE)
+			t->blk[m->blk].frame = m->frame;
+	}
+	return 0;
+}
+
+static int add_link(struct txn *t, struct exo_node *child, u32 label)
+{
+	struct exo_link *l;
+
+	if (t->nlinks == t->links_room) {
+		u32 room = t->links_room ? t->links_room * 2 : 16;
+		struct exo_link **more = exo_plat_alloc(room * sizeof(*more));
+
+		if (!more)
+			return exo_nomem(t->a);
+		if (t->nlinks)
+			memcpy(more, t->links, t->nlinks * sizeof(*more));
+		exo_plat_free(t->links);
+		t->links = more;
+		t->links_room = room;
+	}
+	l = exo_plat_alloc(sizeof(*l));
+	if (!l)
+		return exo_nomem(t->a);
+	l->old = child->link;
+	exo_link_add(l, node_of(t, &t->blk[label / EXO_PARTS]), child, txn_label_sectors(t, label));
+	child->link = l;
+	t->links[t->nlinks++] = l;
+	return 0;
+}
+
+/* New metadata hangs on its parent until the parent's write is durable; so does what moves before that. */
+static int add_links(struct txn *t)
+{
+	u32 i, f;
+	u64 b;
+	int err = 0;
+
+	for (i = 0; !err && i < t->news.n; i++)
+		err = add_link(t, exo_frame_node(t->c, t->news.m[i].frame), t->news.m[i].label);
+	for (i = 0; i < t->moved.n; i++) {
+		const struct exo_rng *r = &t->moved.r[i];
+
+		for (b = r->start; !err && r->tmpl && b < r->start + r->count; b++) {
+			f = exo_buf_find(t->c, t->d->nr, b);
+			if (f != EXO_NOFRAME && exo_frame_node(t->c, f)->link)
+				err = add_link(t, exo_frame_node(t->c, f), r->to);
+		}
+	}
+	return err;
+}
+
+/*
+ * Must the old parent wait for the new one? Yes if some block of the range may have a durable pointer in the old one. A
+ * metadata block without one counts too once it was written or is waited for: what was moved into it is reached through it.
+ */
+static bool must_wait(struct txn *t, const struct exo_rng *r)
+{
+	u64 b;
+
+	if (exo_fresh_runs(t->d, r->start, r->count))
+		return true;
+	for (b = r->start; r->tmpl && b < r->start + r->count; b++) {
+		u32 f = exo_buf_find(t->c, t->d->nr, b);
+
+		if (!exo_bit(t->d->blank, b) || f == EXO_NOFRAME || exo_frame_node(t->c, f)->waiters ||
+		    (t->c->bufs[f].flags & EXO_BUF_WRITING))
+			return true;
+	}
+	return false;
+}
+
+static int wait_err(struct txn *t, int err, u64 block)
+{
+	return err == -ELOOP ? exo_no(t->a, -EBUSY, EXO_R_CYCLE, block) : exo_nomem(t->a);
+}
+
+static int add_waits(struct txn *t)
+{
+	u32 i, self;
+	int err;
+
+	for (i = 0; i < t->moved.n; i++) {
+		const struct exo_rng *r = &t->moved.r[i];
+		struct txn_block *src = &t->blk[r->from / EXO_PARTS], *dst = &t->blk[r->to / EXO_PARTS];
+
+		if (!must_wait(t, r))
+			continue;
+		err = exo_wait_chain(&t->undo, node_of(t, src), node_of(t, dst), txn_label_sectors(t, r->to), &self);
+		if (err)
+			return wait_err(t, err, r->start);
+		if (self)
+			inside(t, src, self, txn_label_sectors(t, r->from));
+	}
+	return 0;
+}
+
+static int note_passed(struct txn *t, struct exo_wait *w)
+{
+	if (t->npassed == t->passed_room) {
+		u32 room = t->passed_room ? t->passed_room * 2 : 16;
+		struct txn_moved_wait *more = exo_plat_alloc(room * sizeof(*more));
+
+		if (!more)
+			return exo_nomem(t->a);
+		if (t->npassed)
+			memcpy(more, t->passed, t->npassed * sizeof(*more));
+		exo_plat_free(t->passed);
+		t->passed = more;
+		t->passed_room = room;
+	}
+	t->passed[t->npassed].w = w;
+	t->passed[t->npassed++].was = w->src;
+	return 0;
+}
+
+/*
+ * A freed block is never written again, but what it gave away is still reached through its parent's pointer to it: the parent
+ * takes over its waits. The parent may be freed, too; then the next one up.
+ */
+static int pass_waits(struct txn *t, struct txn_meta *m)
+{
+	struct exo_node *x = exo_frame_node(t->c, m->frame), *n;
+	struct exo_wait *w, *next;
+	struct txn_block *heir;
+	u32 label = m->label, steps;
+	int err;
+
+	if (!x->waits)
+		return 0;
+	for (steps = 0; t->blk[label / EXO_PARTS].freed; steps++) {
+		struct txn_meta *up = exo_txn_meta(&t->olds, t->blk[label / EXO_PARTS].block);
+
+		if (!up || steps > t->olds.n)
+			return exo_no(t->a, -EBUSY, EXO_R_CYCLE, m->block);
+		label = up->label;
+	}
+	heir = &t->blk[label / EXO_PARTS];
+	n = node_of(t, heir);
+	for (w = x->waits; w; w = next) {
+		next = w->src_next;
+		if (w->dst == n) {
+			inside(t, heir, w->sectors, txn_label_sectors(t, label));
+			continue;
+		}
+		err = note_passed(t, w);
+		if (err)
+			return err;
+		*w->src_at = w->src_next;
+		if (w->src_next)
+			w->src_next->src_at = w->src_at;
+		w->src = n;
+		w->src_next = n->waits;
+		w->src_at = &n->waits;
+		if (w->src_next)
+			w->src_next->src_at = &w->src_next;
+		n->waits = w;
+	}
+	return 0;
+}
+
+static int count_lose(struct txn *t, const struct exo_set *s)
+{
+	u32 i, n;
+
+	for (i = 0; i < s->n; i++) {
+		int err = exo_hold_reserve(t->d, s->r[i].start, s->r[i].count);
+
+		if (err == -EBUSY)
+			return exo_no(t->a, -EBUSY, EXO_R_CYCLE, s->r[i].start);
+		if (err)
+			return exo_nomem(t->a);
+		for (n = exo_fresh_runs(t->d, s->r[i].start, s->r[i].count); n; n--) {
+			struct exo_lose *l = exo_plat_alloc(sizeof(*l));
+
+			if (!l)
+				return exo_nomem(t->a);
+			l->next = t->lose;
+			t->lose = l;
+		}
+	}
+	return 0;
+}
+
+static int reserve(struct txn *t)
+{
+	u32 i;
+	int err = count_lose(t, &t->out);
+
+	if (!err)
+		err = count_lose(t, &t->moved);
+	for (i = 0; !err && i < t->in.n; i++)
+		if (exo_hold_reserve(t->d, t->in.r[i].start, t->in.r[i].count))
+			err = exo_nomem(t->a);
+	for (i = 0; !err && i < t->olds.n; i++) {
+		t->olds.m[i].orphan = exo_plat_alloc(sizeof(*t->olds.m[i].orphan));
+		if (!t->olds.m[i].orphan)
+			err = exo_nomem(t->a);
+	}
+	return err;
+}
+
+static int find_cycle(struct txn *t)
+{
+	struct exo_node **from = exo_plat_alloc(t->nblk * sizeof(*from)), *hit;
+	u32 i, n = 0;
+
+	if (!from)
+		return exo_nomem(t->a);
+	for (i = 0; i < t->nblk; i++)
+		if (!t->blk[i].freed)
+			from[n++] = node_of(t, &t->blk[i]);
+	hit = exo_order_cycle(t->c, from, n);
+	exo_plat_free(from);
+	if (hit)
+		return exo_no(t->a, -EBUSY, EXO_R_CYCLE, hit->block);
+	for (i = 0; i < t->nblk; i++)
+		if (t->blk[i].first & t->blk[i].last)
+			return exo_no(t->a, -EBUSY, EXO_R_CYCLE, t->blk[i].block);
+	return 0;
+}
+
+int exo_txn_order(struct txn *t)
+{
+	u32 i;
+	int err = take_frames(t);
+
+	if (!err)
+		err = add_links(t);
+	if (!err)
+		err = add_waits(t);
+	for (i = 0; !err && i < t->olds.n; i++)
+		err = pass_waits(t, &t->olds.m[i]);
+	if (!err)
+		err = reserve(t);
+	if (!err)
+		err = find_cycle(t);
+	return err;
+}

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * walk.c: find out who owns what by following claims from the roots. Level by level, so that reads are sorted and
+ * go out in batches. Nothing on the disk is believed: a claim is used after owns.c has checked it, a block is visited once,
+ * and whatever is wrong quarantines the root where it was found.
+ *
+ * attach: all roots at once, over private memory; makes the free map. collect: one root that is leaving; content in core wins
+ * over the disk's, and blocks are noted in a bitmap of the caller.
+ */
+#include "internal.h"
+
+#define READ_AT_ONCE 64u
+#define LOOKUPS 4096u		/* searches for the first owner of a doubly claimed metadata block, before all count as damage */
+
+struct item {
+	u64 block;
+	u32 tmpl, root;
+	u32 up;			/* index of the block that claims it */
+	u32 pad;
+};
+
+struct walk {
+	struct exo_disk *d;
+	bool collect;
+	u64 *seen;		/* owned */
+	u64 *meta;		/* visited as metadata */
+	struct item *items;
+	u32 n, room;
+	u32 lookups;
+	u8 *mem;
+	struct exo_seg *seg;
+	u32 *map;		/* segment -> offset in the batch */
+	struct exo_udf_claim raw[EXO_MAX_SLOTS];
+	struct exo_rng claims[EXO_MAX_SLOTS];
+	struct exo_set *again;	/* collect: blocks claimed once more, each time */
+	u64 runs, owned, visited;
+};
+
+#define TOP (~0u)
+
+static void blame(struct walk *w, u32 root, u32 why, u64 detail)
+{
+	if (!w->collect)
+		exo_quarantine(w->d, root, why, detail);
+}
+
+static int push(struct walk *w, u64 block, u32 tmpl, u32 root, u32 up)
+{
+	struct item *i;
+
+	if (w->n == w->room) {
+		u32 room = w->room ? w->room * 2 : 256;
+
+		if (room < w->room || room == TOP)
+			return -ENOMEM;
+		i = exo_plat_alloc((size_t)room * sizeof(*i));
+		if (!i)
+			return -ENOMEM;
+		if (w->n)
+			memcpy(i, w->items, (size_t)w->n * sizeof(*i));
+		exo_plat_free(w->items);
+		w->items = i;
+		w->room = room;
+	}
+	i = &w->items[w->n++];
+	i->block = block;
+	i->tmpl = tmpl;
+	i->root = root;
+	i->up = up;
+	exo_bit_set(w->meta, block);
+	return 0;
+}
+
+static bool ancestor(const struct walk *w, u32 at, u64 block)
+{
+	while (at != TOP) {
+		if (w->items[at].block == block)
+			return true;
+		at = w->items[at].up;
+	}
+	return false;
+}
+
+/* A second claim. Data: contested. Metadata of the same root and template: contested, too; else damage as well. */
+static int twice(struct walk *w, u64 block, u32 tmpl, u32 root, u32 up)
+{
+	bool cross = false;
+	u32 i;
+
+	if (w->collect)
+		return exo_set_add(w->again, block, 1, 0, 0, 0);
+	if (tmpl || exo_bit(w->meta, block)) {
+		cross = true;
+		if (tmpl && exo_bit(w->meta, block) && ++w->lookups <= LOOKUPS)
+			for (i = 0; i < w->n; i++)
+				if (w->items[i].block == block)
+					cross = w->items[i].tmpl != tmpl || w->items[i].root != root;
+		if (ancestor(w, up, block))
+			blame(w, root, EXO_QUARANTINE_LOOP, block);
+		else if (cross)
+			blame(w, root, EXO_QUARANTINE_CLAIM, block);
+	}
+	return exo_contest_add(w->d, block, cross);
+}
+
+static int claim(struct walk *w, u64 start, u64 count, u32 tmpl, u32 root, u32 up)
+{
+	u64 b;
+	int err = 0;
+
+	for (b = start; !err && b < start + count; b++) {
+		if (!w->collect)
+			w->d->roots[root].h.used++;
+		if (exo_bit(w->seen, b)) {
+			err = twice(w, b, tmpl, root, up);
+			continue;
+		}
+		exo_bit_set(w->seen, b);
+		w->owned++;
+		if (!tmpl)
+			continue;
+		if (w->collect) {
+			struct exo_contest *x;
+			bool cross;
+
+			exo_lock(w->d->c);
+			x = exo_contest_find(w->d, b);
+			cross = x && x->cross;
+			exo_unlock(w->d->c);
+			/* Whose children these are is not known: they stay until the other owner is gone. */
+			if (cross)
+				continue;
+		}
+		err = push(w, b, tmpl, root, up);
+	}
+	return err;
+}
+
+static int visit(struct walk *w, u32 at, const u8 *mem)
+{
+	struct item it = w->items[at];
+	struct exo_disk *d = w->d;
+	u32 size, i, k, n, reason;
+	int err;
+
+	if (!d->tmpl[it.tmpl].udf) {
+		blame(w, it.root, EXO_QUARANTINE_TEMPLATE, it.tmpl);
+		return 0;
+	}
+	size = d->tmpl[it.tmpl].h.partition;
+	for (i = 0; i < EXO_BLOCK_SIZE / size; i++) {
+		w->runs++;
+		err = exo_owns(d, it.tmpl, mem + i * size, i, w->raw, w->claims, &n, &reason);
+		if (err && reason == EXO_R_NOMEM)
+			return err;
+		if (err) {
+			blame(w, it.root, reason == EXO_R_UDF_REJECT ? EXO_QUARANTINE_REJECT : EXO_QUARANTINE_CLAIM, it.block);
+			continue;
+		}
+		for (k = 0; k < n; k++) {
+			err = claim(w, w->claims[k].start, w->claims[k].count, w->claims[k].tmpl, it.root, at);
+			if (err)
+				return err;
+		}
+	}
+	return 0;
+}
+
+static void sift(struct item *r, u32 at, u32 n)
+{
+	struct item v = r[at];
+
+	for (;;) {
+		u32 kid = 2 * at + 1;
+
+		if (kid >= n)
+			break;
+		if (kid + 1 < n && r[kid + 1].block > r[kid].block)
+			kid++;
+		if (r[kid].block <= v.block)
+			break;
+		r[at] = r[kid];
+		at = kid;
+	}
+	r[at] = v;
+}
+
+static void sort_level(struct item *r, u32 n)
+{
+	u32 i;
+
+	for (i = n / 2; i-- > 0;)
+		sift(r, i, n);
+	for (i = n; i-- > 1;) {
+		struct item v = r[0];
+
+		r[0] = r[i];
+		r[i] = v;
+		sift(r, 0, i);
+	}
+}
+
+/* Content in core, when there is any, is the truth: what it names may never have been written. */
+static bool from_core(struct walk *w, u64 block, u8 *mem)
+{
+	struct exo_core *c = w->d->c;
+	bool got = false;
+	u32 f;
+
+	exo_lock(c);
+	f = exo_buf_find(c, w->d->nr, block);
+	if (f != EXO_NOFRAME && c->bufs[f].state == EXO_BUF_VALID) {
+		memcpy(mem, exo_plat_frame(f), EXO_BLOCK_SIZE);
+		got = true;
+	}
+	exo_unlock(c);
+	return got;
+}
+
+static int batch(struct walk *w, u32 from, u32 n)
+{
+	struct exo_disk *d = w->d;
+	bool bad[READ_AT_ONCE] = { false };
+	u32 i, k = 0;
+	u64 where;
+	int err;
+
+	for (i = 0; i < n; i++) {
+		u8 *mem = w->mem + (size_t)i * EXO_BLOCK_SIZE;
+
+		if (w->collect && from_core(w, w->items[from + i].block, mem))
+			continue;
+		w->seg[k].block = w->items[from + i].block;
+		w->seg[k].mem = mem;
+		w->seg[k].first = 0;
+		w->seg[k].sectors = EXO_SECTORS;
+		w->map[k++] = i;
+	}
+	if (k && exo_plat_io(d->dev, EXO_OP_READ, w->seg, k, &where))
+		for (i = 0; i < k; i++)
+			bad[w->map[i]] = exo_plat_io(d->dev, EXO_OP_READ, &w->seg[i], 1, &where) != 0;
+	for (i = 0; i < n; i++) {
+		w->visited++;
+		if (bad[i]) {
+			blame(w, w->items[from + i].root, EXO_QUARANTINE_READ, w->items[from + i].block);
+			continue;
+		}
+		err = visit(w, from + i, w->mem + (size_t)i * EXO_BLOCK_SIZE);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int levels(struct walk *w)
+{
+	u32 from = 0, to, i;
+	int err = 0;
+
+	while (!err && from < w->n) {
+		to = w->n;
+		sort_level(w->items + from, to - from);
+		for (i = from; !err && i < to; i += READ_AT_ONCE)
+			err = batch(w, i, to - i < READ_AT_ONCE ? to - i : READ_AT_ONCE);
+		from = to;
+	}
+	return err;
+}
+
+static int walk_new(struct exo_disk *d, struct walk **out)
+{
+	struct walk *w = exo_plat_alloc(sizeof(*w));
+
+	if (!w)
+		return -ENOMEM;
+	w->d = d;
+	w->mem = exo_plat_alloc((size_t)READ_AT_ONCE * EXO_BLOCK_SIZE);
+	w->seg = exo_plat_alloc(READ_AT_ONCE * sizeof(*w->seg));
+	w->map = exo_plat_alloc(READ_AT_ONCE * sizeof(*w->map));
+	w->meta = exo_plat_alloc(exo_bit_words(d->blocks) * 8);
+	*out = w;
+	return w->mem && w->seg && w->map && w->meta ? 0 : -ENOMEM;
+}
+
+static void walk_free(struct walk *w)
+{
+	if (!w)
+		return;
+	exo_plat_free(w->items);
+	exo_plat_free(w->mem);
+	exo_plat_free(w->seg);
+	exo_plat_free(w->map);
+	exo_plat_free(w->meta);
+	exo_plat_free(w);
+}
+
+int exo_walk_attach(struct exo_disk *d)
+{
+	u64 begin = exo_plat_now_ns(), b;
+	struct walk *w = NULL;
+	u64 *seen = exo_plat_alloc(exo_bit_words(d->blocks) * 8);
+	u32 i;
+	int err = seen ? walk_new(d, &w) : -ENOMEM;
+
+	if (!err)
+		w->seen = seen;
+	for (i = 0; !err && i < EXO_MAX_ROOTS; i++) {
+		struct exo_root *r = &d->roots[i];
+
+		r->h.used = 0;
+		if (r->state != EXO_ROOT_LIVE || r->quarantine == EXO_QUARANTINE_ENTRY)
+			continue;
+		err = claim(w, r->h.start, r->h.count, r->h.tmpl, i, TOP);
+	}
+	if (!err)
+		err = levels(w);
+	if (!err) {
+		d->fm->free = 0;
+		for (b = d->l.first; b < d->l.last; b++) {
+			if (exo_bit(seen, b)) {
+				exo_bit_clear(d->free, b);
+			} else {
+				exo_bit_set(d->free, b);
+				d->fm->free++;
+			}
+		}
+		d->walked = true;
+		d->walk_meta = w->visited;
+		d->walk_owned = w->owned;
+		d->walk_ns = exo_plat_now_ns() - begin;
+		exo_lock(d->c);
+		d->c->stats->udf_runs += w->runs;
+		d->c->stats->blocks_read += w->visited;
+		exo_unlock(d->c);
+	}
+	walk_free(w);
+	exo_plat_free(seen);
+	return err;
+}
+
+int exo_walk_collect(struct exo_disk *d, u32 root, u64 *seen, struct exo_set *again)
+{
+	const struct exo_root *r = &d->roots[root];
+	struct walk *w = NULL;
+	int err = walk_new(d, &w);
+
+	if (!err) {
+		w->collect = true;
+		w->seen = seen;
+		w->again = again;
+		if (r->quarantine != EXO_QUARANTINE_ENTRY)
+			err = claim(w, r->h.start, r->h.count, r->h.tmpl, root, TOP);
+		if (!err)
+			err = levels(w);
+		exo_lock(d->c);
+		d->c->stats->udf_runs += w->runs;
+		exo_unlock(d->c);
+	}
+	walk_free(w);
+	return err;
+}
