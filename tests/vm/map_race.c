@@ -11,7 +11,7 @@
 #define WRITERS 3
 
 static char *pool;
-static volatile char *target;	/* where the writers store; NULL: rest */
+static char *volatile target;	/* where the writers store; NULL: rest */
 static volatile bool stop;
 static volatile unsigned long landed[WRITERS], signals[WRITERS];
 
@@ -21,7 +21,7 @@ static void *writer(void *arg)
 	unsigned char v = 1;
 
 	while (!stop) {
-		volatile char *at = target;
+		char *at = target;
 
 		if (!at)
 			continue;
