@@ -14,10 +14,14 @@ struct root {
 	const char *under;
 };
 
-/* Below the sub-tree that was named. */
+/* Below the sub-tree that was named. An empty path is no name, so the top is "/". */
 static int below(struct tree *t, const char *path, char out[PATH_MAX])
 {
-	return path_join(out, ((struct root *)t)->under, path);
+	int err = path_join(out, ((struct root *)t)->under, path);
+
+	if (!err && !*out)
+		strcpy(out, "/");
+	return err;
 }
 
 struct listing {
