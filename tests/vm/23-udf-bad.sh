@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0 OR MIT
 # UDFs: each of udf/bad is refused at its gate, each other one installs; kernel and interpreter give the same answers.
-# vm: --disk 64M --mem 512
+# vm: --disk 64M --mem 512 --append mitigations=auto
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/sub.sh"
 bad_udfs=("$top"/udf/bad/*.c)

@@ -5,6 +5,6 @@
 
 EXO_UDF(claim_no_template, 512)
 {
-	exo_claim(0, 1000, exo_in_u8(0), EXO_REF(0));
+	exo_claim(0, 5000, exo_in_u8(0), EXO_REF(0));
 	return 0;
 }

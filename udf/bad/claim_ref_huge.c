@@ -5,6 +5,6 @@
 
 EXO_UDF(claim_ref_huge, 512)
 {
-	exo_claim(0, 1000, exo_in_u8(0), 0xffffffff);
+	exo_claim(0, 5000, exo_in_u8(0), 0xffffffff);
 	return 0;
 }

@@ -6,9 +6,9 @@
 BAD_ASM(different_paths, "r1 = exo_udf_in ll\n"
 			 "r2 = *(u8 *)(r1 + 0)\n"
 			 "r3 = r1\n"
-			 "if r2 == 0 goto +2\n"
-			 "r3 = exo_udf_out ll\n"
+			 "if r2 == 0 goto +1\n"
+			 "r3 += 16\n"
 			 "r2 &= 7\n"
 			 "r3 += r2\n"
-			 "r0 = 0\n"
+			 "r0 = *(u8 *)(r3 + 0)\n"
 			 "exit")
