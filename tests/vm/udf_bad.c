@@ -37,8 +37,10 @@ static void result(bool good, const char *name, const char *stage, const struct 
 		failed++;
 		printf("# err %d, reason %s, detail 0x%llx: %s\n", err, exo_reason_name(why->code),
 		       (unsigned long long)why->detail, why->text);
+		size_t len = strlen(verifier_log);
+
 		if (why->code == EXO_R_UDF_VERIFY)
-			printf("# log: %.300s\n", verifier_log);
+			printf("# log: %s\n", verifier_log + (len > 300 ? len - 300 : 0));
 	}
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// refused: verify variable ctx access
+// refused: verify pointer arithmetic with it prohibited
 // Reads the ctx at an offset that the partition gives.
 #include "bad.h"
 
