@@ -36,7 +36,7 @@ static int run_cat(const struct args *a)
 	status = session_open(a, a->v[0], EXO_FS_RDONLY, &s);
 	if (status)
 		return status;
-	err = exo_file_open(s.fs, s.path, O_RDONLY, 0, &f);
+	err = exo_file_open(s.fs, fs_path(s.path), O_RDONLY, 0, &f);
 	if (err) {
 		status = fs_failed("cat", a->v[0], err);
 		session_close(&s);
@@ -123,7 +123,7 @@ static int run_rm(const struct args *a)
 		status = fail("rm: name something below the root; 'exoctl root-del' removes the whole root");
 		goto out;
 	}
-	err = exo_fs_stat(s.fs, s.path, EXO_FS_NOFOLLOW, &st);
+	err = exo_fs_stat(s.fs, fs_path(s.path), EXO_FS_NOFOLLOW, &st);
 	if (!err && S_ISDIR(st.st_mode)) {
 		if (opt_given(a, "recursive")) {
 			stop_on_signals();

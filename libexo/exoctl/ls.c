@@ -159,7 +159,7 @@ static int run_ls(const struct args *a)
 	status = session_open(a, a->v[0], EXO_FS_RDONLY, &s);
 	if (status)
 		return status;
-	err = exo_fs_stat(s.fs, s.path, EXO_FS_NOFOLLOW, &st);
+	err = exo_fs_stat(s.fs, fs_path(s.path), EXO_FS_NOFOLLOW, &st);
 	if (a->json)
 		json_open(NULL, '[');
 	if (err)
@@ -205,15 +205,15 @@ static int run_stat(const struct args *a)
 	status = session_open(a, a->v[0], EXO_FS_RDONLY, &s);
 	if (status)
 		return status;
-	err = exo_fs_stat(s.fs, s.path, EXO_FS_NOFOLLOW, &st);
+	err = exo_fs_stat(s.fs, fs_path(s.path), EXO_FS_NOFOLLOW, &st);
 	if (err) {
 		status = fs_failed("stat", a->v[0], err);
 	} else if (a->json) {
-		show(a, s.fs, *s.path ? s.path : "/", s.path, &st);
+		show(a, s.fs, fs_path(s.path), s.path, &st);
 	} else {
 		if (S_ISLNK(st.st_mode))
 			target_of(s.fs, s.path, target);
-		stat_text(&st, *s.path ? s.path : "/", target);
+		stat_text(&st, fs_path(s.path), target);
 	}
 	session_close(&s);
 	return status;

@@ -142,7 +142,7 @@ static int run_dump(const struct args *a)
 
 	if (status)
 		return status;
-	err = exo_fs_dump(s.fs, s.path, put_line, NULL);
+	err = exo_fs_dump(s.fs, fs_path(s.path), put_line, NULL);
 	if (err)
 		status = fs_failed("dump", a->v[0], err);
 	session_close(&s);

@@ -71,6 +71,12 @@ struct session {
 	const char *root;	/* its name */
 	const char *path;	/* in the root; "" for the top */
 };
+/* As libexo-fs wants it: the top is "/" there. */
+static inline const char *fs_path(const char *path)
+{
+	return *path ? path : "/";
+}
+
 struct args;
 int session_open(const struct args *a, const char *target, unsigned flags, struct session *s);	/* EXIT_* */
 void session_close(struct session *s);

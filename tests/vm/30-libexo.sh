@@ -3,7 +3,7 @@
 # The library, exoctl's facts and fio's engine on the real module: a raw volume is written, verified and refused to others.
 # vm: --disk 256M --disk 64M --mem 1024
 . "$(dirname "$0")/lib.sh"
-plan 44
+plan 45
 engine=external:$top/build/lib/fio-exo.so
 field() { sed -n "s/.*\"$1\": *\"\{0,1\}\([^\",}]*\).*/\1/p" | head -n 1; }
 valid() { "$@" | python3 -m json.tool >/dev/null; }
@@ -20,7 +20,7 @@ for c in "info" "info 0" "roots 0" "templates 0" "contested 0" "caps" "stats" "d
 	works "exoctl $c --json is JSON" valid exoctl $c --json
 done
 same "disk by path" "$(exoctl info /dev/vda --json | field disk)" 0
-same "a user's capabilities" "$(as_user 1000 exoctl caps)" "slot  0: user 1000 (read, write)"
+same "a user starts with the capabilities of uid and gid" "$(as_user 1000 exoctl caps --json | tr -d " \n" | grep -o "name.:\[[0-9,]*\]" | tr "\n" " ")" "name\":[1,1000] name\":[2,1000] "
 refused "wrong option" "usage: exoctl info" exoctl info --bogus
 exoctl info --bogus >/dev/null 2>&1
 same "usage has status 2" $? 2
