@@ -51,8 +51,15 @@ int file_extent(struct cffs *fs, struct node *node, const struct ref *home, u32 
 	return err ? err : -ENOENT;
 }
 
+/* Only an inode that is still there is opened; afterwards its name may go. */
 int cffs_file_open(struct exo_fs *fs, struct exo_file *f)
 {
+	struct ref home;
+	int err = node_pin(cffs_of(fs), node_of(f->node), &home);
+
+	if (err)
+		return err;
+	meta_put(cffs_of(fs), &home);
 	node_of(f->node)->opens++;
 	return 0;
 }

@@ -61,12 +61,12 @@ static int may(struct ren *r)
 	if (sdir && below(r->to, r->src))
 		return -EINVAL;
 	if (r->dst) {
+		if (below(r->from, r->dst))
+			return -ENOTEMPTY;
 		if (sdir && !S_ISDIR(r->dst->n.mode))
 			return -ENOTDIR;
 		if (!sdir && S_ISDIR(r->dst->n.mode))
 			return -EISDIR;
-		if (below(r->from, r->dst))
-			return -ENOTEMPTY;
 		if (sdir && (inode_owns(&r->dst->di) || r->dst->di.level)) {
 			err = dir_empty(r->fs, r->dst);
 			return err < 0 ? err : -ENOTEMPTY;

@@ -2,6 +2,7 @@
 /* Each call of the tree once or twice with what POSIX says it gives; then the same tree after a detach and a walk. */
 #include <errno.h>
 #include <fcntl.h>
+#include <unistd.h>
 #include <string.h>
 #include "world.h"
 
@@ -135,7 +136,10 @@ static void names(struct exo_fs *fs)
 	same(fs, "a/b/g", "other", 5);
 	WANT(exo_fs_rename(fs, "a", "a/b/c"), -EINVAL);
 	WANT(exo_fs_rename(fs, "a/b", "a/b"), 0);
-	WANT(exo_fs_rename(fs, "a/b/g", "a/b"), -EISDIR);
+	WANT(exo_fs_rename(fs, "a/b/g", "a/b"), -ENOTEMPTY);
+	WANT(exo_fs_mkdir(fs, "other", 0700), 0);
+	WANT(exo_fs_rename(fs, "a/b/g", "other"), -EISDIR);
+	WANT(exo_fs_rmdir(fs, "other"), 0);
 	WANT(exo_fs_rename(fs, "a/b", "a/l"), -ENOTDIR);
 	WANT(exo_fs_rename(fs, "none", "a/l"), -ENOENT);
 	WANT(exo_fs_mkdir(fs, "d", 0700), 0);

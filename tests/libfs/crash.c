@@ -261,15 +261,14 @@ static void cut(struct world *w, size_t at, u64 seed)
 	struct sim_image *img;
 	struct exo_root_get root;
 	struct exo_why why = {0};
-	struct exo_mkfs opt;
 	struct exo_file *f;
 	struct sim_disk *d;
+	struct exo *x = world_handle(w);
 	struct exo_fs *fs;
 	char where[100];
 	u32 k, i, number;
 	size_t n;
 
-	(void)opt;
 	for (k = 0; k + 1 < nsyncs && at_sync[k + 1].log <= at; k++)
 		;
 	snprintf(where, sizeof(where), "cut %zu of %zu, seed %llu, sync %u", at, sim_log_len(w->disk),
@@ -282,15 +281,15 @@ static void cut(struct world *w, size_t at, u64 seed)
 	d = sim_disk_from("/dev/crash", img, SIM_VOLATILE);
 	CHECK(d);
 	sim_image_free(img);
-	if (exo_attach(w->x, "/dev/crash", 0, &number, &why) < 0)
+	if (exo_attach(x, "/dev/crash", 0, &number, &why) < 0)
 		FAIL("round %llu, %s: attach: %s", round_nr, where, why.text);
-	CHECK(!exo_root_find(w->x, number, "t", &root, NULL));
+	CHECK(!exo_root_find(x, number, "t", &root, NULL));
 	if (root.out_quarantine)
 		FAIL("round %llu, %s: quarantined, %u, block %llu", round_nr, where, root.out_quarantine,
 		     (unsigned long long)root.out_quarantine_detail);
-	if (exo_fs_open(&fs, w->x, number, "t", 0, &why))
+	if (exo_fs_open(&fs, x, number, "t", 0, &why))
 		FAIL("round %llu, %s: open: %s", round_nr, where, why.text);
-	if (exo_contested(w->x, number, NULL, 0) > 0)
+	if (exo_contested(x, number, NULL, 0) > 0)
 		FAIL("round %llu, %s: blocks stayed contested", round_nr, where);
 	/* An inode without blocks may have two names here; nothing else may need repair. */
 	WANT(exo_fs_check(fs, EXO_FS_REPAIR, NULL, NULL, NULL) < 0, 0);
@@ -305,8 +304,9 @@ static void cut(struct world *w, size_t at, u64 seed)
 	WANT(exo_fs_sync(fs), 0);
 	world_check(fs);
 	exo_fs_close(fs);
-	if (exo_detach(w->x, number, 0, &why) < 0)
+	if (exo_detach(x, number, 0, &why) < 0)
 		FAIL("round %llu, %s: detach: %s", round_nr, where, why.text);
+	exo_close(x);
 	sim_disk_free(d);
 }
 

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* call.h: the frame around every public call. Internal to libfs. */
+#ifndef EXO_FS_CALL_H
+#define EXO_FS_CALL_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "type.h"
+
+/* Take the tree's lock and forget the thread's last reason. */
+void exo_fs_enter(struct exo_fs *fs);
+/* Give the lock back; a refusal that was overcome inside is no reason. Returns the result. */
+ssize_t exo_fs_leave(struct exo_fs *fs, ssize_t result);
+
+/*
+ * Between finding a name and using what it names, another process may have replaced it: the type says -ESTALE, and the
+ * name is looked up again. A path, unlike an open file, means whatever stands there now.
+ */
+#define STALE_TRIES 20
+#define BY_PATH(err, call)                                                                                             \
+	do {                                                                                                           \
+		int tries_ = 0;                                                                                        \
+		do {                                                                                                   \
+			(err) = (call);                                                                                \
+		} while ((err) == -ESTALE && ++tries_ < STALE_TRIES);                                                  \
+	} while (0)
+
+/* The usual frame: lock, try, unlock. */
+#define CALL_BY_PATH(fs, call)                                                                                         \
+	do {                                                                                                           \
+		ssize_t result_;                                                                                       \
+		exo_fs_enter(fs);                                                                                      \
+		BY_PATH(result_, call);                                                                                \
+		return exo_fs_leave(fs, result_);                                                                      \
+	} while (0)
+
+#endif
