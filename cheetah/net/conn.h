@@ -20,13 +20,14 @@ struct conn {
 	struct conn *next, *prev; /* in its queue; next also in the free list */
 	struct conn *run_next;	  /* among those that can go on without waiting */
 	uint64_t deadline;	  /* ms */
-	uint64_t window;	  /* QUEUE_SEND: bytes sent when the deadline was set */
+	uint64_t taken;		  /* QUEUE_SEND: bytes that the peer had acknowledged when last measured */
 	uint64_t sent;		  /* ever */
 	int fd;
 	uint8_t queue;		 /* enum conn_queue */
 	bool readable, writable; /* as far as is known: no EAGAIN since the last edge */
 	bool hung;		 /* the peer has ended its side: the edge for that does not come again */
 	bool running;		 /* on the run list */
+	bool measured;		 /* `taken` counts */
 	bool shut;		 /* lingering has begun */
 	struct session s;	 /* last: large, and mostly untouched */
 };

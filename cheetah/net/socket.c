@@ -2,10 +2,12 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -67,8 +69,8 @@ static void requeue(struct loop *l, struct conn *c, bool progress)
 		break;
 	case SESSION_WRITE:
 		if (c->queue != QUEUE_SEND) {
-			c->window = c->sent;
-			conn_enqueue(&l->pool, c, QUEUE_SEND, now + l->cfg->send_ms);
+			c->measured = false;
+			conn_enqueue(&l->pool, c, QUEUE_SEND, now + l->cfg->send_ms / 2);
 		}
 		break;
 	default:
@@ -373,6 +375,25 @@ static void signals(struct loop *l)
 	}
 }
 
+/*
+ * Has the peer taken too little in the last `ms`? What counts is what it acknowledged: a socket's buffer may hold
+ * megabytes, and says it has room again only when a good part of them is gone. The first look only measures.
+ */
+static bool too_slow(struct conn *c, unsigned ms)
+{
+	int queued = 0;
+	uint64_t taken;
+	bool slow;
+
+	if (ioctl(c->fd, SIOCOUTQ, &queued) || queued < 0)
+		queued = 0;
+	taken = c->sent - ((uint64_t)queued < c->sent ? (uint64_t)queued : c->sent);
+	slow = c->measured && taken - c->taken < (uint64_t)SOCKET_MIN_RATE * ms / 1000;
+	c->taken = taken;
+	c->measured = true;
+	return slow;
+}
+
 /* What has waited too long. */
 static void expire(struct loop *l)
 {
@@ -390,13 +411,12 @@ static void expire(struct loop *l)
 		drop(l, c);
 	}
 	while ((c = l->pool.queue[QUEUE_SEND].first) && c->deadline <= now) {
-		if (c->sent - c->window >= (uint64_t)SOCKET_MIN_RATE * l->cfg->send_ms / 1000) {
-			c->window = c->sent;
-			conn_enqueue(&l->pool, c, QUEUE_SEND, now + l->cfg->send_ms);
-			continue;
+		if (too_slow(c, l->cfg->send_ms / 2)) {
+			st->timeout_send++;
+			drop(l, c);
+		} else {
+			conn_enqueue(&l->pool, c, QUEUE_SEND, now + l->cfg->send_ms / 2);
 		}
-		st->timeout_send++;
-		drop(l, c);
 	}
 	while ((c = l->pool.queue[QUEUE_LINGER].first) && c->deadline <= now)
 		drop(l, c);
