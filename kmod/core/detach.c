@@ -63,6 +63,8 @@ static void forget_area(struct exo_disk *d)
 {
 	struct exo_area **at;
 
+	/* Whoever keeps a mapping learns here that the disk number may become another's. */
+	__atomic_store_n(&d->fm->head.magic, 0, __ATOMIC_RELEASE);
 	for (at = &d->c->areas; *at; at = &(*at)->next) {
 		if (*at != d->area)
 			continue;
