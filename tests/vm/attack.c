@@ -55,7 +55,7 @@ static int udf(const char *name, struct exo_udf_code *code)
 	return 0;
 }
 
-/* The attacker's own root, with the example list format: entry i is {u64 start, u32 count, u32 kind} at 16 + 16 * i. */
+/* The attacker's own root, in the format of udf/example_list.c. */
 static int own_root(struct exo_root_add *r, uint32_t *frame)
 {
 	struct exo_udf_code code;
@@ -86,9 +86,13 @@ bad:
 
 static int claim_block(const struct exo_root_add *r, uint32_t frame, uint64_t block, bool declare, struct exo_why *why)
 {
-	struct { uint64_t start; uint32_t count, kind; } entry = { block, 1, 0 };
-	struct exo_edit e = { .block = r->out_start, .version = exo_version(exo_view(x), frame), .offset = 16,
-			      .len = sizeof(entry), .bytes = (uintptr_t)&entry };
+	struct {
+		uint32_t magic, used;
+		uint64_t unused, start;
+		uint32_t count, kind;
+	} list = { 0x5453494c, 1, 0, block, 1, 0 };
+	struct exo_edit e = { .block = r->out_start, .version = exo_version(exo_view(x), frame), .offset = 0,
+			      .len = sizeof(list), .bytes = (uintptr_t)&list };
 	struct exo_decl d = { .op = EXO_DECL_ALLOC, .start = block, .count = 1 };
 	struct exo_txn t = { .disk = disk, .cap = cap, .nedits = 1, .ndecls = declare, .edits = (uintptr_t)&e,
 			     .decls = (uintptr_t)&d };
@@ -125,7 +129,7 @@ int main(int argc, char **argv)
 	rc = claim_block(&own, frame, victim.out_start, false, &why);
 	expect("point at a block without declaring it", rc, EXO_R_NOT_CONSERVED, &why);
 
-	if (udf("bad/clock", &code) < 0)
+	if (udf("bad/helper_clock", &code) < 0)
 		return 2;
 	rc = exo_template_add(x, disk, cap, &code, 0, NULL, &id, NULL, 0, &why);
 	expect("install a UDF that reads the clock", rc, EXO_R_UDF_SCAN, &why);
