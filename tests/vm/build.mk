@@ -10,6 +10,7 @@ VM_PROGS := \
 	udf_thief \
 	kill_test \
 	gone_test \
+	io_test \
 	uring_test \
 	failnth \
 	failload \
