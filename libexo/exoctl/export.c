@@ -223,6 +223,17 @@ static int export_tree(struct export *ex, struct session *s)
 	return stop || ex->p.troubled ? EXIT_REFUSED : EXIT_OK;
 }
 
+/* Before anything is made on the host. */
+static int check_source(struct session *s)
+{
+	struct stat st;
+	int err = exo_fs_stat(s->fs, fs_path(s->path), EXO_FS_NOFOLLOW, &st);
+
+	if (!err && !S_ISDIR(st.st_mode))
+		err = -ENOTDIR;
+	return err ? fs_failed("export", fs_path(s->path), err) : EXIT_OK;
+}
+
 /* Whoever wrote the tree chose its set-id bits; they mean no harm to the one who wrote it. */
 static bool is_own(const struct session *s)
 {
@@ -246,7 +257,9 @@ static int run(const struct args *a)
 	status = session_open(a, a->v[0], EXO_FS_RDONLY, &s);
 	if (!status) {
 		ex.mask = opt_given(a, "set-id") || is_own(&s) ? 07777 : 01777;
-		status = open_empty(a->v[1], &ex.top);
+		status = check_source(&s);
+		if (!status)
+			status = open_empty(a->v[1], &ex.top);
 		if (!status) {
 			stop_on_signals();
 			progress_start(&ex.p, opt_given(a, "quiet"));

@@ -47,14 +47,19 @@ static int trouble(void *arg, const char *path, int err)
 	return 0;
 }
 
+/* Each call is a transaction, so those that would change nothing are left out. */
 static int set_attributes(struct import *im, const struct stat *st)
 {
 	const struct timespec ts[2] = {st->st_atim, st->st_mtim};
-	int err = 0;
+	struct stat have;
+	int err = exo_fs_stat(im->fs, im->full, EXO_FS_NOFOLLOW, &have);
 
-	if (im->owners)
+	if (!err && im->owners && (have.st_uid != st->st_uid || have.st_gid != st->st_gid)) {
 		err = exo_fs_chown(im->fs, im->full, st->st_uid, st->st_gid, EXO_FS_NOFOLLOW);
-	if (!err && !S_ISLNK(st->st_mode))
+		/* A change of owner may take set-id bits away. */
+		have.st_mode &= 01777;
+	}
+	if (!err && !S_ISLNK(st->st_mode) && (have.st_mode & 07777) != (st->st_mode & 07777))
 		err = exo_fs_chmod(im->fs, im->full, st->st_mode & 07777);
 	return err ? err : exo_fs_utimens(im->fs, im->full, ts, EXO_FS_NOFOLLOW);
 }

@@ -46,8 +46,16 @@ static int run_mkfs(const struct args *a)
 		return EXIT_REFUSED;
 	status = env_disk(x, a->v[0], &disk);
 	memset(&why, 0, sizeof(why));
-	if (!status && (err = exo_fs_mkfs(x, disk, &m, &why)))
-		status = *why.text ? refused(a->v[1], &why) : fail("%s: %s", a->v[1], strerror(-err));
+	if (!status && (err = exo_fs_mkfs(x, disk, &m, &why))) {
+		if (*why.text)
+			status = refused(a->v[1], &why);
+		else if (err == -EINVAL)
+			status =
+				fail("%s: there is no file system type '%s', or the name is too long; 'cffs' is a type",
+				     a->v[1], m.type);
+		else
+			status = fail("%s: %s", a->v[1], strerror(-err));
+	}
 	/* A new file system that a power cut takes away again would surprise: make it durable here. */
 	if (!status && exo_fs_open(&fs, x, disk, m.name, 0, &why)) {
 		status = refused(a->v[1], &why);
