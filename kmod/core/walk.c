@@ -15,8 +15,6 @@
 struct item {
 	u64 block;
 	u32 tmpl, root;
-	u32 up;			/* index of the block that claims it */
-	u32 pad;
 };
 
 struct walk {
@@ -36,22 +34,20 @@ struct walk {
 	u64 runs, owned, visited;
 };
 
-#define TOP (~0u)
-
 static void blame(struct walk *w, u32 root, u32 why, u64 detail)
 {
 	if (!w->collect)
 		exo_quarantine(w->d, root, why, detail);
 }
 
-static int push(struct walk *w, u64 block, u32 tmpl, u32 root, u32 up)
+static int push(struct walk *w, u64 block, u32 tmpl, u32 root)
 {
 	struct item *i;
 
 	if (w->n == w->room) {
 		u32 room = w->room ? w->room * 2 : 256;
 
-		if (room < w->room || room == TOP)
+		if (room < w->room)
 			return -ENOMEM;
 		i = exo_plat_alloc((size_t)room * sizeof(*i));
 		if (!i)
@@ -66,23 +62,15 @@ static int push(struct walk *w, u64 block, u32 tmpl, u32 root, u32 up)
 	i->block = block;
 	i->tmpl = tmpl;
 	i->root = root;
-	i->up = up;
 	exo_bit_set(w->meta, block);
 	return 0;
 }
 
-static bool ancestor(const struct walk *w, u32 at, u64 block)
-{
-	while (at != TOP) {
-		if (w->items[at].block == block)
-			return true;
-		at = w->items[at].up;
-	}
-	return false;
-}
-
-/* A second claim. Data: contested. Metadata of the same root and template: contested, too; else damage as well. */
-static int twice(struct walk *w, u64 block, u32 tmpl, u32 root, u32 up)
+/*
+ * A second claim. Of data, or of metadata by the same root with the same template: contested, which a crash during a MOVE leaves
+ * behind, also when the old owner lies below the block by now. Else it is damage as well.
+ */
+static int twice(struct walk *w, u64 block, u32 tmpl, u32 root)
 {
 	bool cross = false;
 	u32 i;
@@ -95,15 +83,13 @@ static int twice(struct walk *w, u64 block, u32 tmpl, u32 root, u32 up)
 			for (i = 0; i < w->n; i++)
 				if (w->items[i].block == block)
 					cross = w->items[i].tmpl != tmpl || w->items[i].root != root;
-		if (ancestor(w, up, block))
-			blame(w, root, EXO_QUARANTINE_LOOP, block);
-		else if (cross)
+		if (cross)
 			blame(w, root, EXO_QUARANTINE_CLAIM, block);
 	}
 	return exo_contest_add(w->d, block, cross);
 }
 
-static int claim(struct walk *w, u64 start, u64 count, u32 tmpl, u32 root, u32 up)
+static int claim(struct walk *w, u64 start, u64 count, u32 tmpl, u32 root)
 {
 	u64 b;
 	int err = 0;
@@ -112,7 +98,7 @@ static int claim(struct walk *w, u64 start, u64 count, u32 tmpl, u32 root, u32 u
 		if (!w->collect)
 			w->d->roots[root].h.used++;
 		if (exo_bit(w->seen, b)) {
-			err = twice(w, b, tmpl, root, up);
+			err = twice(w, b, tmpl, root);
 			continue;
 		}
 		exo_bit_set(w->seen, b);
@@ -131,7 +117,7 @@ static int claim(struct walk *w, u64 start, u64 count, u32 tmpl, u32 root, u32 u
 			if (cross)
 				continue;
 		}
-		err = push(w, b, tmpl, root, up);
+		err = push(w, b, tmpl, root);
 	}
 	return err;
 }
@@ -158,7 +144,7 @@ static int visit(struct walk *w, u32 at, const u8 *mem)
 			continue;
 		}
 		for (k = 0; k < n; k++) {
-			err = claim(w, w->claims[k].start, w->claims[k].count, w->claims[k].tmpl, it.root, at);
+			err = claim(w, w->claims[k].start, w->claims[k].count, w->claims[k].tmpl, it.root);
 			if (err)
 				return err;
 		}
@@ -310,7 +296,7 @@ int exo_walk_attach(struct exo_disk *d)
 		r->h.used = 0;
 		if (r->state != EXO_ROOT_LIVE || r->quarantine == EXO_QUARANTINE_ENTRY)
 			continue;
-		err = claim(w, r->h.start, r->h.count, r->h.tmpl, i, TOP);
+		err = claim(w, r->h.start, r->h.count, r->h.tmpl, i);
 	}
 	if (!err)
 		err = levels(w);
@@ -349,7 +335,7 @@ int exo_walk_collect(struct exo_disk *d, u32 root, u64 *seen, struct exo_set *ag
 		w->seen = seen;
 		w->again = again;
 		if (r->quarantine != EXO_QUARANTINE_ENTRY)
-			err = claim(w, r->h.start, r->h.count, r->h.tmpl, root, TOP);
+			err = claim(w, r->h.start, r->h.count, r->h.tmpl, root);
 		if (!err)
 			err = levels(w);
 		exo_lock(d->c);

@@ -40,9 +40,30 @@ $(B)/tests/libexo_exoctl: $(B)/san/tests/host/libexo_exoctl.o $(EXOCTL_PARTS) $(
 	$(Q)$(CC) $(SAN) -o $@ $^ -pthread
 
 # The core through its calls, in the simulator.
-CORE_TESTS := $(addprefix $(B)/tests/core_,calls)
+CORE_TESTS := $(addprefix $(B)/tests/core_,calls crash)
 TESTS_HOST += $(CORE_TESTS)
 $(CORE_TESTS): $(B)/tests/%: $(B)/san/tests/host/%.o $(B)/san/tests/host/core_kit.o $(LIBSIM) $(LIBEXO_SAN)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(SAN) -o $@ $^ $(LIBSIM_LIBS)
+
+# The crash test must see when a rule of the write order is off: the linker swaps one function of the core for one without it.
+# $(call core_off,NAME,FUNCTION)
+define core_off
+TESTS_HOST += $(B)/tests/core_off_$(1)
+$(B)/san/tests/host/core_off_$(1).o: tests/host/core_rule_off.c
+	$$(call say,CC-SAN,$$<)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(CFLAGS_ALL) -DOFF_$(1) -O1 $$(SAN) -c -o $$@ $$<
+$(B)/tests/core_off_$(1)-bin: $(B)/san/tests/host/core_off_$(1).o $(B)/san/tests/host/core_crash.o \
+	$(B)/san/tests/host/core_kit.o $$(LIBSIM) $$(LIBEXO_SAN)
+	$$(call say,LD,$$@)
+	$$(Q)$$(CC) $$(SAN) -Wl,--wrap=$(2) -o $$@ $$^ $$(LIBSIM_LIBS)
+$(B)/tests/core_off_$(1): $(B)/tests/core_off_$(1)-bin
+	$$(Q)printf '#!/bin/sh\nexec "%s" --broken 1 400\n' "$(CURDIR)/$$<" >$$@ && chmod +x $$@
+endef
+$(eval $(call core_off,rule1,exo_owns_uninit))
+$(eval $(call core_off,rule2,exo_map_settle))
+$(eval $(call core_off,rule3,exo_wait_chain))
+$(eval $(call core_off,chain,exo_wait_chain))
+$(eval $(call core_off,torn,exo_order_submit))
