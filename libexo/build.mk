@@ -54,6 +54,13 @@ $(B)/bin/hello_block: libexo/examples/hello_block.c libexo/libexo.h kmod/uapi/ex
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=c11 -O2 -Wall -Wextra -Wpedantic -Ilibexo -o $@ $< -L$(B)/lib -Wl,-rpath,'$$ORIGIN/../lib' -lexo
 
+# For the VM: what libexo.3 says about fork and threads.
+PROGS += $(B)/tests/libexo_fork
+$(B)/tests/libexo_fork: $(B)/obj/tests/vm/libexo_fork.o $(LIBEXO_A)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -o $@ $^ -pthread
+
 # fio's engine needs the headers of the very fio that loads it: scripts/deps fio puts them there.
 FIO_SRC := $(B)/fio-src
 ifneq ($(wildcard $(FIO_SRC)/config-host.h),)

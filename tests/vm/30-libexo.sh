@@ -3,7 +3,7 @@
 # The library, exoctl's facts and fio's engine on the real module: a raw volume is written, verified and refused to others.
 # vm: --disk 256M --disk 64M --mem 1024
 . "$(dirname "$0")/lib.sh"
-plan 45
+plan 46
 engine=external:$top/build/lib/fio-exo.so
 field() { sed -n "s/.*\"$1\": *\"\{0,1\}\([^\",}]*\).*/\1/p" | head -n 1; }
 valid() { "$@" | python3 -m json.tool >/dev/null; }
@@ -33,6 +33,8 @@ same "and again: what was stored is there" "$(as_user 1000 hello_block 0 2>/dev/
 refused "hello_block's volume is not another user's" "capability" as_user 1001 hello_block 0
 works "survives detach and attach" sh -c "exoctl detach 0 && exoctl attach /dev/vda"
 same "and is read from the disk" "$(as_user 1000 hello_block 0 2>/dev/null | head -n 1 | grep -c 'hello, block')" 1
+
+works "fork and threads" as_user 1000 "$top/build/tests/libexo_fork"
 
 # Raw volumes and their owners.
 works "root-add" as_user 1000 exoctl root-add 0 vol --size 64M
