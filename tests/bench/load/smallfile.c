@@ -30,10 +30,11 @@ static void usage(FILE *f)
 		   "  make    create the files 0..files-1, sync; what the others need\n"
 		   "  create  create `ops` more files and sync once\n"
 		   "  unlink  remove those again and sync once\n"
-		   "  read    pread whole files that are open\n"
+		   "  read    pread whole files that are open; like the next two, after having done it once to all files\n"
 		   "  open    open, read, close\n"
 		   "  stat    stat by path\n"
-		   "  cold    as open, each file once, in order; the caller has emptied the cache before\n"
+		   "  first   as open, but each file once, in order: for the first time in this process\n"
+		   "  cold    the same; the caller has emptied the cache before\n"
 		   "  check   compare every byte of every file\n"
 		   "Prints a checksum of what was seen. Exit status: 0, 1 wrong or refused, 2 usage.\n");
 }
@@ -144,6 +145,8 @@ static void read_open(void)
 		if (!handles[i])
 			fail("open", path_of(i), errno);
 	}
+	for (i = 0; i < nfiles; i++)
+		look(i, fs->read(handles[i], data, size, 0));
 	if (exo_phase_begin())
 		exit(2);
 	for (n = 0; n < ops; n++) {
@@ -197,8 +200,13 @@ static bool work(const char *name)
 		return true;
 	}
 	if (strcmp(name, "make") && strcmp(name, "create") && strcmp(name, "unlink") && strcmp(name, "open") &&
-	    strcmp(name, "stat") && strcmp(name, "cold"))
+	    strcmp(name, "stat") && strcmp(name, "first") && strcmp(name, "cold"))
 		return false;
+	for (n = 0; n < nfiles; n++)
+		if (!strcmp(name, "open"))
+			read_closed(n, false);
+		else if (!strcmp(name, "stat"))
+			stat_one(n);
 	if (exo_phase_begin())
 		exit(2);
 	if (!strcmp(name, "make"))
@@ -207,7 +215,7 @@ static bool work(const char *name)
 		make(nfiles, nfiles + ops);
 	else if (!strcmp(name, "unlink"))
 		drop(nfiles, nfiles + ops);
-	else if (!strcmp(name, "cold"))
+	else if (!strcmp(name, "first") || !strcmp(name, "cold"))
 		for (n = 0; n < ops; n++)
 			read_closed(n % nfiles, false);
 	else if (!strcmp(name, "open"))

@@ -16,7 +16,8 @@ from spec import TOP, SpecError, all_names, find
 
 HOW = {
     "count": "counted by exo-count in an emulated machine; no seconds, because emulated ones mean nothing",
-    "icount": "counted by exo-count in an emulated machine whose clock is its instruction count",
+    "icount": "counted by exo-count in an emulated machine whose clock is nothing but its instruction count",
+    "free": "counted by exo-count in an emulated machine whose timer ticks more the slower the host is",
     "kvm": "counted by the processor in a KVM machine",
     "bare": "counted by the processor of this machine",
 }
@@ -40,17 +41,20 @@ def arguments(argv):
                                 "tests/bench/README.md says what the numbers mean and how to add a row.")
     a.add_argument("names", nargs="*", metavar="NAME", help="benchmarks, or paths of declarations; none: all")
     a.add_argument("--list", action="store_true", help="print the names and titles")
-    a.add_argument("--quick", action="store_true", help="one boot and fewer operations: a look, not a result")
+    a.add_argument("--quick", action="store_true", help="one boot, fewer operations, no seek distance: a look, not a result")
     a.add_argument("--boots", type=int, default=0, metavar="N", help="boots (5; 1 with --quick)")
     a.add_argument("--rounds", type=int, default=1, metavar="N", help="times A B B A in a boot (1)")
     a.add_argument("--only", metavar="WORD", action="append", help="contenders whose name has WORD, and the baseline")
     a.add_argument("--point", metavar="WORD", action="append", help="points whose name has WORD")
     a.add_argument("--no-trace", action="store_true", help="leave out the traced run, and with it seek distance")
     how = a.add_mutually_exclusive_group()
-    how.add_argument("--icount", dest="mode", action="store_const", const="icount", help="guest time = instructions")
+    how.add_argument("--icount", dest="mode", action="store_const", const="icount", help="the guest's clock counts instructions and nothing else; no disks of the host")
+    how.add_argument("--free", dest="mode", action="store_const", const="free",
+                     help="processors emulated in parallel, by the host's clock: noisier")
     how.add_argument("--kvm", dest="mode", action="store_const", const="kvm", help="in a KVM machine, by its counters")
     how.add_argument("--bare", dest="mode", action="store_const", const="bare",
                      help="on this machine itself: runs the set-up commands here, as root")
+    a.add_argument("--times", action="store_true", help="say how long each run took here, for those who choose `ops`")
     a.add_argument("--keep", action="store_true", help="keep the boots' logs also when all is well")
     a.add_argument("--out", metavar="DIR", default=os.path.join(TOP, "build", "bench"), help="for NAME.jsonl")
     a.set_defaults(mode="count")
@@ -76,7 +80,7 @@ def run(spec, o, out=sys.stdout):
     boots = []
     if able:
         def make_steps():
-            return plan.steps_of(spec, able, points, o.rounds, o.quick, not o.no_trace)
+            return plan.steps_of(spec, able, points, o.rounds, o.quick, not (o.no_trace or o.quick))
 
         progress = table.Progress(spec.name, len(make_steps()) * settings["boots"])
         for n in range(settings["boots"]):
@@ -108,6 +112,11 @@ def run(spec, o, out=sys.stdout):
     if uncounted:
         out.write(f"  Instructions, string iterations and system calls are unknown here: {results.why_not(uncounted[0])}.\n"
                   "  Requests, bytes, flushes, faults, context switches and packets are exact all the same.\n")
+    if o.times:
+        for steps, boot in boots:
+            out.write(f"  boot and set-up {boot.seconds - sum(s.seconds for s in steps):.0f} s\n")
+            for s in steps:
+                out.write(f"  {s.seconds:6.1f} s  {s.kind:8} {s.point.name}, {s.contender.name}\n")
     failed = any(r.problems for r in rows)
     for _, boot in boots:
         if not failed and not o.keep:
@@ -133,11 +142,13 @@ def main(argv):
     o = arguments(argv)
     try:
         specs = [find(n) for n in o.names or all_names()]
+        if o.quick and not o.names:
+            specs = [s for s in specs if s.quick]
         if o.list:
             for s in specs:
                 print(f"{s.name:16} {s.title}")
             return 0
-        if o.mode in ("count", "icount") and not os.path.exists(machine.PLUGIN):
+        if o.mode in machine.EMULATED and not os.path.exists(machine.PLUGIN):
             raise SpecError("build/lib/exo-count.so is missing; run make first")
         bad = []
         for s in specs:

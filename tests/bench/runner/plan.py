@@ -50,25 +50,25 @@ def steps_of(spec, contenders, points, rounds, quick, trace):
     return steps
 
 
-def script(spec, contenders, steps, top, share, settle):
-    """The guest's script. Commands get the point's keys, `ops`, `share` and `top` as shell variables."""
+def script(spec, contenders, steps, top, share, settle, limit):
+    """The guest's script. Commands get the point's keys, `ops`, `phase` and `top` as shell variables; limit: seconds each."""
     q = shlex.quote
     out = ["#!/bin/bash", "set -u", f"top={q(top)} share={q(share)}", "export top share", 'cd "$top" || exit 125',
            ". tests/bench/runner/guest.sh", f"settle {settle}"]
     for name, command in spec.versions.items():
         out.append(f"version {q(name)} {q(command)}")
-    out.append(f"prepare - {spec.timeout} {q(spec.setup)}")
+    out.append(f"prepare - {limit} {q(spec.setup)}")
     for i, c in enumerate(contenders):
-        out.append(f"prepare {i} {spec.timeout} {q(c.commands['setup'])}")
+        out.append(f"prepare {i} {limit} {q(c.commands['setup'])}")
         for what in ("before", "run", "verify", "after"):
             out.append(f"{what}[{i}]={q(c.commands[what])}")
     for s in steps:
         i = contenders.index(s.contender)
         variables = " ".join(f"{k}={q(str(v))}" for k, v in {**s.point.variables, "ops": s.ops}.items())
         trace = "keep" if s.kind == "trace" else 0
-        out.append(f"step {s.phase} {i} {trace} {spec.timeout} {variables}")
+        out.append(f"step {s.phase} {i} {trace} {limit} {variables}")
     for i, c in enumerate(contenders):
-        out.append(f"finish {i} {spec.timeout} {q(c.commands['teardown'])}")
-    out.append(f"finish - {spec.timeout} {q(spec.teardown)}")
+        out.append(f"finish {i} {limit} {q(c.commands['teardown'])}")
+    out.append(f"finish - {limit} {q(spec.teardown)}")
     out.append("say done")
     return "\n".join(out) + "\n"
