@@ -5,7 +5,7 @@
  */
 #include "internal.h"
 
-#define TRIES 64u		/* passes before a pool that is too small is called that */
+#define TRIES 64u		/* rounds of reading before a pool that is too small is called that */
 
 struct bind {
 	struct exo_ask *a;
@@ -16,6 +16,9 @@ struct bind {
 	u32 *frames;
 	u64 *missing;
 	u32 nmissing;
+	u32 *over;		/* frames of zeroes that stand for content on the disk: dirty once granted, else dropped */
+	u32 nover;
+	u32 reads;		/* rounds */
 };
 
 static void pin_all(struct bind *b, bool pin)
@@ -78,7 +81,7 @@ static int make_zero(struct bind *b)
 		if (b->w.claim.template_id)
 			c->bufs[f].flags |= EXO_BUF_META;
 		if (over)
-			exo_buf_dirty(c, f);
+			b->over[b->nover++] = f;
 		exo_buf_pin(c, f);
 		b->frames[block - b->q->first] = f;
 	}
@@ -138,6 +141,21 @@ static int grant(struct bind *b)
 	return 0;
 }
 
+/* Zero frames of OVERWRITE: the new content, if the call succeeds; else they never were. */
+static void settle_over(struct bind *b, bool granted)
+{
+	struct exo_core *c = b->a->c;
+	u32 i;
+
+	for (i = 0; i < b->nover; i++) {
+		if (granted)
+			exo_buf_dirty(c, b->over[i]);
+		else
+			exo_buf_drop(c, b->over[i]);
+	}
+	b->nover = 0;
+}
+
 /* One pass. 0: done; 1: again; or an error. */
 static int pass(struct bind *b)
 {
@@ -152,26 +170,27 @@ static int pass(struct bind *b)
 		exo_plat_wait(c->lock);
 	if (err)
 		return err;
-	if (!b->nmissing)
-		return grant(b);
-	if (b->q->head.flags & EXO_BIND_NO_READ)
+	if (b->nmissing && (b->q->head.flags & EXO_BIND_NO_READ))
 		return exo_no(b->a, -ENOENT, EXO_R_NOT_IN_CORE, b->missing[0]);
 	pin_all(b, true);
 	err = make_zero(b);
 	if (!err && b->nmissing) {
-		err = exo_fill(b->a, b->d, b->missing, b->nmissing, &read);
+		err = ++b->reads > TRIES ? exo_no(b->a, -ENOMEM, EXO_R_NO_FRAMES, b->nmissing) :
+					   exo_fill(b->a, b->d, b->missing, b->nmissing, &read);
 		if (!err)
 			err = 1;
 	}
+	if (!err)
+		err = grant(b);
 	pin_all(b, false);
-	return err ? err : grant(b);
+	settle_over(b, !err);
+	return err;
 }
 
 int exo_do_bind(struct exo_ask *a, void *arg)
 {
 	struct exo_bind *q = arg;
 	struct bind b = { .a = a, .q = q };
-	u32 tries = 0;
 	int err;
 
 	if (!q->count || q->count > EXO_MAX_BIND)
@@ -187,6 +206,7 @@ int exo_do_bind(struct exo_ask *a, void *arg)
 		return err;
 	b.frames = exo_plat_alloc(q->count * sizeof(*b.frames));
 	b.missing = exo_plat_alloc(q->count * sizeof(*b.missing));
+	b.over = exo_plat_alloc(q->count * sizeof(*b.over));
 	b.w.cap = q->cap;
 	b.w.root = q->root;
 	b.w.index = q->index;
@@ -195,7 +215,7 @@ int exo_do_bind(struct exo_ask *a, void *arg)
 	b.w.claim = q->claim;
 	b.w.first = q->first;
 	b.w.count = q->count;
-	if (!b.frames || !b.missing)
+	if (!b.frames || !b.missing || !b.over)
 		err = exo_nomem(a);
 	/* An address that cannot take the answer is found before anything is granted. */
 	if (!err)
@@ -204,9 +224,7 @@ int exo_do_bind(struct exo_ask *a, void *arg)
 		exo_lock(a->c);
 		do {
 			err = pass(&b);
-		} while (err == 1 && ++tries < TRIES);
-		if (err == 1)
-			err = exo_no(a, -ENOMEM, EXO_R_NO_FRAMES, q->count);
+		} while (err == 1);
 		exo_plat_wake(a->c->lock);
 		exo_unlock(a->c);
 	}
@@ -214,6 +232,7 @@ int exo_do_bind(struct exo_ask *a, void *arg)
 		err = exo_give(a, q->frames, b.frames, q->count * sizeof(*b.frames));
 	exo_plat_free(b.frames);
 	exo_plat_free(b.missing);
+	exo_plat_free(b.over);
 	exo_disk_put(b.d);
 	return err;
 }

@@ -232,10 +232,11 @@ int exo_disk_read_super(struct exo_dev *dev, u64 dev_blocks, struct exo_super *s
 	*reason = EXO_R_NOMEM;
 	if (!mem)
 		return -ENOMEM;
-	*reason = EXO_R_IO;
 	err = exo_io_blocks(dev, EXO_OP_READ, 0, mem, 1);
-	if (err)
+	if (err) {
+		*reason = err == -ENOMEM ? EXO_R_NOMEM : EXO_R_IO;
 		goto out;
+	}
 	*reason = exo_super_get(s, mem);
 	if (*reason == EXO_R_NOT_EXO) {
 		if (!exo_io_blocks(dev, EXO_OP_READ, dev_blocks - 1, mem, 1) && !exo_super_get(&copy, mem))

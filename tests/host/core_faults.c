@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * core_faults.c: every allocation of every call fails once, every frame renewal too: the call is refused with NOMEM, nothing
+ * has changed, nothing leaks, and the same call succeeds afterwards. Then devices that fail: reads, writes, flushes.
+ */
+#include "core_kit.h"
+
+#define FRAMES 64
+#define BLOCKS 5000
+
+static struct txn t;
+static struct kit k;
+static u64 top, node, data, moved;
+static u32 root, frames[8], tmpl2;
+
+struct state {
+	u64 free, waiting, uninit, dirty, contested, version;
+	u32 roots, templates;
+	u64 frames_private;
+};
+
+static struct state look(void)
+{
+	struct exo_disk_info i = kit_info(&k);
+	struct state s;
+	const struct exo_stats *st;
+	void *base;
+	size_t bytes;
+
+	memset(&s, 0, sizeof(s));
+	s.free = i.out_free;
+	s.waiting = i.out_waiting;
+	s.uninit = i.out_uninit;
+	s.dirty = i.out_dirty;
+	s.contested = i.out_contested;
+	s.roots = i.out_roots;
+	s.templates = i.out_templates;
+	s.version = kit_version(&k, top);
+	NEED(!exo_core_area_get(k.core, EXO_MAP_STATS, &base, &bytes));
+	st = base;
+	s.frames_private = st->frames_private;
+	return s;
+}
+
+static struct exo_claim claim(u64 start, u64 count, u32 tmpl)
+{
+	return (struct exo_claim){ .start = start, .count = count, .template_id = tmpl };
+}
+
+static int op_template(void)
+{
+	u64 insns[256];
+	struct exo_template_add a = { .disk = k.d, .cap = k.cap, .name = "other", .partition = PART, .nrefs = 1,
+				      .refs = { k.tmpl }, .insns = (uintptr_t)insns };
+	int err;
+
+	a.ninsns = kit_program(insns);
+	err = CALL(&k, EXO_NR_TEMPLATE_ADD, a);
+	tmpl2 = a.out_template;
+	return err;
+}
+
+static int op_root(void)
+{
+	return kit_root_add(&k, "top", k.tmpl, 3000, 1, 0, &root, &top);
+}
+
+static int op_volume(void)
+{
+	return kit_root_add(&k, "volume", 0, EXO_NOBLOCK, 5, 0, NULL, NULL);
+}
+
+static int op_alloc(void)
+{
+	txn_slot(&t, top, kit_version(&k, top), 0, 0, (struct slot){ node, 1, 1, 0, 0 });
+	txn_slot(&t, top, kit_version(&k, top), 0, 1, (struct slot){ moved, 1, 0, 0, 0 });
+	txn_slot(&t, node, EXO_VERSION_NEW, 2, 0, (struct slot){ data, 4, 0, 0, 0 });
+	txn_decl(&t, EXO_DECL_ALLOC, k.tmpl, node, 1);
+	txn_decl(&t, EXO_DECL_ALLOC, 0, moved, 1);
+	txn_decl(&t, EXO_DECL_ALLOC, 0, data, 4);
+	return txn_go(&k, &t);
+}
+
+static int op_bind(void)
+{
+	return kit_bind(&k, root, node, 2, claim(data, 4, 0), EXO_RIGHT_ALL, EXO_BIND_OVERWRITE, frames);
+}
+
+static int op_unbind(void)
+{
+	struct exo_unbind u = { .frames = (uintptr_t)frames, .count = 4 };
+
+	return CALL(&k, EXO_NR_UNBIND, u);
+}
+
+static int op_write(void)
+{
+	return kit_write(&k, data, 4);
+}
+
+static int op_flush(void)
+{
+	return kit_flush(&k);
+}
+
+static int op_sync(void)
+{
+	return kit_sync(&k, root);
+}
+
+static int op_move(void)
+{
+	txn_slot(&t, top, kit_version(&k, top), 0, 1, (struct slot){ 0 });
+	txn_slot(&t, node, kit_version(&k, node), 1, 0, (struct slot){ moved, 1, 0, 0, 0 });
+	txn_decl(&t, EXO_DECL_MOVE, 0, moved, 1);
+	return txn_go(&k, &t);
+}
+
+static int op_free(void)
+{
+	txn_slot(&t, node, kit_version(&k, node), 2, 0, (struct slot){ 0 });
+	txn_slot(&t, node, kit_version(&k, node), 1, 0, (struct slot){ 0 });
+	txn_slot(&t, top, kit_version(&k, top), 0, 0, (struct slot){ 0 });
+	txn_decl(&t, EXO_DECL_FREE, 0, data, 4);
+	txn_decl(&t, EXO_DECL_FREE, 0, moved, 1);
+	txn_decl(&t, EXO_DECL_FREE, k.tmpl, node, 1);
+	return txn_go(&k, &t);
+}
+
+static int op_frames(void)
+{
+	struct exo_frame_alloc a = { .head.flags = EXO_FRAME_ANY, .frames = (uintptr_t)frames, .count = 4 };
+
+	return CALL(&k, EXO_NR_FRAME_ALLOC, a);
+}
+
+static int op_frames_free(void)
+{
+	struct exo_frame_free a = { .frames = (uintptr_t)frames, .count = 4 };
+
+	return CALL(&k, EXO_NR_FRAME_FREE, a);
+}
+
+static int io(u32 flags)
+{
+	struct exo_io q = { .head.flags = flags, .disk = k.d, .root = root, .index = 2, .parent = node,
+			    .claim = claim(data, 4, 0), .first = data, .count = 4, .frames = (uintptr_t)frames };
+
+	return CALL(&k, EXO_NR_IO, q);
+}
+
+static int op_io_write(void)
+{
+	return io(EXO_IO_WRITE);
+}
+
+static int op_io_read(void)
+{
+	return io(0);
+}
+
+static int op_read(void)
+{
+	return kit_read(&k, data + 10, 4);
+}
+
+static int op_del(void)
+{
+	struct exo_root_del r = { .disk = k.d, .cap = k.cap, .root = root };
+
+	return CALL(&k, EXO_NR_ROOT_DEL, r);
+}
+
+static int op_detach(void)
+{
+	return kit_detach(&k, 0);
+}
+
+static int op_attach(void)
+{
+	return kit_attach(&k, EXO_ATTACH_WALK);
+}
+
+static int op_sync_all(void)
+{
+	return kit_sync(&k, EXO_NOROOT);
+}
+
+/* live: the disk is attached before and after, and a refusal changes nothing that can be seen. */
+static void sweep(const char *name, int (*op)(void), bool live)
+{
+	u32 n;
+	int err;
+
+	for (n = 1; n < 4000; n++) {
+		struct state before, after;
+
+		memset(&before, 0, sizeof(before));
+		after = before;
+		if (live)
+			before = look();
+		sim_alloc_fail(n);
+		err = op();
+		sim_alloc_fail(0);
+		if (!err)
+			break;
+		CHECK_MSG(err == -ENOMEM && k.reason == EXO_R_NOMEM, "%s, allocation %u: %d, reason %u", name, n, err, k.reason);
+		if (live)
+			after = look();
+		/* SYNC may have got some of the way, and its buffers are clean then; holds and arrays once made are kept. */
+		if (op != op_sync && op != op_sync_all && op != op_detach)
+			CHECK_MSG(!memcmp(&before, &after, sizeof(before)), "%s, allocation %u", name, n);
+	}
+	CHECK_MSG(!err, "%s: %d, reason %u", name, err, k.reason);
+	CHECK_MSG(n < 4000, "%s", name);
+	if (n == 1)
+		CHECK_MSG(op == op_flush, "%s never allocated", name);
+}
+
+static void memory(u32 flags)
+{
+	kit_start(&k, FRAMES, BLOCKS, flags);
+	node = 3100;
+	data = 3200;
+	moved = 3300;
+	sweep("TEMPLATE_ADD", op_template, true);
+	sweep("ROOT_ADD", op_root, true);
+	sweep("SYNC", op_sync, true);
+	sweep("ROOT_ADD of data", op_volume, true);
+	sweep("TXN with ALLOC", op_alloc, true);
+	sweep("BIND", op_bind, true);
+	sweep("UNBIND", op_unbind, true);
+	sweep("WRITE", op_write, true);
+	sweep("FLUSH", op_flush, true);
+	sweep("SYNC", op_sync, true);
+	sweep("TXN with MOVE", op_move, true);
+	sweep("SYNC of a MOVE", op_sync, true);
+	sweep("FRAME_ALLOC", op_frames, true);
+	sweep("IO write", op_io_write, true);
+	sweep("IO read", op_io_read, true);
+	sweep("FRAME_FREE", op_frames_free, true);
+	sweep("READ", op_read, true);
+	sweep("TXN with FREE", op_free, true);
+	sweep("SYNC of all", op_sync_all, true);
+	CHECK(kit_info(&k).out_waiting == 0);
+	sweep("DETACH", op_detach, false);
+	sweep("ATTACH", op_attach, false);
+	NEED(!kit_bind(&k, root, EXO_NOBLOCK, 0, claim(top, 1, k.tmpl), EXO_RIGHT_READ, 0, frames) &&
+	     !kit_unbind(&k, frames[0]));
+	sweep("TXN with ALLOC, again", op_alloc, true);
+	sweep("ROOT_DEL", op_del, true);
+	NEED(!kit_sync(&k, EXO_NOROOT));
+	CHECK(kit_info(&k).out_waiting == 0 && kit_info(&k).out_free == BLOCKS - 1 - 1042 - 5);
+	kit_stop(&k);
+}
+
+static void renewals(void)
+{
+	u32 n;
+	int err;
+
+	kit_start(&k, FRAMES, BLOCKS, 0);
+	for (n = 1; n < 10; n++) {
+		sim_renew_fail(n);
+		err = op_root();
+		sim_renew_fail(0);
+		if (!err)
+			break;
+		CHECK(err == -ENOMEM && k.reason == EXO_R_NO_FRAMES);
+	}
+	CHECK(n == 2);
+	for (n = 1; n < 10; n++) {
+		sim_renew_fail(n);
+		err = op_frames();
+		sim_renew_fail(0);
+		if (!err)
+			break;
+		CHECK(err == -ENOMEM && k.reason == EXO_R_NO_FRAMES && look().frames_private == 0);
+	}
+	CHECK(n == 5 && look().frames_private == 4);
+	kit_stop(&k);
+}
+
+static void devices(void)
+{
+	struct exo_disk_info i;
+
+	kit_start(&k, FRAMES, BLOCKS, SIM_VOLATILE);
+	node = 3100;
+	data = 3200;
+	moved = 3300;
+	NEED(!op_root() && !op_sync() && !op_alloc() && !op_bind());
+	/* one bad block of four: the others are written, and it stays dirty */
+	sim_disk_fail(k.disk, SIM_FAIL_WRITE, data + 2, 1, 0, 0);
+	CHECK(op_write() == -EIO && k.reason == EXO_R_IO && k.detail == data + 2);
+	CHECK(!(kit_buf(&k, data)->flags & EXO_BUF_DIRTY) && !(kit_buf(&k, data + 3)->flags & EXO_BUF_DIRTY));
+	CHECK((kit_buf(&k, data + 2)->flags & (EXO_BUF_DIRTY | EXO_BUF_ERROR)) == (EXO_BUF_DIRTY | EXO_BUF_ERROR));
+	/* SYNC does the rest and says so; what points at the bad block is not written */
+	CHECK(op_sync() == -EIO && k.detail == data + 2);
+	CHECK(kit_buf(&k, node)->flags & EXO_BUF_DIRTY);
+	CHECK(kit_info(&k).out_uninit >= 2);
+	sim_disk_fail(k.disk, 0, 0, 0, 0, 0);
+	CHECK(!op_sync());
+	i = kit_info(&k);
+	CHECK(i.out_dirty == 0 && i.out_uninit == 0 && !(kit_buf(&k, data + 2)->flags & EXO_BUF_ERROR));
+	/* metadata: the records of its write come back */
+	NEED(!op_unbind() && !op_move());
+	sim_disk_fail(k.disk, SIM_FAIL_WRITE, node, 1, 0, 0);
+	CHECK(op_sync() == -EIO && k.detail == node);
+	CHECK(kit_write(&k, top, 1) == -EBUSY && k.reason == EXO_R_TAINTED);
+	sim_disk_fail(k.disk, 0, 0, 0, 0, 0);
+	CHECK(!op_sync() && kit_info(&k).out_dirty == 0);
+	/* reads: the good ones are in core, the bad one is not */
+	sim_disk_fail(k.disk, SIM_FAIL_READ, 4001, 1, 0, 0);
+	CHECK(kit_read(&k, 4000, 3) == -EIO && k.detail == 4001);
+	CHECK(kit_buf(&k, 4000) && !kit_buf(&k, 4001) && kit_buf(&k, 4002));
+	sim_disk_fail(k.disk, 0, 0, 0, 0, 0);
+	/* a flush that fails: nothing is called durable any more, and nothing is written */
+	NEED(!op_free());
+	sim_disk_fail(k.disk, SIM_FAIL_FLUSH, 0, BLOCKS, 0, 1);
+	CHECK(op_sync() == -EIO);
+	i = kit_info(&k);
+	CHECK((i.out_flags & EXO_DISK_FAILED) && i.out_waiting == 6);
+	CHECK(op_sync() == -EIO && kit_flush(&k) == -EIO && op_volume() == -EIO && op_alloc() == -EIO);
+	CHECK(kit_detach(&k, 0) == -EIO && k.reason == EXO_R_DIRTY);
+	CHECK(!kit_detach(&k, EXO_DETACH_DISCARD));
+	sim_disk_fail(k.disk, 0, 0, 0, 0, 0);
+	CHECK(!kit_attach(&k, 0) && (kit_info(&k).out_flags & EXO_DISK_WALKED));
+	/* the catalogue */
+	sim_disk_fail(k.disk, SIM_FAIL_WRITE, 1025, 16, 0, 0);
+	NEED(!op_volume());
+	CHECK(kit_sync(&k, EXO_NOROOT) == -EIO);
+	sim_disk_fail(k.disk, 0, 0, 0, 0, 0);
+	CHECK(!kit_sync(&k, EXO_NOROOT));
+	/* a format that cannot write; a detach that cannot store */
+	sim_disk_fail(k.disk, SIM_FAIL_WRITE, 1041, 1, 0, 0);
+	CHECK(kit_detach(&k, 0) == -EIO);
+	sim_disk_fail(k.disk, 0, 0, 0, 0, 0);
+	CHECK(!kit_detach(&k, 0) && !kit_attach(&k, 0) && !(kit_info(&k).out_flags & EXO_DISK_WALKED));
+	kit_stop(&k);
+}
+
+int main(void)
+{
+	memory(0);
+	memory(SIM_VOLATILE);
+	renewals();
+	devices();
+	return check_done();
+}
