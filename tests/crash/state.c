@@ -86,7 +86,7 @@ static bool check_disk(struct judge *j)
 	struct exo_why why;
 	uint32_t i;
 
-	if (exo_attach(j->x, PATH, 0, &j->disk, &why) < 0)
+	if (exo_attach(j->x, PATH, EXO_ATTACH_WALK, &j->disk, &why) < 0)
 		return no(j, "attach", why.text);
 	if (exo_disk_info(j->x, j->disk, &info, &why) < 0)
 		return no(j, "info", why.text);
