@@ -15,7 +15,7 @@ plan 80
 program "$tests/failload" "${EXO_KO:-$top/build/kmod/exo.ko}"
 works "module loads" load_module pool_mb=8
 program "$tests/failnth" memory
-program "$tests/failnth" requests
+program "$tests/failnth" device
 program "$tests/failnth" copies
 program "$tests/failnth" all
 works "module unloads" rmmod exo

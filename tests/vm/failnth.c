@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * failnth memory|copies|requests|all: run each call of exo again and again, with the first thing that can fail failing, then the
+ * failnth memory|copies|device|all: run each call of exo again and again, with the first thing that can fail failing, then the
  * second, until it runs without. Each failure must come back as one errno, leave every counter as it was, and leave the
  * next try able to succeed. One result a call. /dev/vda is overwritten.
  */
@@ -8,12 +8,12 @@
 #include <linux/bpf.h>
 #include "failnth.h"
 
-#define PATH   "/dev/" FN_DEVICE
+#define PATH   "/dev/" FN_DISK
 #define BLOCKS 16u /* in a test's bind, read, write or transfer */
 
 #define MOVES 1u /* a failed call may have done a part: written blocks, but never more dirty ones */
 #define SURE  2u /* never fails */
-#define IO    4u /* gives requests to the device: swept with failing ones, too */
+#define IO    4u /* gives requests to the device: swept with a dying one, too */
 
 struct op {
 	const char *name;
@@ -442,8 +442,9 @@ static void before_txn_alloc(void)
 static void before_txn_free(void)
 {
 	a_tree();
+	/* Freed blocks can be taken again once that is durable. */
 	if (!claimed)
-		need(!do_txn_alloc() && !sync_disk(), "TXN");
+		need(!sync_disk() && !do_txn_alloc() && !sync_disk(), "TXN");
 }
 
 static int do_txn_free(void)
@@ -478,6 +479,12 @@ static int do_write(void)
 	struct exo_write w = { .disk = disk, .nruns = 1, .runs = vm_ptr(&run) };
 
 	return vm_call(env, EXO_NR_WRITE, &w);
+}
+
+static void written(void)
+{
+	dirty();
+	need(!do_write(), "WRITE");
 }
 
 static int do_flush(void)
@@ -546,7 +553,7 @@ static const struct op ops[] = {
 	{ "UNBIND", bound_volume, do_unbind, NULL, 0 },
 	{ "READ", cold, do_read, NULL, IO },
 	{ "WRITE", dirty, do_write, NULL, MOVES | IO },
-	{ "FLUSH", a_disk, do_flush, NULL, 0 },
+	{ "FLUSH", written, do_flush, NULL, IO },
 	{ "SYNC", dirty, sync_disk, NULL, MOVES | IO },
 	{ "IO that writes", transferable, do_io_write, NULL, IO },
 	{ "IO that reads", transferable, do_io_read, NULL, IO },
@@ -555,7 +562,7 @@ static const struct op ops[] = {
 	{ "map, store, load", frames, do_map, NULL, 0 },
 	{ "DETACH", dirty_unbound, detach, NULL, MOVES | IO },
 	{ "ATTACH", no_disk, attach, NULL, IO },
-	{ "FORMAT", no_disk, format, fresh, IO },
+	{ "FORMAT", no_disk, format, NULL, IO }, /* last: the disk has no roots after it */
 };
 #define OPS (sizeof(ops) / sizeof(ops[0]))
 
@@ -637,8 +644,9 @@ static void start_over(void)
 }
 
 /* Returns how many failures were put in. */
-static unsigned int sweep(const struct op *op, enum fn_kind kind)
+static unsigned int sweep(const struct op *op, bool copies)
 {
+	int want = copies ? -EFAULT : -ENOMEM;
 	unsigned int n, refused = 0, done = 0, bad = 0;
 	uint64_t was[COUNTERS];
 	bool fired = true;
@@ -651,11 +659,11 @@ static unsigned int sweep(const struct op *op, enum fn_kind kind)
 		fn_arm(n);
 		err = op->run();
 		fired = fn_disarm();
-		if (err && (!fired || (op->flags & SURE) || err != fn_kinds[kind].err)) {
+		if (err && (!fired || (op->flags & SURE) || err != want)) {
 			printf("%s, failure %u%s: errno %d\n", op->name, n, fired ? "" : " (not reached)", -err);
 			bad++;
 		}
-		if (err && kind == FN_COPY)
+		if (err && copies)
 			start_over();
 		else if (err && !unchanged(op->name, n, op->flags, was))
 			bad++;
@@ -664,8 +672,64 @@ static unsigned int sweep(const struct op *op, enum fn_kind kind)
 		refused += fired && err;
 		done += fired && !err;
 	}
-	check(!bad && !fired, "%s: %u failures of %s were reported, %u did no harm", op->name, refused, fn_kinds[kind].word, done);
+	check(!bad && !fired, "%s: %u failures of %s were reported, %u did no harm", op->name, refused, copies ? "copies" : "memory", done);
 	return refused + done;
+}
+
+/* What a call on a dying device must say. An attach that can read the catalogues quarantines the roots that it cannot read. */
+static bool told(const struct op *op, int err)
+{
+	return err == -EIO || (op->run == attach && err == -EUCLEAN);
+}
+
+/*
+ * The device dies at some byte, further and further on. The call must say so; DETACH with DISCARD must let a dead device go, and the
+ * disk that it leaves must attach, with all roots, when the device is back. The exception is FORMAT, which writes a new one.
+ */
+static unsigned int sweep_device(const struct op *op)
+{
+	uint64_t was[COUNTERS], at, left, last = ~0ull, step = EXO_BLOCK_SIZE;
+	unsigned int n = 0, bad = 0, dead;
+	int err;
+
+	for (at = 0;; at += step) {
+		if (op->before)
+			op->before();
+		look(was);
+		fn_die_after(at);
+		err = op->run();
+		dead = fn_dead(&left);
+		if (!dead) {
+			fn_revive();
+			break;
+		}
+		n++;
+		if (!told(op, err)) {
+			printf("%s, dead from byte %llu: errno %d, though %u requests failed\n", op->name, (unsigned long long)at,
+			       -err, dead);
+			bad++;
+		}
+		if (op->run != attach && !unchanged(op->name, n, op->flags, was))
+			bad++;
+		if (attached) {
+			let_go();
+			need(!detach_with(EXO_DETACH_DISCARD), "DETACH with DISCARD of a dead device");
+		}
+		fn_revive();
+		if (bad > 5)
+			break;
+		if (op->run == format)
+			fresh();
+		else
+			a_disk();
+		/* As long as the same request is hit, larger steps. */
+		step = at - left == last ? step * 2 : EXO_BLOCK_SIZE;
+		last = at - left;
+	}
+	check(!bad && !err, "%s: the device died at %u places", op->name, n);
+	if (!err && op->undo)
+		op->undo();
+	return n;
 }
 
 /*
@@ -737,7 +801,7 @@ static void begin(void)
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
-	enum fn_kind kind = !strcmp(what, "copies") ? FN_COPY : !strcmp(what, "requests") ? FN_REQUEST : FN_MEMORY;
+	enum fn_kind kind = !strcmp(what, "copies") ? FN_COPY : !strcmp(what, "device") ? FN_DEVICE_DIES : FN_MEMORY;
 	unsigned int i, total = 0;
 
 	begin();
@@ -748,13 +812,15 @@ int main(int argc, char **argv)
 	} else {
 		fresh();
 		for (i = 0; i < OPS; i++)
-			if (kind != FN_REQUEST || (ops[i].flags & IO))
-				total += sweep(&ops[i], kind);
+			if (kind != FN_DEVICE_DIES)
+				total += sweep(&ops[i], kind == FN_COPY);
+			else if (ops[i].flags & IO)
+				total += sweep_device(&ops[i]);
 		no_disk();
 	}
 	no_frames();
 	check(unchanged("all", 0, 0, at_first), "in the end every counter is where it was");
 	/* Filters that let nothing through would make all of the above pass. */
-	check(total >= (kind == FN_REQUEST ? 8 : 30), "%u failures were put in", total);
+	check(total >= (kind == FN_DEVICE_DIES ? 15 : 30), "%u failures were put in", total);
 	return vm_result();
 }

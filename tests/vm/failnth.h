@@ -2,9 +2,12 @@
 /*
  * failnth.h: put failures into calls of exo, one after the other, until a call runs without one.
  *
- * /proc/self/fail-nth makes the n-th thing that can fail in this task fail: a memory allocation, a copy from or to
- * user memory, or a block request. The filters of the kernel's fault injection decide which of the three count; for the
- * first two only what happens below a function of exo.ko counts.
+ * /proc/self/fail-nth makes the n-th thing that can fail in this task fail: a memory allocation, or a copy from or to
+ * user memory. The filters of the kernel's fault injection decide which of the two count, and that only what happens below
+ * a function of exo.ko does.
+ *
+ * exo tries a failed block request again, block by block, so one failure says little. Here the device dies: from some byte of
+ * its traffic on every request fails.
  *
  * Kernel threads have no fail-nth. For what they do on a caller's behalf (loading a program) the attribute itself is set:
  * every `interval`-th allocation below exo.ko, whoever makes it, once.
@@ -17,14 +20,11 @@
 #define FN_DEBUG  "/sys/kernel/debug/"
 #define FN_DEPTH  32 /* stack frames that the filter looks at; the kernel has no more */
 #define FN_MOST   2000 /* more failures than any call has places for */
-#define FN_DEVICE "vda"
+#define FN_DISK   "vda"
 
-enum fn_kind { FN_MEMORY, FN_COPY, FN_REQUEST };
+#define FN_TIMES  1000000
 
-static const struct {
-	const char *word;
-	int err;
-} fn_kinds[] = { { "memory", -ENOMEM }, { "user copies", -EFAULT }, { "requests", -EIO } };
+enum fn_kind { FN_MEMORY, FN_COPY, FN_DEVICE_DIES };
 
 static int fn_nth = -1;
 static uint64_t fn_text, fn_text_end;	/* of exo.ko */
@@ -118,8 +118,8 @@ static inline void fn_choose(enum fn_kind kind)
 	first = kind == FN_COPY ? fn_text : 1;
 	end = kind == FN_COPY ? fn_text_end : 1;
 	fn_filter("fail_usercopy", first, end);
-	fn_filter("fail_make_request", 0, ~0ull);
-	fn_set("/sys/block/" FN_DEVICE, "make-it-fail", "%d", kind == FN_REQUEST);
+	fn_filter("fail_make_request", 0, ~0ull); /* all of them, from whoever */
+	fn_set("/sys/block/" FN_DISK, "make-it-fail", "%d", kind == FN_DEVICE_DIES);
 }
 
 /* By default allocations that may wait, which is all of them here, are left alone. */
@@ -177,6 +177,27 @@ static inline bool fn_disarm_all(const char *attribute, unsigned int n, unsigned
 	if (fired && *counted + n > 1)
 		*counted += n;
 	return fired;
+}
+
+/* The device serves `bytes` more, then nothing. A request fails that begins behind them, or reaches behind them. */
+static inline void fn_die_after(uint64_t bytes)
+{
+	fn_set(FN_DEBUG "fail_make_request", "interval", "1");
+	fn_set(FN_DEBUG "fail_make_request", "times", "%d", FN_TIMES);
+	fn_set(FN_DEBUG "fail_make_request", "space", "%llu", (unsigned long long)bytes);
+	fn_set(FN_DEBUG "fail_make_request", "probability", "100");
+}
+
+/* How many requests have failed, and how many of the bytes were not used up. */
+static inline unsigned int fn_dead(uint64_t *left)
+{
+	*left = fn_get(FN_DEBUG "fail_make_request", "space");
+	return FN_TIMES - fn_get(FN_DEBUG "fail_make_request", "times");
+}
+
+static inline void fn_revive(void)
+{
+	fn_set(FN_DEBUG "fail_make_request", "probability", "0");
 }
 
 #endif
