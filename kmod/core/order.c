@@ -1,22 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 #include "internal.h"
 
-void exo_wait_link(struct exo_wait *w, struct exo_node *src, struct exo_node *dst, u32 sectors)
+#define CHAIN_MAX 4096u		/* blocks without a durable pointer above each other; a longer chain is refused */
+#define WORK_MAX (1u << 22)	/* records that one transaction may look at; the lock is held meanwhile */
+#define WAITS_MAX 1024u		/* nodes that one waits for */
+
+static void wait_push(struct exo_wait *w, struct exo_node *src, struct exo_wait **waiters)
 {
 	w->src = src;
-	w->dst = dst;
-	w->sectors = sectors;
-	w->block = dst->block;
 	w->src_next = src->waits;
 	w->src_at = &src->waits;
 	if (w->src_next)
 		w->src_next->src_at = &w->src_next;
 	src->waits = w;
-	w->dst_next = dst->waiters;
-	w->dst_at = &dst->waiters;
+	w->dst_next = *waiters;
+	w->dst_at = waiters;
 	if (w->dst_next)
 		w->dst_next->dst_at = &w->dst_next;
-	dst->waiters = w;
+	*waiters = w;
+}
+
+void exo_wait_link(struct exo_wait *w, struct exo_node *src, struct exo_node *dst, u32 sectors)
+{
+	w->dst = dst;
+	w->sectors = sectors;
+	w->block = dst->block;
+	wait_push(w, src, &dst->waiters);
 }
 
 void exo_wait_unlink(struct exo_wait *w)
@@ -43,7 +52,7 @@ void exo_link_add(struct exo_link *l, struct exo_node *parent, struct exo_node *
 	l->child = child;
 	l->parent = parent;
 	l->sectors = sectors;
-	l->done = false;
+	l->done = NULL;
 	link_push(l, &parent->kids);
 }
 
@@ -54,29 +63,72 @@ void exo_link_remove(struct exo_link *l)
 		l->next->at = l->at;
 }
 
+static int undo_room(struct exo_undo *u)
+{
+	u32 room = u->room ? u->room * 2 : 64;
+	struct exo_wait **more;
+
+	if (u->n < u->room)
+		return 0;
+	more = exo_plat_alloc(room * sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	if (u->n)
+		memcpy(more, u->w, u->n * sizeof(*more));
+	exo_plat_free(u->w);
+	u->w = more;
+	u->room = room;
+	return 0;
+}
+
+/* Is there such a wait? -ELOOP when looking has taken too long: a SYNC makes the lists short. */
+static int wait_find(struct exo_undo *u, struct exo_node *src, struct exo_node *dst, u32 sectors)
+{
+	struct exo_wait *w;
+	u32 n = 0;
+
+	for (w = src->waits; w; w = w->src_next) {
+		if (dst && w->dst == dst && (w->sectors & sectors) == sectors)
+			return 1;
+		if (++n == WAITS_MAX || ++u->work == WORK_MAX)
+			return -ELOOP;
+	}
+	return 0;
+}
+
 int exo_wait_add(struct exo_undo *u, struct exo_node *src, struct exo_node *dst, u32 sectors)
 {
 	struct exo_wait *w;
+	int err = wait_find(u, src, dst, sectors);
 
-	for (w = src->waits; w; w = w->src_next)
-		if (w->dst == dst && (w->sectors & sectors) == sectors)
-			return 0;
-	if (u->n == u->room) {
-		u32 room = u->room ? u->room * 2 : 64;
-		struct exo_wait **more = exo_plat_alloc(room * sizeof(*more));
-
-		if (!more)
-			return -ENOMEM;
-		if (u->n)
-			memcpy(more, u->w, u->n * sizeof(*more));
-		exo_plat_free(u->w);
-		u->w = more;
-		u->room = room;
-	}
-	w = exo_plat_alloc(sizeof(*w));
+	if (err)
+		return err == 1 ? 0 : err;
+	w = undo_room(u) ? NULL : exo_plat_alloc(sizeof(*w));
 	if (!w)
 		return -ENOMEM;
 	exo_wait_link(w, src, dst, sectors);
+	u->w[u->n++] = w;
+	return 0;
+}
+
+/*
+ * A write that holds the pointer runs, or has ended and is not durable yet. It is what src waits for: nobody owes another write of
+ * the node.
+ */
+static int wait_done(struct exo_undo *u, struct exo_node *src, struct exo_node *dst, struct exo_done *done, u32 sectors)
+{
+	struct exo_wait *w;
+	int err = wait_find(u, src, NULL, 0);
+
+	if (err)
+		return err;
+	w = undo_room(u) ? NULL : exo_plat_alloc(sizeof(*w));
+	if (!w)
+		return -ENOMEM;
+	w->dst = done->node;
+	w->sectors = sectors;
+	w->block = dst->block;
+	wait_push(w, src, &done->waiters);
 	u->w[u->n++] = w;
 	return 0;
 }
@@ -97,12 +149,12 @@ void exo_undo_free(struct exo_undo *u)
 	exo_plat_free(u->w);
 	u->w = NULL;
 	u->n = u->room = 0;
+	u->work = 0;
 }
-
-#define CHAIN_MAX 4096u		/* blocks without a durable pointer above each other; a longer chain is refused */
 
 int exo_wait_chain(struct exo_undo *u, struct exo_node *src, struct exo_node *dst, u32 sectors, u32 *self)
 {
+	struct exo_done *done = NULL;
 	u32 steps;
 
 	*self = 0;
@@ -113,12 +165,13 @@ int exo_wait_chain(struct exo_undo *u, struct exo_node *src, struct exo_node *ds
 			*self = sectors;
 			return 0;
 		}
-		err = exo_wait_add(u, src, dst, sectors);
+		err = done ? wait_done(u, src, dst, done, sectors) : exo_wait_add(u, src, dst, sectors);
 		if (err)
 			return err;
 		if (!dst->link)
 			return 0;
 		sectors = dst->link->sectors;
+		done = dst->link->done;
 		dst = dst->link->parent;
 	}
 	return -ELOOP;
@@ -219,7 +272,7 @@ void exo_order_submit(struct exo_node *n, struct exo_done *done)
 		done->kids->at = &done->kids;
 	n->kids = NULL;
 	for (k = done->kids; k; k = k->next)
-		k->done = true;
+		k->done = done;
 	for (w = done->waiters; w; w = w->dst_next)
 		w->dst = n;
 	n->wfirst = n->first;
@@ -255,7 +308,7 @@ void exo_order_failed(struct exo_done *done)
 		struct exo_link *k = done->kids;
 
 		exo_link_remove(k);
-		k->done = false;
+		k->done = NULL;
 		link_push(k, &n->kids);
 	}
 	n->first |= n->wfirst;

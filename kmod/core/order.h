@@ -45,7 +45,7 @@ struct exo_link {
 	struct exo_link *next, **at;	/* in the parent's kids, or in a done's */
 	struct exo_link *old;		/* during a transaction: what it replaces */
 	u32 sectors;			/* of the parent, that hold the pointer */
-	bool done;			/* in a done's list */
+	struct exo_done *done;		/* in this one's list: a write of the parent that holds the pointer; else NULL */
 };
 
 #define EXO_NODE_ROOT 0x80000000u
@@ -99,6 +99,7 @@ void exo_link_remove(struct exo_link *l);	/* from its list; the child's `link` i
 struct exo_undo {
 	struct exo_wait **w;
 	u32 n, room;
+	u64 work;	/* records looked at; too many are refused like a chain without an end */
 };
 int exo_wait_chain(struct exo_undo *u, struct exo_node *src, struct exo_node *dst, u32 sectors, u32 *self);
 int exo_wait_add(struct exo_undo *u, struct exo_node *src, struct exo_node *dst, u32 sectors);
