@@ -3,7 +3,7 @@
 # Attaching: what is not an exo disk is refused with words that help, and nothing is written to it.
 # vm: --disk 64M --disk 64M --disk 4M --mem 1024
 . "$(dirname "$0")/lib.sh"
-plan 25
+plan 24
 works "module loads" load_module pool_mb=32
 mkdir -p /run/m
 
