@@ -29,6 +29,7 @@
  *  ENOSPC      catalogue full               EIO     device failed
  *  ENOENT      no such disk, root, template EEXIST  name taken
  *  EUCLEAN     damaged or foreign disk content
+ *  EROFS       disk attached read-only
  */
 #ifndef _UAPI_EXO_H
 #define _UAPI_EXO_H
@@ -112,7 +113,7 @@ struct exo_head {
 #define EXO_R_UDF_CTX 45	/* reads outside struct exo_udf_ctx */
 #define EXO_R_TEMPLATES_FULL 46
 #define EXO_R_NO_TEMPLATE 47	/* detail: template */
-#define EXO_R_PARTITION 48	/* partition size not 512, 1024, 2048 or 4096; detail: it */
+#define EXO_R_PARTITION 48	/* partition size not 512, 1024, 2048 or 4096, or over the device's logical block; detail: it */
 #define EXO_R_UDF_LENGTH 49	/* 0 or more than EXO_MAX_INSNS; detail: it */
 /* roots */
 #define EXO_R_ROOT_EXISTS 60	/* detail: root */
@@ -227,7 +228,7 @@ struct exo_reg_head {
  *             (acquire), refuse odd, compare disk, block and state, then load `version` again behind a
  *             load fence; equal means that the fields belong together.
  *   content:  load version (acquire), read the frame, load fence, load version: equal means unchanged.
- *   module:   makes version odd, store fence, changes, store fence, makes it even (+2 in all).
+ *   module:   makes version odd, store fence, changes, store fence, makes it even: a number that no buffer had before.
  * A chain may be followed into a reused entry; bound the walk by `frames` steps and start again.
  */
 struct exo_buf {
@@ -462,7 +463,8 @@ struct exo_frame_free {
 /*
  * TEMPLATE_ADD: install a metadata type on a disk. Anybody who holds any capability with the write right may;
  * the owner is that capability. Same name, code, partition and refs as an existing one: its id is returned.
- * Fails if: scan, verifier or owns(zeroes) refuse (EPERM, EXO_R_UDF_*); refs name no template; catalogue full.
+ * A partition is at most one logical block of the device (DISK_INFO's out_sector), so that a write cannot tear it.
+ * Fails if: scan, verifier or owns(zeroes) refuse (EPERM, EXO_R_UDF_*); refs name no template; catalogue or owner's share (16) full.
  * On EXO_R_UDF_VERIFY `log` holds the verifier's words, NUL-terminated.
  */
 struct exo_template_add {
@@ -545,7 +547,7 @@ struct exo_root_del {
 #define EXO_QUARANTINE_REJECT 3	/* UDF calls a partition malformed; detail: block */
 #define EXO_QUARANTINE_CLAIM 4	/* impossible claim; detail: block */
 #define EXO_QUARANTINE_ENTRY 5	/* catalogue entry is damaged */
-#define EXO_QUARANTINE_LOOP 6	/* a block is its own ancestor; detail: block */
+#define EXO_QUARANTINE_LOOP 6	/* not used: a block claimed by its own descendant is contested */
 struct exo_root_get {
 	struct exo_head head;
 	__u32 disk;
@@ -573,7 +575,8 @@ struct exo_root_get {
  * Conservation: the claims lost and gained over all touched partitions must be exactly the declared ones, with templates.
  * ALLOC  enters; every block must be free. A metadata block arrives zeroed, in core, dirty; a data block
  *        is uninitialised: reading it gives zeroes.
- * FREE   leaves; a metadata block must own nothing afterwards (in core, or refused NOT_IN_CORE).
+ * FREE   leaves; a metadata block must own nothing afterwards (in core, or refused NOT_IN_CORE). Whoever has it bound loses it.
+ *        Of a contested block only this claim goes: the block stays with its other owner.
  * MOVE   leaves one edited partition and enters another; template unchanged. A metadata extent cannot change root.
  * Commit is in core; durability follows by SYNC or WRITE in the enforced order.
  * Fails if: see EXO_R_NOT_FREE .. EXO_R_LEAVES, EXO_R_UDF_*, EXO_R_QUOTA, EXO_R_CONTESTED, EXO_R_CAP.
@@ -685,8 +688,9 @@ struct exo_read {
  * written: `ranges` say what must be durable first (kind FIRST). Durable after FLUSH on a device with a volatile cache.
  * FLUSH: make completed writes durable.
  * SYNC: write everything that is dirty (of `root`, or of the disk for EXO_NOROOT) in a legal order, with the
- * flushes that it needs; durable on return. Blocks of other roots that must go first are written too.
- * Fails if: TAINTED; IO; READONLY.
+ * flushes that it needs; durable on return. Blocks of other roots that must go first are written too. Uninitialised data that
+ * nobody wrote is written as zeroes.
+ * Fails if: TAINTED (WRITE); BUSY (a direct transfer must end first); IO; READONLY.
  */
 struct exo_write {
 	struct exo_head head;
