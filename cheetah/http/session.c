@@ -115,7 +115,8 @@ static enum session_want advance(struct session *s)
 	int n;
 
 	skip_body(s);
-	if (!s->drain && s->start < s->end) {
+	/* While some of the body is still to come, nothing is left here. */
+	if (s->start < s->end) {
 		n = parse_head(&s->req, s->in + s->start, s->end - s->start);
 		if (n < 0)
 			return refuse(s, -n);

@@ -17,7 +17,7 @@
 #define ACCEPT_BATCH 64	      /* connections taken before others get their turn */
 #define TURN_BYTES (4u << 20) /* sent to one client before others get their turn */
 #define TURN_REQUESTS 64      /* pipelined requests answered, likewise */
-#define IOVS 64
+#define IOVS 256
 #define WRITE_LIMIT (1u << 20)
 #define FAULTS_MAX 4	     /* EFAULT in a row: the frame was taken, and taken again */
 #define ACCEPT_PAUSE_MS 100u /* the system is out of descriptors or memory */
