@@ -261,8 +261,9 @@ static int learn(struct exo_disk *d, bool walk)
 	}
 	if (!err && must_walk(d, map, walk)) {
 		err = exo_walk_attach(d);
+		/* What was allocated after the map was stored is free in it, so only a map that is the last word says what may be given out. */
 		if (!err)
-			hold_back(d, map);
+			hold_back(d, d->super.clean ? map : NULL);
 	} else if (!err) {
 		memcpy(d->free, map, exo_bit_words(d->blocks) * 8);
 		for (b = d->blocks; b % 64; b++)
@@ -321,6 +322,8 @@ static int attach(struct exo_ask *a, struct exo_dev *dev, const char *path, u32 
 	if (err) {
 		unpublish(d);
 		exo_disk_free(d);
+		if (err == -EUCLEAN)
+			return exo_no(a, -EUCLEAN, EXO_R_CONTESTED, 0);
 		return err == -ENOMEM ? exo_nomem(a) : exo_no(a, -EIO, EXO_R_IO, 0);
 	}
 	exo_lock(c);

@@ -185,6 +185,7 @@ void exo_disk_free(struct exo_disk *d)
 	exo_plat_free(d->uninit);
 	exo_plat_free(d->fresh);
 	exo_plat_free(d->contest);
+	exo_set_free(&d->blind);
 	exo_plat_free(d->cat);
 	if (d->area) {
 		exo_plat_free_shared(d->area->base, d->area->bytes);

@@ -101,8 +101,13 @@ struct exo_disk {
 	bool unflushed;			/* some write completed since the last flush began */
 	struct exo_flight *flights;
 
-	struct exo_contest *contest;	/* sorted by block */
-	u32 ncontest, contest_room;
+	struct exo_contest *contest;	/* sorted by block; some are settled */
+	u32 ncontest, contest_len;	/* blocks still contested; entries */
+	/*
+	 * Metadata that the walk at attach did not follow, or that two roots or templates claim: blocks that could not be read, and the
+	 * like. Nobody knows what lies below, so ROOT_DEL does not follow it either. Sorted; set by attach alone.
+	 */
+	struct exo_set blind;
 
 	struct exo_tmpl tmpl[EXO_MAX_TEMPLATES];
 	struct exo_root roots[EXO_MAX_ROOTS];
@@ -147,8 +152,18 @@ u32 exo_fresh_runs(const struct exo_disk *d, u64 start, u64 count);	/* runs of b
 /* contest.c */
 struct exo_contest *exo_contest_find(struct exo_disk *d, u64 block);
 bool exo_contest_any(struct exo_disk *d, u64 start, u64 count, u64 *block);
-int exo_contest_add(struct exo_disk *d, u64 block, bool cross);
+/* At attach: each range of `again` is one more claim of its blocks, `crossed` says which have two roots or templates. */
+int exo_contest_build(struct exo_disk *d, struct exo_set *again, const struct exo_set *crossed);
 bool exo_contest_drop(struct exo_disk *d, u64 block, u32 claims);	/* true: nobody is left */
+
+/* How many ranges of a set cover a block? Asked for blocks in ascending order. make: 0 or -ENOMEM; free in either case. */
+struct exo_cover {
+	struct exo_set starts, ends;
+	u32 i, j;
+};
+int exo_cover_make(struct exo_cover *v, const struct exo_set *s);
+u32 exo_cover_at(struct exo_cover *v, u64 block);
+void exo_cover_free(struct exo_cover *v);
 
 /* flight.c */
 bool exo_flight_hits(const struct exo_disk *d, u64 start, u64 count, bool writes_only, bool *own);

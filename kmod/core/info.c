@@ -78,6 +78,7 @@ int exo_do_contested(struct exo_ask *a, void *arg)
 	struct exo_contested *q = arg;
 	struct exo_range *r = NULL;
 	struct exo_disk *d;
+	u64 last = 0;
 	u32 i, n = 0, room;
 	int err;
 
@@ -92,20 +93,23 @@ int exo_do_contested(struct exo_ask *a, void *arg)
 			err = exo_nomem(a);
 	}
 	exo_lock(a->c);
-	for (i = 0; !err && i < d->ncontest; i++) {
+	for (i = 0; !err && i < d->contest_len; i++) {
 		u64 b = d->contest[i].block;
 
-		if (i && d->contest[i - 1].block + 1 == b) {
+		if (d->contest[i].owners < 2)
+			continue;
+		if (n && last + 1 == b) {
 			if (n <= room)
 				r[n - 1].count++;
-			continue;
+		} else {
+			if (n < room) {
+				r[n].start = b;
+				r[n].count = 1;
+				r[n].kind = EXO_RANGE_BLOCKED;
+			}
+			n++;
 		}
-		if (n < room) {
-			r[n].start = b;
-			r[n].count = 1;
-			r[n].kind = EXO_RANGE_BLOCKED;
-		}
-		n++;
+		last = b;
 	}
 	exo_unlock(a->c);
 	q->out_count = n;

@@ -120,6 +120,22 @@ void exo_set_free(struct exo_set *s)
 	s->n = s->room = 0;
 }
 
+void exo_set_union(struct exo_set *s)
+{
+	u32 i, out = 0;
+
+	exo_rng_sort(s->r, s->n);
+	for (i = 0; i < s->n; i++) {
+		struct exo_rng *last = out ? &s->r[out - 1] : NULL;
+
+		if (!last || s->r[i].start - last->start > last->count)
+			s->r[out++] = s->r[i];
+		else if (s->r[i].start + s->r[i].count > last->start + last->count)
+			last->count = s->r[i].start + s->r[i].count - last->start;
+	}
+	s->n = out;
+}
+
 void exo_set_plain(struct exo_set *s)
 {
 	u32 i;

@@ -36,6 +36,8 @@ u32 exo_rng_find(const struct exo_rng *r, u32 n, u64 block);
 
 int exo_set_add(struct exo_set *s, u64 start, u64 count, u32 tmpl, u32 from, u32 to);
 void exo_set_free(struct exo_set *s);
+/* Sort, and join what overlaps or touches, whatever its template and labels: only the blocks remain. */
+void exo_set_union(struct exo_set *s);
 /* Sort and merge; labels are forgotten, so that only blocks and templates remain. */
 void exo_set_plain(struct exo_set *s);
 int exo_set_copy(struct exo_set *out, const struct exo_set *a);

@@ -288,14 +288,11 @@ static bool other_quarantine(const struct exo_disk *d, u32 root)
 }
 
 /* Blocks that really are this root's: owned, and not left with another owner. */
-static void keep_own(struct exo_disk *d, u64 *seen, const struct exo_set *again)
+static void keep_own(struct exo_disk *d, u64 *seen, struct exo_cover *again)
 {
 	u64 b = d->l.first, none;
-	u32 i;
 
 	for (;; b++) {
-		u32 claims = 1;
-
 		b = exo_bit_next(seen, b, d->l.last, true);
 		if (b == d->l.last)
 			return;
@@ -305,15 +302,13 @@ static void keep_own(struct exo_disk *d, u64 *seen, const struct exo_set *again)
 		}
 		if (!d->ncontest || !exo_contest_find(d, b))
 			continue;
-		for (i = 0; i < again->n; i++)
-			claims += again->r[i].start == b;
-		if (!exo_contest_drop(d, b, claims))
+		if (!exo_contest_drop(d, b, 1 + exo_cover_at(again, b)))
 			exo_bit_clear(seen, b);
 	}
 }
 
 /* Everything is prepared; from here nothing fails. */
-static void bury(struct exo_disk *d, u32 root, u64 *seen, const struct exo_set *again, bool held, struct exo_lose *lose)
+static void bury(struct exo_disk *d, u32 root, u64 *seen, struct exo_cover *again, bool held, struct exo_lose *lose)
 {
 	struct exo_core *c = d->c;
 	struct exo_root *r = &d->roots[root];
@@ -400,12 +395,15 @@ static int del(struct exo_ask *a, struct exo_disk *d, u32 root, u64 *seen)
 {
 	struct exo_root *r = &d->roots[root];
 	struct exo_set again = { 0 };
+	struct exo_cover cover = { .i = 0 };
 	struct exo_lose *lose = NULL;
 	bool writing, held;
 	u32 others;
 	u64 block;
 	int err = exo_walk_collect(d, root, seen, &again);
 
+	if (!err)
+		err = exo_cover_make(&cover, &again);
 	exo_lock(a->c);
 	if (err) {
 		err = err == -ENOMEM ? exo_nomem(a) : exo_no(a, err, EXO_R_IO, r->h.start);
@@ -425,7 +423,7 @@ static int del(struct exo_ask *a, struct exo_disk *d, u32 root, u64 *seen)
 	else
 		err = prepare(a, d, seen, held, &lose);
 	if (!err) {
-		bury(d, root, seen, &again, held, lose);
+		bury(d, root, seen, &cover, held, lose);
 		lose = NULL;
 	}
 out:
@@ -440,6 +438,7 @@ out:
 		exo_plat_free(l);
 	}
 	exo_set_free(&again);
+	exo_cover_free(&cover);
 	return err;
 }
 

@@ -30,8 +30,10 @@ struct walk {
 	u32 *map;		/* segment -> offset in the batch */
 	struct exo_udf_claim raw[EXO_MAX_SLOTS];
 	struct exo_rng claims[EXO_MAX_SLOTS];
-	struct exo_set *again;	/* collect: blocks claimed once more, each time */
+	struct exo_set *again;	/* blocks claimed once more, each time */
+	struct exo_set crossed;	/* attach: of them, by two roots or templates */
 	u64 runs, owned, visited;
+	u64 budget;		/* further claims that will be noted */
 };
 
 static void blame(struct walk *w, u32 root, u32 why, u64 detail)
@@ -66,18 +68,32 @@ static int push(struct walk *w, u64 block, u32 tmpl, u32 root)
 	return 0;
 }
 
+/* One more claim of a block, joined to the last one where it can be. */
+static int note(struct exo_set *s, u64 block)
+{
+	struct exo_rng *r = s->n ? &s->r[s->n - 1] : NULL;
+
+	if (r && r->start + r->count == block) {
+		r->count++;
+		return 0;
+	}
+	return exo_set_add(s, block, 1, 0, 0, 0);
+}
+
 /*
  * A second claim. Of data, or of metadata by the same root with the same template: contested, which a crash during a MOVE leaves
- * behind, also when the old owner lies below the block by now. Else it is damage as well.
+ * behind, also when the old owner lies below the block by now. Else it is damage as well. A crash doubles a block's claims at most
+ * a few times; a disk that has many more is made to keep the walk busy for ever.
  */
 static int twice(struct walk *w, u64 block, u32 tmpl, u32 root)
 {
 	bool cross = false;
 	u32 i;
+	int err;
 
-	if (w->collect)
-		return exo_set_add(w->again, block, 1, 0, 0, 0);
-	if (tmpl || exo_bit(w->meta, block)) {
+	if (!w->budget--)
+		return -EUCLEAN;
+	if (!w->collect && (tmpl || exo_bit(w->meta, block))) {
 		cross = true;
 		if (tmpl && exo_bit(w->meta, block) && ++w->lookups <= LOOKUPS)
 			for (i = 0; i < w->n; i++)
@@ -86,7 +102,12 @@ static int twice(struct walk *w, u64 block, u32 tmpl, u32 root)
 		if (cross)
 			blame(w, root, EXO_QUARANTINE_CLAIM, block);
 	}
-	return exo_contest_add(w->d, block, cross);
+	err = note(w->again, block);
+	if (!err && cross)
+		err = note(&w->crossed, block);
+	if (!err && cross)
+		err = note(&w->d->blind, block);
+	return err;
 }
 
 static int claim(struct walk *w, u64 start, u64 count, u32 tmpl, u32 root)
@@ -105,18 +126,8 @@ static int claim(struct walk *w, u64 start, u64 count, u32 tmpl, u32 root)
 		w->owned++;
 		if (!tmpl)
 			continue;
-		if (w->collect) {
-			struct exo_contest *x;
-			bool cross;
-
-			exo_lock(w->d->c);
-			x = exo_contest_find(w->d, b);
-			cross = x && x->cross;
-			exo_unlock(w->d->c);
-			/* Whose children these are is not known: they stay until the other owner is gone. */
-			if (cross)
-				continue;
-		}
+		if (w->collect && exo_rng_find(w->d->blind.r, w->d->blind.n, b) < w->d->blind.n)
+			continue;
 		err = push(w, b, tmpl, root);
 	}
 	return err;
@@ -229,6 +240,9 @@ static int batch(struct walk *w, u32 from, u32 n)
 		w->visited++;
 		if (bad[i]) {
 			blame(w, w->items[from + i].root, EXO_QUARANTINE_READ, w->items[from + i].block);
+			err = w->collect ? 0 : note(&d->blind, w->items[from + i].block);
+			if (err)
+				return err;
 			continue;
 		}
 		err = visit(w, from + i, w->mem + (size_t)i * EXO_BLOCK_SIZE);
@@ -260,6 +274,7 @@ static int walk_new(struct exo_disk *d, struct walk **out)
 	if (!w)
 		return -ENOMEM;
 	w->d = d;
+	w->budget = 2 * d->blocks;
 	w->mem = exo_plat_alloc((size_t)READ_AT_ONCE * EXO_BLOCK_SIZE);
 	w->seg = exo_plat_alloc(READ_AT_ONCE * sizeof(*w->seg));
 	w->map = exo_plat_alloc(READ_AT_ONCE * sizeof(*w->map));
@@ -277,6 +292,7 @@ static void walk_free(struct walk *w)
 	exo_plat_free(w->seg);
 	exo_plat_free(w->map);
 	exo_plat_free(w->meta);
+	exo_set_free(&w->crossed);
 	exo_plat_free(w);
 }
 
@@ -284,12 +300,15 @@ int exo_walk_attach(struct exo_disk *d)
 {
 	u64 begin = exo_plat_now_ns(), b;
 	struct walk *w = NULL;
+	struct exo_set again = { 0 };
 	u64 *seen = exo_plat_alloc(exo_bit_words(d->blocks) * 8);
 	u32 i;
 	int err = seen ? walk_new(d, &w) : -ENOMEM;
 
-	if (!err)
+	if (!err) {
 		w->seen = seen;
+		w->again = &again;
+	}
 	for (i = 0; !err && i < EXO_MAX_ROOTS; i++) {
 		struct exo_root *r = &d->roots[i];
 
@@ -300,7 +319,10 @@ int exo_walk_attach(struct exo_disk *d)
 	}
 	if (!err)
 		err = levels(w);
+	if (!err)
+		err = exo_contest_build(d, &again, &w->crossed);
 	if (!err) {
+		exo_set_union(&d->blind);
 		d->fm->free = 0;
 		for (b = d->l.first; b < d->l.last; b++) {
 			if (exo_bit(seen, b)) {
@@ -320,6 +342,7 @@ int exo_walk_attach(struct exo_disk *d)
 		exo_unlock(d->c);
 	}
 	walk_free(w);
+	exo_set_free(&again);
 	exo_plat_free(seen);
 	return err;
 }

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * hostile_image.c: disks that lie, and devices that fail at the right moment. Nobody loses a block to a root that the attach could
+ * not follow, and a damaged root takes nothing with it when it goes.
+ */
+#include "../../kmod/core/format.h"
+#include "../udf/insn.h"
+#include "core_kit.h"
+
+#define FRAMES 512
+#define BLOCKS 8192
+
+static struct txn t;
+
+static int give(struct kit *k, u64 node, u32 part, u32 s, u64 start, u32 count, u32 ref)
+{
+	struct slot x = { start, count, ref, 1, 0 };
+
+	txn_slot(&t, node, kit_version(k, node), part, s, x);
+	txn_decl(&t, EXO_DECL_ALLOC, ref ? k->tmpl : 0, start, count);
+	return txn_go(k, &t);
+}
+
+static struct exo_claim claim(u64 start, u64 count, u32 tmpl)
+{
+	return (struct exo_claim){ .start = start, .count = count, .template_id = tmpl };
+}
+
+static struct exo_root_get root_get(struct kit *k, u32 root)
+{
+	struct exo_root_get g = { .disk = k->d, .root = root };
+
+	NEED(!CALL(k, EXO_NR_ROOT_GET, g));
+	return g;
+}
+
+static int root_del(struct kit *k, u32 root)
+{
+	struct exo_root_del q = { .disk = k->d, .cap = k->cap, .root = root };
+
+	return CALL(k, EXO_NR_ROOT_DEL, q);
+}
+
+/*
+ * A block of metadata cannot be read after a crash. What lies below it was allocated after the last clean detach, so the map
+ * stored then calls it free; it is held back all the same.
+ */
+static void stale_map(void)
+{
+	struct kit k;
+	u64 top;
+	u32 root;
+
+	kit_start(&k, FRAMES, BLOCKS, SIM_VOLATILE);
+	NEED(!kit_root_add(&k, "r", k.tmpl, EXO_NOBLOCK, 1, 0, &root, &top));
+	NEED(!give(&k, top, 0, 0, 2000, 1, 1));
+	NEED(!give(&k, 2000, 0, 0, 2001, 4, 0));
+	NEED(!kit_sync(&k, EXO_NOROOT));
+	NEED(!kit_detach(&k, EXO_DETACH_DISCARD));
+	sim_disk_fail(k.disk, SIM_FAIL_READ, 2000, 1, 0, 0);
+	NEED(!kit_attach(&k, 0));
+	sim_disk_fail(k.disk, 0, 0, 0, 0, 0);
+	CHECK(root_get(&k, root).out_quarantine == EXO_QUARANTINE_READ);
+	CHECK(!kit_free(&k, 2001));
+	CHECK(kit_root_add(&k, "thief", 0, 2001, 4, 0, NULL, NULL) == -EBUSY && k.reason == EXO_R_HELD);
+	kit_stop(&k);
+}
+
+/*
+ * The attach could not read a node, so it knows nothing of what lies below. When the root goes, the node can be read again: what it
+ * claims may by now be somebody else's, and stays theirs.
+ */
+static void unread_then_deleted(void)
+{
+	struct kit k;
+	u64 top, other;
+	u32 root, mine, frame;
+
+	kit_start(&k, FRAMES, BLOCKS, SIM_VOLATILE);
+	NEED(!kit_root_add(&k, "r", k.tmpl, 1200, 1, 0, &root, &top));
+	NEED(!kit_root_add(&k, "other", k.tmpl, 1201, 1, 0, &mine, &other));
+	NEED(!give(&k, top, 0, 0, 2000, 1, 1));
+	NEED(!give(&k, other, 0, 0, 2001, 1, 0));
+	NEED(!kit_sync(&k, EXO_NOROOT));
+	/* The device gives back an older life of block 2000, or its maker wrote this: the other root's block, too. */
+	{
+		struct slot x = { 2001, 1, 0, 1, 0 };
+
+		sim_disk_poke(k.disk, 2000, 0, &x, sizeof(x));
+	}
+	NEED(!kit_detach(&k, EXO_DETACH_DISCARD));
+	sim_disk_fail(k.disk, SIM_FAIL_READ, 2000, 1, 0, 0);
+	NEED(!kit_attach(&k, EXO_ATTACH_WALK));
+	sim_disk_fail(k.disk, 0, 0, 0, 0, 0);
+	CHECK(root_get(&k, root).out_quarantine == EXO_QUARANTINE_READ);
+	CHECK(!root_del(&k, root));
+	CHECK(!kit_sync(&k, EXO_NOROOT));
+	CHECK(!kit_free(&k, 2001));
+	NEED(!kit_bind(&k, mine, EXO_NOBLOCK, 0, claim(other, 1, k.tmpl), EXO_RIGHT_READ, 0, &frame));
+	CHECK(!kit_bind(&k, 0, other, 0, claim(2001, 1, 0), EXO_RIGHT_ALL, 0, &frame));
+	kit_stop(&k);
+}
+
+/* Another reading of the same bytes: one claim of 24 blocks from what the node format calls the tag. */
+static u32 other_template(struct kit *k)
+{
+	const u64 insns[] = { REGION(1, 0, 0), REGION(2, 1, 0), LDX_(SZ_D, 3, 1, 16), STX_(SZ_D, 2, 3, 0),
+			      LDX_(SZ_W, 3, 1, 24), STX_(SZ_W, 2, 3, 8), MOV(0, 0), EXIT };
+	struct exo_template_add q = { .disk = k->d, .cap = k->cap, .name = "other", .partition = PART,
+				      .insns = (uintptr_t)insns, .ninsns = sizeof(insns) / 8 };
+
+	NEED(!CALL(k, EXO_NR_TEMPLATE_ADD, q));
+	return q.out_template;
+}
+
+static void entry_start(struct kit *k, u32 root, u64 start)
+{
+	struct exo_layout l;
+	struct exo_root_head h;
+	u8 sector[EXO_SECTOR_SIZE];
+	u64 block;
+
+	exo_layout(BLOCKS, &l);
+	block = l.roots + root / EXO_SECTORS;
+	sim_disk_peek(k->disk, block, root % EXO_SECTORS * EXO_SECTOR_SIZE, sector, sizeof(sector));
+	NEED(exo_root_get_entry(&h, sector) == 1);
+	h.start = start;
+	exo_root_put(&h, sector);
+	sim_disk_poke(k->disk, block, root % EXO_SECTORS * EXO_SECTOR_SIZE, sector, sizeof(sector));
+}
+
+/*
+ * Two roots of an attacker's disk have the same block, under two templates that read it differently. The attach followed one of
+ * them; the other reading must never count, or deleting both roots would free blocks that a victim has got meanwhile.
+ */
+static void two_readings(bool first_goes_first)
+{
+	struct slot x = { 0, 0, 0, 3000, 8 };
+	struct kit k, victim;
+	u32 a, b, tmpl2, v, i;
+	u64 at;
+
+	kit_start(&k, FRAMES, BLOCKS, 0);
+	tmpl2 = other_template(&k);
+	NEED(!kit_root_add(&k, "a", k.tmpl, 1200, 1, 0, &a, NULL));
+	NEED(!kit_root_add(&k, "b", tmpl2, 1201, 1, 0, &b, NULL));
+	NEED(!kit_detach(&k, 0));
+	sim_disk_poke(k.disk, 1200, 0, &x, sizeof(x));
+	entry_start(&k, b, 1200);
+	NEED(!kit_attach(&k, EXO_ATTACH_WALK));
+	CHECK(root_get(&k, b).out_quarantine && !root_get(&k, a).out_quarantine);
+	victim = kit_as(&k, &kit_user);
+	/* Root a's reading is the one that was followed; by it these are free. */
+	CHECK(!kit_root_add(&victim, "v", 0, 3000, 8, 0, &v, &at));
+	CHECK(!root_del(&k, first_goes_first ? a : b));
+	CHECK(!kit_sync(&k, EXO_NOROOT));
+	CHECK(!root_del(&k, first_goes_first ? b : a));
+	CHECK(!kit_sync(&k, EXO_NOROOT));
+	for (i = 0; i < 8; i++)
+		CHECK(!kit_free(&k, 3000 + i));
+	CHECK(!kit_sync(&victim, EXO_NOROOT));
+	CHECK(!kit_detach(&k, 0));
+	sim_env_close(victim.senv);
+	kit_stop(&k);
+}
+
+int main(void)
+{
+	stale_map();
+	unread_then_deleted();
+	two_readings(true);
+	two_readings(false);
+	return check_done();
+}
