@@ -719,7 +719,10 @@ struct exo_sync {
 /*
  * IO: direct transfer between plain data blocks and this env's private frames, not through the registry.
  * The claim is checked as in BIND. A clean unbound cached copy is dropped by a write and used by a read; a
- * dirty one is read from core. The same struct is the payload of an io_uring command.
+ * dirty one is read from core.
+ * As an io_uring command (IORING_OP_URING_CMD on the env's file) it runs asynchronously: sqe->cmd_op is EXO_NR_IO, the first
+ * 8 bytes of sqe->cmd are the struct's user address, the next 8 are zero; the completion's res is 0 or -errno, and by then the
+ * out_ members are written. The struct must stay until then. READ, WRITE, FLUSH and SYNC can be given the same way.
  * Fails if: as BIND; CACHED (a write to a block that some env has bound, EBUSY); a frame is not private to this env.
  */
 #define EXO_IO_WRITE 1u		/* else read */
