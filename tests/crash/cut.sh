@@ -12,6 +12,7 @@ rm -rf $dir
 mkdir -p $dir
 bad=0
 for i in $(seq "$cuts"); do
+	rm -f $dir/disk.img
 	truncate -s 256M $dir/disk.img
 	scripts/vm --timeout 300 --klog "$dir/cut$i.kernel" --share $dir --disk-file $dir/disk.img -- \
 		bash "$PWD/tests/crash/cut-guest" cut "$((RANDOM % 3000))" >"$dir/cut$i.log" 2>&1
