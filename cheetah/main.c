@@ -228,19 +228,17 @@ static int open_listeners(struct worker_config *c)
 	char name[64];
 
 	for (int i = 0; i < c->naddr; i++) {
-		for (unsigned w = 0; w < c->workers; w++) {
-			int fd = socket_listen(&c->addr[i].a, c->addr[i].len);
+		int fds[WORKERS_MAX], err = socket_listen(&c->addr[i].a, c->addr[i].len, c->workers, fds);
 
-			if (fd < 0) {
-				socket_name(&c->addr[i].a, name);
-				return bad("cannot listen on %s: %s; %s", name, strerror(-fd),
-					   fd == -EADDRINUSE ? "another server has this port"
-					   : fd == -EACCES
-						   ? "ports below 1024 need root; add --user to give it up afterwards"
-						   : "choose an address of this machine");
-			}
-			c->listener[w][i] = fd;
+		if (err) {
+			socket_name(&c->addr[i].a, name);
+			return bad("cannot listen on %s: %s; %s", name, strerror(-err),
+				   err == -EADDRINUSE ? "another server has this port"
+				   : err == -EACCES ? "ports below 1024 need root; add --user to give it up afterwards"
+						    : "choose an address of this machine");
 		}
+		for (unsigned w = 0; w < c->workers; w++)
+			c->listener[w][i] = fds[w];
 	}
 	return 0;
 }

@@ -11,6 +11,8 @@
 #include "socket.h"
 #include "../http/chars.h"
 
+#define BACKLOG 4096 /* the kernel lowers it to net.core.somaxconn */
+
 bool socket_address(const char *text, struct sockaddr_storage *a, socklen_t *len)
 {
 	const char *colon = strrchr(text, ':');
@@ -58,7 +60,8 @@ void socket_name(const struct sockaddr_storage *a, char out[64])
 	}
 }
 
-int socket_listen(struct sockaddr_storage *a, socklen_t len)
+/* Bound and not listening yet; or -errno. */
+static int bound(struct sockaddr_storage *a, socklen_t len, bool shared)
 {
 	int one = 1, err;
 	int fd = socket(a->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -70,16 +73,43 @@ int socket_listen(struct sockaddr_storage *a, socklen_t len)
 	 * there is nothing for Nagle's rule to join, only last segments to delay.
 	 */
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
-	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) ||
 	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)))
+		goto fail;
+	if (shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)))
 		goto fail;
 	if (a->ss_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)))
 		goto fail;
-	if (bind(fd, (struct sockaddr *)a, len) || listen(fd, 4096) || getsockname(fd, (struct sockaddr *)a, &len))
+	if (bind(fd, (struct sockaddr *)a, len) || getsockname(fd, (struct sockaddr *)a, &len))
 		goto fail;
 	return fd;
 fail:
 	err = -errno;
 	close(fd);
 	return err;
+}
+
+int socket_listen(struct sockaddr_storage *a, socklen_t len, unsigned n, int *fds)
+{
+	int err;
+
+	if (n > 1) {
+		/*
+		 * The first, alone, finds out whether the address is free: with SO_REUSEPORT two servers of one user
+		 * would share it and neither would be told.
+		 */
+		err = bound(a, len, false);
+		if (err < 0)
+			return err;
+		close(err);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		fds[i] = bound(a, len, n > 1);
+		err = fds[i] < 0 ? fds[i] : listen(fds[i], BACKLOG) ? -errno : 0;
+		if (err) {
+			for (unsigned k = 0; k < i + (fds[i] >= 0); k++)
+				close(fds[k]);
+			return err;
+		}
+	}
+	return 0;
 }

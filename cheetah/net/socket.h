@@ -34,8 +34,12 @@ bool socket_address(const char *text, struct sockaddr_storage *a, socklen_t *len
 /* "127.0.0.1:80", "[::1]:80" */
 void socket_name(const struct sockaddr_storage *a, char out[64]);
 
-/* A listening socket with SO_REUSEPORT, not blocking; or -errno. If the port was 0, *a gets the one that was chosen. */
-int socket_listen(struct sockaddr_storage *a, socklen_t len);
+/*
+ * n listening sockets on one address, not blocking: n > 1 with SO_REUSEPORT, so that the kernel divides connections. An
+ * address where another server listens is refused, also if that one has SO_REUSEPORT. If the port was 0, *a gets the
+ * one that was chosen. 0 or -errno.
+ */
+int socket_listen(struct sockaddr_storage *a, socklen_t len, unsigned n, int *fds);
 
 /* Serve until told to stop and drained. 0, or -errno if it could not start. */
 int socket_run(struct site *site, const struct socket_config *config);
