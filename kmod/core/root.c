@@ -366,6 +366,20 @@ static void bury(struct exo_disk *d, u32 root, u64 *seen, struct exo_cover *agai
 	r->h.used = 0;
 }
 
+/*
+ * A subtree that was hung below itself is not found from the root. With the root gone nobody would be charged for its blocks, so it
+ * has to be taken apart first. What the attach could not follow does not count: nobody knows what lies there.
+ */
+static bool found_all(const struct exo_disk *d, const struct exo_root *r, const u64 *seen, const struct exo_set *again)
+{
+	u64 n = exo_bit_count(seen, d->l.first, d->l.last - d->l.first);
+	u32 i;
+
+	for (i = 0; i < again->n; i++)
+		n += again->r[i].count;
+	return r->quarantine || d->blind.n || n >= r->h.used;
+}
+
 /* Memory for bury: records for every run that may be freed, and holds. */
 static int prepare(struct exo_ask *a, struct exo_disk *d, const u64 *seen, bool held, struct exo_lose **lose)
 {
@@ -418,6 +432,8 @@ static int del(struct exo_ask *a, struct exo_disk *d, u32 root, u64 *seen)
 	held = r->quarantine && d->nheld && !other_quarantine(d, root);
 	if (others)
 		err = exo_no(a, -EBUSY, EXO_R_IN_USE, others);
+	else if (!found_all(d, r, seen, &again))
+		err = exo_no(a, -EBUSY, EXO_R_STILL_OWNS, r->h.start);
 	else if (awaited(d, root, &block))
 		err = exo_no(a, -EBUSY, EXO_R_CYCLE, block);
 	else

@@ -240,6 +240,8 @@ static int batch(struct walk *w, u32 from, u32 n)
 		w->visited++;
 		if (bad[i]) {
 			blame(w, w->items[from + i].root, EXO_QUARANTINE_READ, w->items[from + i].block);
+			if (w->collect && !d->roots[w->items[from + i].root].quarantine)
+				return -EIO;
 			err = w->collect ? 0 : note(&d->blind, w->items[from + i].block);
 			if (err)
 				return err;

@@ -529,7 +529,8 @@ struct exo_root_add {
 /*
  * ROOT_DEL: drop a root and everything below it. The blocks are free once the catalogue's write is durable.
  * Needs a capability that dominates the root with the write right. Also the way out of quarantine.
- * Fails if: buffers of it are bound by another env (EBUSY).
+ * Fails if: buffers of it are bound by another env (EBUSY); it owns metadata that lies below itself, out of reach (EBUSY,
+ * EXO_R_STILL_OWNS: move it back first); its metadata cannot be read (EIO).
  */
 struct exo_root_del {
 	struct exo_head head;

@@ -59,8 +59,50 @@ static void parent_written_not_flushed(void)
 	kit_stop(&k);
 }
 
+/*
+ * A subtree hung below itself is out of everybody's reach. Its blocks stay the root's: with the root deleted they would count
+ * for nobody's quota, and a user could have the whole disk that way.
+ */
+static void loop_and_delete(void)
+{
+	struct exo_root_del del = { 0 };
+	struct exo_disk_info before;
+	struct kit k;
+	u64 top;
+	u32 root;
+
+	kit_start(&k, FRAMES, BLOCKS, SIM_VOLATILE);
+	NEED(!kit_root_add(&k, "r", k.tmpl, EXO_NOBLOCK, 1, 0, &root, &top));
+	before = kit_info(&k);
+	NEED(!give(&k, top, 0, 0, 2000, 1, 1));
+	NEED(!give(&k, 2000, 0, 0, 2001, 1, 1));
+	NEED(!give(&k, 2001, 0, 0, 2002, 100, 0));
+	NEED(!kit_sync(&k, EXO_NOROOT));
+	txn_slot(&t, top, kit_version(&k, top), 0, 0, slot(0, 0, 0));
+	txn_slot(&t, 2001, kit_version(&k, 2001), 1, 0, slot(2000, 1, 1));
+	txn_decl(&t, EXO_DECL_MOVE, k.tmpl, 2000, 1);
+	if (!txn_go(&k, &t)) {
+		CHECK(!kit_sync(&k, EXO_NOROOT));
+		del.disk = k.d;
+		del.root = root;
+		CHECK(CALL(&k, EXO_NR_ROOT_DEL, del) == -EBUSY && k.reason == EXO_R_STILL_OWNS);
+		/* it can be undone */
+		txn_slot(&t, top, kit_version(&k, top), 0, 0, slot(2000, 1, 1));
+		txn_slot(&t, 2001, kit_version(&k, 2001), 1, 0, slot(0, 0, 0));
+		txn_decl(&t, EXO_DECL_MOVE, k.tmpl, 2000, 1);
+		CHECK(!txn_go(&k, &t));
+	}
+	del.disk = k.d;
+	del.root = root;
+	CHECK(!CALL(&k, EXO_NR_ROOT_DEL, del));
+	CHECK(!kit_sync(&k, EXO_NOROOT));
+	CHECK(kit_info(&k).out_free == before.out_free + 1);
+	kit_stop(&k);
+}
+
 int main(void)
 {
+	loop_and_delete();
 	parent_written_not_flushed();
 	(void)seconds;
 	return check_done();
