@@ -69,7 +69,7 @@ $(eval $(call core_off,chain,exo_wait_chain))
 $(eval $(call core_off,torn,exo_order_submit))
 
 # The core against users and disks that mean harm.
-HOSTILE_TESTS := $(addprefix $(B)/tests/hostile_,order image)
+HOSTILE_TESTS := $(addprefix $(B)/tests/hostile_,order image fuzz)
 TESTS_HOST += $(HOSTILE_TESTS)
 $(HOSTILE_TESTS): $(B)/tests/%: $(B)/san/tests/host/%.o $(B)/san/tests/host/core_kit.o $(LIBSIM) $(LIBEXO_SAN)
 	$(call say,LD,$@)
