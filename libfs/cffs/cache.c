@@ -23,9 +23,10 @@ int cache_init(struct cffs *fs)
 	fs->held = calloc(fs->v->reg->frames, sizeof(*fs->held));
 	if (!fs->held)
 		return -ENOMEM;
-	fs->limit = facts->out_bind_limit;
-	if (!fs->limit || fs->limit > fs->v->reg->frames)
-		fs->limit = fs->v->reg->frames;
+	/* The pool belongs to everybody, and what is bound nobody else can reuse: take a quarter at most. */
+	fs->limit = fs->v->reg->frames / 4;
+	if (fs->limit > facts->out_bind_limit)
+		fs->limit = facts->out_bind_limit;
 	return 0;
 }
 
@@ -169,7 +170,10 @@ int err_retry(struct cffs *fs, int err, const struct exo_why *why)
 	case EXO_R_FRAME_LIMIT:
 		if (shrink(fs, SHRINK_MIN))
 			return -EAGAIN;
-		return -ENOMEM;
+		/* What waits to be written cannot be reused either. */
+		if (why->code == EXO_R_FRAME_LIMIT || fs->starved++ >= 3)
+			return -ENOMEM;
+		return exo_sync(fs->fs.x, fs->fs.disk, EXO_NOROOT, NULL) < 0 ? -ENOMEM : -EAGAIN;
 	case EXO_R_QUOTA:
 		return -EDQUOT;
 	case EXO_R_CAP:

@@ -147,7 +147,8 @@ struct cffs {
 	/* alloc.c */
 	struct exo_run avoid[CFFS_AVOID];
 	u32 navoid;
-	u32 full; /* times in a row that the disk was synced because nothing was free */
+	u32 starved; /* times in a row that the disk was synced because no frame was left */
+	u32 full;    /* times in a row that the disk was synced because nothing was free */
 	u64 ino_next, ino_end;
 	struct txn txn;
 };
@@ -195,9 +196,13 @@ bool part_used(const u8 *part, u32 slot);
 int entry_get(const u8 *part, u32 slot, struct inode *di, const char **name);
 int entry_find(const u8 *part, u64 owner, u32 hash, const char *name, size_t len,
 	       struct inode *di); /* slot, -ENOENT, -EUCLEAN */
+/* An entry partition without entries; from: least hash that belongs there. */
+void part_init(u8 *part, u64 owner, u32 from);
+/* Which of a leaf's partitions the hash belongs into, or -EUCLEAN. */
+int leaf_part(const u8 *const part[CFFS_PARTS], u64 owner, u32 hash);
 bool entry_fits(const u8 *part, size_t bytes);
 /* A new entry; target's length is di->extra. The slot, or -ENOSPC. */
-int entry_add(u8 *part, u64 owner, const struct inode *di, const char *name, size_t len, const char *target);
+int entry_add(u8 *part, const struct inode *di, const char *name, size_t len, const char *target);
 void entry_del(u8 *part, u32 slot);
 /* New name for a slot: 0 or -ENOSPC. */
 int entry_rename(u8 *part, u32 slot, u32 hash, const char *name, size_t len);
@@ -301,16 +306,30 @@ struct found {
 /* 0 with di and loc; -ENOENT with the path to where it would be. found_done in both cases. */
 int dir_find(struct cffs *fs, struct node *dir, const char *name, size_t len, struct found *f);
 void found_done(struct cffs *fs, struct found *f);
-/* In a transaction, after dir_find gave -ENOENT: add an entry. -EXFULL: no room; then dir_grow outside of it. */
+/* In a transaction, after dir_find gave -ENOENT: add an entry. -EXFULL: no room; then dir_split outside of it. */
 int dir_add(struct cffs *fs, struct node *dir, struct found *f, struct inode *di, const char *name, size_t len,
 	    const char *target, struct loc *loc);
 /* In a transaction, after dir_find gave 0. del takes the entry out; prune then frees the leaf if it became empty. */
 int dir_del(struct cffs *fs, struct found *f);
 int dir_prune(struct cffs *fs, struct node *dir, struct found *f);
-int dir_split(struct cffs *fs, struct node *dir, const char *name, size_t len); /* its own transaction */
+
+/* leaf.c. split, a transaction of its own: afterwards the name, with `extra` bytes behind it, has room. begin: a first
+ * leaf. */
+int dir_split(struct cffs *fs, struct node *dir, const char *name, size_t len, u32 extra);
+int leaf_begin(struct cffs *fs, struct node *dir, struct ref *r);
 /* A checked copy of the leaf for hash (4096 bytes), and the least hash of the next one (1 << 32: none). -ENOENT: no
  * leaf at all. */
-int dir_leaf(struct cffs *fs, struct node *dir, u32 hash, u8 *leaf, u64 *next);
+int dir_leaf(struct cffs *fs, struct node *dir, u32 hash, u8 *leaf, u64 *block, u64 *next);
+/* As dir_find, by place instead of name: the entry at loc, if it is still inode ino. */
+int dir_at(struct cffs *fs, struct node *dir, u32 hash, const struct loc *loc, u64 ino, struct found *f);
+/* Take an entry that a power cut left over out of the directory, with what only it owns. */
+int dir_drop(struct cffs *fs, struct node *dir, u32 hash, const struct loc *loc, u64 ino);
+int dir_leaf_for(struct cffs *fs, struct node *dir, u32 hash,
+		 struct found *f); /* the leaf alone; found_done in any case */
+int dir_leaf_copy(struct cffs *fs, struct node *dir, const struct found *f, u8 *leaf);
+int dir_resize(struct cffs *fs, struct node *dir, const struct ref *home, int n); /* in a transaction: n leaves more */
+/* Free the leaves of a directory without entries: a power cut may leave such. -ENOTEMPTY. */
+int dir_clear(struct cffs *fs, struct node *dir);
 int dir_empty(struct cffs *fs, struct node *dir); /* 1, 0 or -errno */
 int cffs_readdir(struct exo_fs *fs, struct exo_node *dir, uint64_t cookie,
 		 int (*fn)(void *arg, const struct exo_dirent *d), void *arg);
@@ -322,8 +341,12 @@ int cffs_create(struct exo_fs *fs, struct exo_node *dir, struct exo_name name, m
 		struct exo_node **out);
 int cffs_remove(struct exo_fs *fs, struct exo_node *dir, struct exo_name name, bool directory);
 ssize_t cffs_readlink(struct exo_fs *fs, struct exo_node *node, char *buf, size_t size);
+
+/* orphans.c */
+void orphan_name(u64 ino, char name[17]);
 int orphan_purge(struct cffs *fs, struct node *node); /* drop a node in the orphan directory */
 int orphans_purge(struct cffs *fs);
+int orphan_entry(struct cffs *fs, struct node *dir, u32 hash, const struct loc *loc, u64 ino);
 int orphan_park(struct cffs *fs, struct node *dir, struct node *node, const char *name, size_t len);
 
 /* rename.c */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
  * check.c: walk the whole tree and compare what the module cannot know. The one thing that a power cut can leave is an
- * inode under two names (a rename whose second half was not written); repair keeps the one with the newer ctime.
+ * inode under two names (a rename whose second half was not written); repair lets one of them go.
  */
 #include <stdarg.h>
 #include <stdint.h>
@@ -13,6 +13,8 @@ struct seen {
 	struct node *dir; /* with a reference */
 	struct loc loc;
 	int64_t ctime;
+	u32 hash;
+	bool owns;
 	char name[CFFS_NAME_MAX + 1];
 };
 
@@ -218,52 +220,31 @@ static void check_inode(struct walk *w, struct node *n)
 
 /* ---- two names, one inode ---- */
 
-static int drop_once(struct cffs *fs, const struct seen *s)
+/*
+ * Which of two entries of one inode goes: one that owns nothing, if the other does (an inode without blocks was
+ * renamed, and before that emptied; what was taken out of it may be durable nowhere else yet); else the older.
+ */
+static bool goes(const struct seen *a, const struct seen *b)
 {
-	struct found f;
-	u32 i;
-	int err = dir_find(fs, s->dir, s->name, strlen(s->name), &f);
-
-	if (!err && (f.di.ino != s->ino || f.loc.block != s->loc.block || f.loc.part != s->loc.part ||
-		     f.loc.slot != s->loc.slot))
-		err = -ENOENT;
-	if (!err)
-		err = txn_begin(fs);
-	if (err)
-		goto out;
-	err = dir_del(fs, &f);
-	for (i = 0; !err && i < CFFS_S_EXTS; i++)
-		if (f.di.ext[i].count)
-			err = txn_free(fs, f.di.ext[i].start, f.di.ext[i].count, f.di.ref);
-	if (!err)
-		err = dir_prune(fs, s->dir, &f);
-	if (err)
-		txn_abort(fs);
-	else
-		err = txn_commit(fs);
-	s->dir->frame = EXO_NOFRAME;
-out:
-	found_done(fs, &f);
-	return err;
+	return a->owns != b->owns ? !a->owns : a->ctime <= b->ctime;
 }
 
-/* Both entries claim the same blocks (or none): one of them goes, the other keeps them. */
 static void twice(struct walk *w, struct seen *a, struct seen *b)
 {
-	const struct seen *old = a->ctime <= b->ctime ? a : b, *kept = old == a ? b : a;
+	const struct seen *old = goes(a, b) ? a : b, *kept = old == a ? b : a;
 	struct cffs *fs = w->fs;
 	struct node *n = node_peek(fs, a->ino);
 	bool fixed = false;
-	int err;
+	int err = 0;
 
 	if (w->flags & EXO_FS_REPAIR) {
-		CFFS_RETRY(err, fs, drop_once(fs, old));
+		err = dir_drop(fs, old->dir, old->hash, &old->loc, old->ino);
 		fixed = !err;
 		if (n)
 			node_moved(fs, n, kept->dir, kept->name, strlen(kept->name), &kept->loc);
 	}
-	problem(w, a->ino, old->loc.block, fixed, "inode %llu has two names; '%s' is the older",
-		(unsigned long long)a->ino, old->name);
+	problem(w, a->ino, old->loc.block, fixed, "inode %llu has two names; '%s' has to go%s%s",
+		(unsigned long long)a->ino, old->name, err ? ": " : "", err ? strerror(-err) : "");
 }
 
 /* 1: seen before, nothing more to do. */
@@ -281,6 +262,8 @@ static int note(struct walk *w, struct node *dir, const struct loc *loc, const s
 	s->dir = node_hold(w->fs, dir);
 	s->loc = *loc;
 	s->ctime = di->time[T_CTIME];
+	s->hash = di->hash;
+	s->owns = inode_owns(di);
 	memcpy(s->name, name, di->name_len);
 	at = slot_for(w, di->ino);
 	old = w->table[at];
@@ -291,7 +274,7 @@ static int note(struct walk *w, struct node *dir, const struct loc *loc, const s
 	}
 	if (old->loc.block != loc->block || old->loc.part != loc->part || old->loc.slot != loc->slot) {
 		twice(w, old, s);
-		if (old->ctime <= s->ctime) {
+		if (goes(old, s)) {
 			w->table[at] = s;
 			s = old;
 		}
@@ -324,15 +307,24 @@ static int check_entry(struct walk *w, struct node *dir, const struct loc *loc, 
 	}
 	if (di->nlink != 1)
 		problem(w, ino, loc->block, false, "inode %llu: link count %u", ino, di->nlink);
-	err = note(w, dir, loc, di, text);
-	if (err)
-		return err < 0 ? err : 0;
 	err = cffs_lookup(&fs->fs, &dir->n, (struct exo_name){text, di->name_len}, &n);
 	if (err || n->ino != di->ino) {
+		struct found f;
+
 		if (!err)
 			node_put(fs, node_of(n));
+		/* Somebody removed it meanwhile? */
+		err = dir_at(fs, dir, di->hash, loc, ino, &f);
+		found_done(fs, &f);
+		if (err)
+			return 0;
 		problem(w, ino, loc->block, false, "'%s' (inode %llu) cannot be looked up", text, ino);
 		return 0;
+	}
+	err = note(w, dir, loc, di, text);
+	if (err) {
+		node_put(fs, node_of(n));
+		return err < 0 ? err : 0;
 	}
 	check_inode(w, node_of(n));
 	if (S_ISDIR(di->mode))
@@ -344,19 +336,22 @@ static int check_entry(struct walk *w, struct node *dir, const struct loc *loc, 
 static int check_dir(struct walk *w, struct node *dir)
 {
 	struct cffs *fs = w->fs;
-	u64 low = 0, next = 0;
+	u64 low = 0, next = 0, block = 0;
+	const u8 *part_of[CFFS_PARTS];
 	u8 leaf[BLK];
-	u32 p, s, count;
+	u32 p, s;
 	int err;
+
+	for (p = 0; p < CFFS_PARTS; p++)
+		part_of[p] = leaf + p * CFFS_PART;
 
 	do {
 		struct inode di;
 		const char *name;
 		struct loc loc;
-		struct found f;
 
 		low = next;
-		CFFS_RETRY(err, fs, dir_leaf(fs, dir, low, leaf, &next));
+		CFFS_RETRY(err, fs, dir_leaf(fs, dir, low, leaf, &block, &next));
 		if (err == -ENOENT)
 			return 0;
 		if (err) {
@@ -365,29 +360,24 @@ static int check_dir(struct walk *w, struct node *dir)
 				(unsigned long long)dir->n.ino, (unsigned long long)low, strerror(-err));
 			return 0;
 		}
-		for (p = count = 0; p < CFFS_PARTS; p++) {
+		for (p = 0; p < CFFS_PARTS; p++) {
 			for (s = 0; s < CFFS_SLOTS; s++) {
 				const u8 *part = leaf + p * CFFS_PART;
 
 				if (!get32(part + CFFS_H_MAGIC) || !part_used(part, s))
 					continue;
-				count++;
 				if (entry_get(part, s, &di, &name))
 					continue;
-				/* Where it is on the disk: what a lookup of this very entry says, if it finds it. */
-				err = dir_find(fs, dir, name, di.name_len, &f);
-				loc = f.loc;
-				if (err || loc.part != p || loc.slot != s)
-					loc = (struct loc){EXO_NOBLOCK, p, s};
-				found_done(fs, &f);
+				loc = (struct loc){block, p, s};
+				if (leaf_part(part_of, dir->n.ino, di.hash) != (int)p)
+					problem(w, di.ino, block, false,
+						"inode %llu: its name is in the wrong partition",
+						(unsigned long long)di.ino);
 				err = check_entry(w, dir, &loc, &di, name, low, next);
 				if (err || w->stop)
 					return err;
 			}
 		}
-		if (!count && !w->stop)
-			problem(w, dir->n.ino, dir->loc.block, false, "directory %llu has an empty leaf",
-				(unsigned long long)dir->n.ino);
 	} while (next >> 32 == 0 && !w->stop);
 	return 0;
 }
@@ -446,6 +436,8 @@ int cffs_check(struct exo_fs *xfs, unsigned flags, exo_fs_problem_fn fn, void *a
 				(unsigned long long)seen, (unsigned long long)r.out_used);
 	}
 	done(&w);
+	if (!err && !w.stop && flags & EXO_FS_REPAIR)
+		err = orphans_purge(fs);
 	return err ? err : w.stop ? w.stop : (int)(count->problems < INT_MAX ? count->problems : INT_MAX);
 }
 

@@ -17,7 +17,7 @@ bool name_ok(const char *name, size_t len)
 	       !(name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.')));
 }
 
-static int find_leaf(struct cffs *fs, struct node *dir, u32 hash, struct found *f)
+int dir_leaf_for(struct cffs *fs, struct node *dir, u32 hash, struct found *f)
 {
 	int err;
 
@@ -40,19 +40,30 @@ static bool found_same(struct cffs *fs, const struct found *f)
 	return meta_same(fs, &f->home) && map_same(fs, &f->path) && meta_same(fs, &f->leaf);
 }
 
+/* The partition for the hash, or -EUCLEAN. Valid if the leaf is unchanged afterwards. */
+static int partition_for(struct cffs *fs, struct node *dir, const struct ref *leaf, u32 hash)
+{
+	const u8 *part[CFFS_PARTS];
+	u32 p;
+
+	for (p = 0; p < CFFS_PARTS; p++)
+		part[p] = txn_see(fs, leaf, p);
+	return leaf_part(part, dir->n.ino, hash);
+}
+
 static int find_once(struct cffs *fs, struct node *dir, const char *name, size_t len, struct found *f)
 {
-	u32 hash = name_hash(fs, name, len), p;
-	int err = find_leaf(fs, dir, hash, f), slot = -ENOENT;
+	u32 hash = name_hash(fs, name, len);
+	int err = dir_leaf_for(fs, dir, hash, f), part, slot;
 
 	if (err)
 		return err;
 	if (!f->path.n)
 		return found_same(fs, f) ? -ENOENT : -EAGAIN;
-	for (p = 0; p < CFFS_PARTS && slot == -ENOENT; p++) {
-		slot = entry_find(txn_see(fs, &f->leaf, p), dir->n.ino, hash, name, len, &f->di);
-		f->loc = (struct loc){f->leaf.block, p, slot};
-	}
+	part = slot = partition_for(fs, dir, &f->leaf, hash);
+	if (part >= 0)
+		slot = entry_find(txn_see(fs, &f->leaf, part), dir->n.ino, hash, name, len, &f->di);
+	f->loc = (struct loc){f->leaf.block, part, slot};
 	if (slot < 0)
 		return found_same(fs, f) ? slot : -EAGAIN;
 	return meta_same(fs, &f->leaf) ? 0 : -EAGAIN;
@@ -78,8 +89,85 @@ int dir_find(struct cffs *fs, struct node *dir, const char *name, size_t len, st
 	return err == -EAGAIN ? -EBUSY : err;
 }
 
+int dir_at(struct cffs *fs, struct node *dir, u32 hash, const struct loc *loc, u64 ino, struct found *f)
+{
+	int err = dir_leaf_for(fs, dir, hash, f);
+	const u8 *part;
+
+	if (err || !f->path.n || f->leaf.block != loc->block)
+		return err ? err : -ENOENT;
+	part = txn_see(fs, &f->leaf, loc->part);
+	if (part_kind(part) != CFFS_KIND_DIR || !part_used(part, loc->slot))
+		return meta_same(fs, &f->leaf) ? -ENOENT : -EAGAIN;
+	err = entry_get(part, loc->slot, &f->di, NULL);
+	if (!meta_same(fs, &f->leaf))
+		return -EAGAIN;
+	if (!err && f->di.ino != ino)
+		return -ENOENT;
+	f->loc = *loc;
+	return err;
+}
+
+static int drop_once(struct cffs *fs, struct node *dir, u32 hash, const struct loc *loc, u64 ino)
+{
+	struct found f;
+	int err = dir_at(fs, dir, hash, loc, ino, &f);
+	u32 i;
+
+	if (!err)
+		err = txn_begin(fs);
+	if (err)
+		goto out;
+	err = dir_del(fs, &f);
+	for (i = 0; !err && i < CFFS_S_EXTS; i++)
+		if (f.di.ext[i].count)
+			err = txn_free(fs, f.di.ext[i].start, f.di.ext[i].count, f.di.ref);
+	if (!err)
+		err = dir_prune(fs, dir, &f);
+	if (err)
+		txn_abort(fs);
+	else
+		err = txn_commit(fs);
+	dir->frame = EXO_NOFRAME;
+out:
+	found_done(fs, &f);
+	return err;
+}
+
+static bool contested(struct cffs *fs, u64 block)
+{
+	struct exo_range range[EXO_MAX_RUNS];
+	int n = exo_contested(fs->fs.x, fs->fs.disk, range, EXO_MAX_RUNS), i;
+
+	/* More than fit: the answer only chooses the way, and this one fails cleanly where it is wrong. */
+	if (n > (int)EXO_MAX_RUNS)
+		return true;
+	for (i = 0; i < n; i++)
+		if (block - range[i].start < range[i].count)
+			return true;
+	return false;
+}
+
+int dir_drop(struct cffs *fs, struct node *dir, u32 hash, const struct loc *loc, u64 ino)
+{
+	struct found f;
+	bool whole = false;
+	int err = dir_at(fs, dir, hash, loc, ino, &f);
+
+	/* What owns metadata that nobody else has a claim to cannot be freed in one go. */
+	if (!err && (S_ISDIR(f.di.mode) || f.di.level) && f.di.ext[0].count + f.di.ext[1].count)
+		whole = !contested(fs, f.di.ext[f.di.ext[0].count ? 0 : 1].start);
+	found_done(fs, &f);
+	if (err)
+		return err;
+	if (whole)
+		return orphan_entry(fs, dir, hash, loc, ino);
+	CFFS_RETRY(err, fs, drop_once(fs, dir, hash, loc, ino));
+	return err;
+}
+
 /* In a transaction: the directory has n leaves more. */
-static int resize(struct cffs *fs, struct node *dir, const struct ref *home, int n)
+int dir_resize(struct cffs *fs, struct node *dir, const struct ref *home, int n)
 {
 	u8 *part = txn_part(fs, home, dir->loc.part), *at;
 
@@ -95,9 +183,8 @@ int dir_add(struct cffs *fs, struct node *dir, struct found *f, struct inode *di
 {
 	struct ref r = f->leaf;
 	struct extent e;
-	u32 p, k;
 	u8 *part;
-	int err, slot;
+	int err, p, slot;
 
 	di->hash = f->hash;
 	if (!f->path.n) {
@@ -106,27 +193,27 @@ int dir_add(struct cffs *fs, struct node *dir, struct found *f, struct inode *di
 			return err;
 		r = txn_new_block(e.start);
 		e.key = 0;
-		err = map_insert(fs, dir, &f->home, &e);
+		err = leaf_begin(fs, dir, &r);
 		if (!err)
-			err = resize(fs, dir, &f->home, 1);
+			err = map_insert(fs, dir, &f->home, &e);
+		if (!err)
+			err = dir_resize(fs, dir, &f->home, 1);
 		if (err)
 			return err;
 	}
-	for (k = 0; k < CFFS_PARTS; k++) {
-		/* Begin where a replaced entry stood, so that the name changes in one sector. */
-		p = (f->path.n && f->loc.block == r.block ? f->loc.part + k : k) % CFFS_PARTS;
-		if (!entry_fits(txn_see(fs, &r, p), len + di->extra))
-			continue;
-		part = txn_part(fs, &r, p);
-		if (!part)
-			return -EAGAIN;
-		slot = entry_add(part, dir->n.ino, di, name, len, target);
-		if (slot < 0)
-			return slot;
-		*loc = (struct loc){r.block, p, slot};
-		return 0;
-	}
-	return meta_same(fs, &r) ? -EXFULL : -EAGAIN;
+	p = partition_for(fs, dir, &r, f->hash);
+	if (p < 0)
+		return meta_same(fs, &r) ? p : -EAGAIN;
+	if (!entry_fits(txn_see(fs, &r, p), len + di->extra))
+		return meta_same(fs, &r) ? -EXFULL : -EAGAIN;
+	part = txn_part(fs, &r, p);
+	if (!part)
+		return -EAGAIN;
+	slot = entry_add(part, di, name, len, target);
+	if (slot < 0)
+		return slot;
+	*loc = (struct loc){r.block, p, slot};
+	return 0;
 }
 
 int dir_del(struct cffs *fs, struct found *f)
@@ -144,73 +231,24 @@ int dir_prune(struct cffs *fs, struct node *dir, struct found *f)
 	int err;
 	u32 p;
 
-	for (p = 0; p < CFFS_PARTS; p++)
-		if (get32(txn_see(fs, &f->leaf, p) + CFFS_H_MAGIC))
+	for (p = 0; p < CFFS_PARTS; p++) {
+		const u8 *part = txn_see(fs, &f->leaf, p);
+
+		if (get32(part + CFFS_H_MAGIC) && part[CFFS_H_USED])
 			return 0;
+	}
 	err = txn_free(fs, f->leaf.block, 1, true);
 	if (!err)
 		err = map_remove(fs, dir, &f->home, &f->path);
 	if (!err)
-		err = resize(fs, dir, &f->home, -1);
+		err = dir_resize(fs, dir, &f->home, -1);
 	return err;
 }
 
-/* ---- splitting a leaf ---- */
-
-static int by_number(const void *x, const void *y)
-{
-	const u32 *a = x, *b = y;
-
-	return *a < *b ? -1 : *a > *b;
-}
-
-/* The hash from which on entries go to the upper leaf: nearest to the middle, with something on each side. 0: none. */
-static u32 boundary(const u8 *leaf)
-{
-	u32 hash[LEAF_ENTRIES], n = 0, p, s, i;
-
-	for (p = 0; p < CFFS_PARTS; p++) {
-		const u8 *part = leaf + p * CFFS_PART;
-
-		for (s = 0; s < CFFS_SLOTS; s++)
-			if (get32(part + CFFS_H_MAGIC) && part_used(part, s))
-				hash[n++] = get32(part + CFFS_SLOT(s) + CFFS_S_HASH);
-	}
-	qsort(hash, n, sizeof(*hash), by_number);
-	for (i = 0; i <= n / 2; i++) {
-		if (n / 2 + i < n && n / 2 + i && hash[n / 2 + i] != hash[n / 2 + i - 1])
-			return hash[n / 2 + i];
-		if (n / 2 > i && hash[n / 2 - i] != hash[n / 2 - i - 1])
-			return hash[n / 2 - i];
-	}
-	return 0;
-}
-
-/* One side of the split: each partition keeps its entries on that side, at their place. */
-static int half(struct cffs *fs, const struct ref *to, const u8 *leaf, u32 from, bool upper)
-{
-	u32 p, s;
-
-	for (p = 0; p < CFFS_PARTS; p++) {
-		u8 keep[CFFS_PART], *part;
-
-		memcpy(keep, leaf + p * CFFS_PART, CFFS_PART);
-		for (s = 0; s < CFFS_SLOTS; s++)
-			if (get32(keep + CFFS_H_MAGIC) && part_used(keep, s) &&
-			    (get32(keep + CFFS_SLOT(s) + CFFS_S_HASH) >= from) != upper)
-				entry_del(keep, s);
-		if (!get32(keep + CFFS_H_MAGIC))
-			continue;
-		part = txn_part(fs, to, p);
-		if (!part)
-			return -EAGAIN;
-		memcpy(part, keep, CFFS_PART);
-	}
-	return 0;
-}
+/* ---- going through all ---- */
 
 /* Bytes of a leaf, with every entry checked, or -EAGAIN, -EUCLEAN. */
-static int leaf_copy(struct cffs *fs, struct node *dir, const struct found *f, u8 *leaf)
+int dir_leaf_copy(struct cffs *fs, struct node *dir, const struct found *f, u8 *leaf)
 {
 	struct inode di;
 	u32 p, s;
@@ -234,91 +272,17 @@ static int leaf_copy(struct cffs *fs, struct node *dir, const struct found *f, u
 	return 0;
 }
 
-static int split_once(struct cffs *fs, struct node *dir, u32 hash)
-{
-	struct extent low, high;
-	struct found f;
-	u8 leaf[BLK];
-	u32 from, p;
-	int err;
-
-	err = find_leaf(fs, dir, hash, &f);
-	if (!err && !f.path.n)
-		err = -EAGAIN;
-	if (!err)
-		err = leaf_copy(fs, dir, &f, leaf);
-	if (err)
-		goto out;
-	from = boundary(leaf);
-	if (!from) {
-		err = -ENOSPC;
-		goto out;
-	}
-	err = txn_begin(fs);
-	if (err)
-		goto out;
-	err = txn_alloc(fs, f.leaf.block, 1, true, true, &low);
-	if (!err)
-		err = txn_alloc(fs, low.start + 1, 1, true, true, &high);
-	if (err)
-		goto abort;
-	low.key = f.path.at[f.path.n - 1].c.ext.key;
-	high.key = from;
-	err = half(fs, &(struct ref){low.start, 0, EXO_NOFRAME}, leaf, from, false);
-	if (!err)
-		err = half(fs, &(struct ref){high.start, 0, EXO_NOFRAME}, leaf, from, true);
-	for (p = 0; !err && p < CFFS_PARTS; p++) {
-		u8 *part;
-
-		if (!get32(leaf + p * CFFS_PART + CFFS_H_MAGIC))
-			continue;
-		part = txn_part(fs, &f.leaf, p);
-		if (part)
-			memset(part, 0, CFFS_PART);
-		else
-			err = -EAGAIN;
-	}
-	if (!err)
-		err = txn_free(fs, f.leaf.block, 1, true);
-	if (!err)
-		err = map_change(fs, dir, &f.home, &f.path, &low);
-	if (!err)
-		err = map_insert(fs, dir, &f.home, &high);
-	if (!err)
-		err = resize(fs, dir, &f.home, 1);
-	if (!err) {
-		err = txn_commit(fs);
-		goto out;
-	}
-abort:
-	txn_abort(fs);
-out:
-	found_done(fs, &f);
-	return err;
-}
-
-int dir_split(struct cffs *fs, struct node *dir, const char *name, size_t len)
-{
-	u32 hash = name_hash(fs, name, len);
-	int err;
-
-	CFFS_RETRY(err, fs, split_once(fs, dir, hash));
-	return err;
-}
-
-/* ---- going through all ---- */
-
-/* A copy of the leaf for hash, and where the next one begins (1 << 32: none). -ENOENT: no leaf at all. */
-int dir_leaf(struct cffs *fs, struct node *dir, u32 hash, u8 *leaf, u64 *next)
+int dir_leaf(struct cffs *fs, struct node *dir, u32 hash, u8 *leaf, u64 *block, u64 *next)
 {
 	struct found f;
 	int err;
 
-	err = find_leaf(fs, dir, hash, &f);
+	err = dir_leaf_for(fs, dir, hash, &f);
 	if (!err && !f.path.n)
 		err = found_same(fs, &f) ? -ENOENT : -EAGAIN;
 	if (!err) {
-		err = leaf_copy(fs, dir, &f, leaf);
+		err = dir_leaf_copy(fs, dir, &f, leaf);
+		*block = f.leaf.block;
 		*next = f.path.next;
 	}
 	found_done(fs, &f);
@@ -327,20 +291,57 @@ int dir_leaf(struct cffs *fs, struct node *dir, u32 hash, u8 *leaf, u64 *next)
 
 int dir_empty(struct cffs *fs, struct node *dir)
 {
-	u64 next = 0;
+	u64 next = 0, block;
 	u8 leaf[BLK];
 	u32 p;
 	int err;
 
 	do {
-		CFFS_RETRY(err, fs, dir_leaf(fs, dir, next, leaf, &next));
+		CFFS_RETRY(err, fs, dir_leaf(fs, dir, next, leaf, &block, &next));
 		if (err)
 			return err == -ENOENT ? 1 : err;
 		for (p = 0; p < CFFS_PARTS; p++)
-			if (get32(leaf + p * CFFS_PART + CFFS_H_MAGIC))
+			if (get32(leaf + p * CFFS_PART + CFFS_H_MAGIC) && leaf[p * CFFS_PART + CFFS_H_USED])
 				return 0;
 	} while (next >> 32 == 0);
 	return 1;
+}
+
+static int clear_once(struct cffs *fs, struct node *dir)
+{
+	struct found f;
+	int err = dir_leaf_for(fs, dir, 0, &f), freed;
+
+	if (err || !f.path.n) {
+		found_done(fs, &f);
+		return err;
+	}
+	err = txn_begin(fs);
+	/* The partition is not changed; it is there for the leaf's version. */
+	if (!err && !txn_part(fs, &f.leaf, 0))
+		err = -EAGAIN;
+	if (!err)
+		err = dir_prune(fs, dir, &f);
+	freed = fs->txn.nfrees;
+	if (!err && !freed)
+		err = -ENOTEMPTY;
+	if (err)
+		txn_abort(fs);
+	else
+		err = txn_commit(fs);
+	dir->frame = EXO_NOFRAME;
+	found_done(fs, &f);
+	return err ? err : 1;
+}
+
+int dir_clear(struct cffs *fs, struct node *dir)
+{
+	int err;
+
+	do {
+		CFFS_RETRY(err, fs, clear_once(fs, dir));
+	} while (err > 0);
+	return err;
 }
 
 struct place {
@@ -362,7 +363,7 @@ int cffs_readdir(struct exo_fs *xfs, struct exo_node *xdir, uint64_t cookie,
 	struct cffs *fs = cffs_of(xfs);
 	struct node *dir = node_of(xdir);
 	struct place at[LEAF_ENTRIES];
-	u64 next = cookie >> 8;
+	u64 next = cookie >> 8, block;
 	u8 leaf[BLK];
 	u32 p, s, n, i, ord;
 	int err;
@@ -370,7 +371,7 @@ int cffs_readdir(struct exo_fs *xfs, struct exo_node *xdir, uint64_t cookie,
 	if (next >> 32)
 		return 0;
 	for (;;) {
-		CFFS_RETRY(err, fs, dir_leaf(fs, dir, next, leaf, &next));
+		CFFS_RETRY(err, fs, dir_leaf(fs, dir, next, leaf, &block, &next));
 		if (err)
 			return err == -ENOENT ? 0 : err;
 		n = 0;

@@ -22,6 +22,7 @@
 #define CFFS_H_LEVEL 7	      /* u8: height of a map partition; 0: its extents are the content */
 #define CFFS_H_OWNER 8	      /* u64: ino of the directory (entries) or of the file (map) */
 #define CFFS_H_SIZE 16
+#define CFFS_H_FROM 16 /* u32: entries: least hash that belongs into this partition; then 4 bytes of zero */
 
 #define CFFS_KIND_DIR 1	  /* directory entries with their inodes */
 #define CFFS_KIND_MAP 2	  /* extents of one inode */
@@ -39,7 +40,8 @@
 
 /* A slot: one inode with its name's place. */
 #define CFFS_SLOTS 3
-#define CFFS_SLOT(i) (CFFS_H_SIZE + (i)*CFFS_S_SIZE)
+#define CFFS_SLOTS_AT 24
+#define CFFS_SLOT(i) (CFFS_SLOTS_AT + (i)*CFFS_S_SIZE)
 #define CFFS_S_MODE 0	/* u32: type and permissions as in stat */
 #define CFFS_S_NLINK 4	/* u32: 1 in this version */
 #define CFFS_S_UID 8	/* u32 */
@@ -69,12 +71,12 @@
 #define CFFS_LEVEL_MAX 5
 
 /* Super partition: slot 0 is the top directory, slot 1 the orphans; slot 2 is kept for later; then: */
-#define CFFS_SUP_VERSION 352  /* u32: CFFS_VERSION */
-#define CFFS_SUP_FLAGS 356    /* u32: features that a reader must know; none yet */
-#define CFFS_SUP_NEXT_INO 360 /* u64 */
-#define CFFS_SUP_SEED 368     /* u64[2]: key of the name hash */
-#define CFFS_SUP_MOVES 384    /* u64: directory moves so far; makes two of them at a time collide */
-#define CFFS_SUP_BTIME 392    /* s64 */
+#define CFFS_SUP_VERSION 360  /* u32: CFFS_VERSION */
+#define CFFS_SUP_FLAGS 364    /* u32: features that a reader must know; none yet */
+#define CFFS_SUP_NEXT_INO 368 /* u64 */
+#define CFFS_SUP_SEED 376     /* u64[2]: key of the name hash */
+#define CFFS_SUP_MOVES 392    /* u64: directory moves so far; makes two of them at a time collide */
+#define CFFS_SUP_BTIME 400    /* s64 */
 #define CFFS_TOP_INO 1
 #define CFFS_ORPHANS_INO 2
 

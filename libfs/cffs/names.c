@@ -4,11 +4,11 @@
  * is removed while it is open here or too large to be freed in one transaction. Whoever opens the tree for writing
  * frees what lies there.
  */
-#include <stdio.h>
 #include <unistd.h>
 #include "cffs.h"
 
-#define INLINE_MAX (CFFS_PART - CFFS_SLOT(1)) /* name and target together, in a partition of its own */
+/* A longer target gets a block: with any name, an inline one must fit into a partition, or it could not be renamed. */
+#define INLINE_MAX (CFFS_PART - CFFS_SLOT(1) - CFFS_NAME_MAX)
 
 int cffs_lookup(struct exo_fs *xfs, struct exo_node *xdir, struct exo_name name, struct exo_node **out)
 {
@@ -102,7 +102,7 @@ static int create_once(struct cffs *fs, struct node *dir, struct exo_name name, 
 		goto out;
 	if (target) {
 		di.size = tlen;
-		if (name.len + tlen <= INLINE_MAX) {
+		if (tlen <= INLINE_MAX) {
 			di.flags = CFFS_F_INLINE;
 			di.extra = tlen;
 		} else {
@@ -134,7 +134,7 @@ static int create_once(struct cffs *fs, struct node *dir, struct exo_name name, 
 out:
 	found_done(fs, &f);
 	if (err == -EXFULL) {
-		err = dir_split(fs, dir, name.at, name.len);
+		err = dir_split(fs, dir, name.at, name.len, di.extra);
 		return err ? err : -EAGAIN;
 	}
 	return err;
@@ -208,9 +208,13 @@ static int remove_once(struct cffs *fs, struct node *dir, struct exo_name name, 
 		goto out;
 	if (directory && (inode_owns(&f.di) || f.di.level)) {
 		err = dir_empty(fs, n);
-		/* An empty leaf is freed with its last entry, so one that is left is somebody's who is adding a name.
-		 */
-		err = err < 0 ? err : -ENOTEMPTY;
+		if (!err)
+			err = -ENOTEMPTY;
+		else if (err > 0)
+			err = dir_clear(fs, n);
+		/* Its inode has changed: look again. */
+		if (!err)
+			err = -EAGAIN;
 		goto out;
 	}
 	if (!directory && must_park(n)) {
@@ -266,107 +270,6 @@ int cffs_remove(struct exo_fs *xfs, struct exo_node *xdir, struct exo_name name,
 	}
 	nodes_tick(fs);
 	return err;
-}
-
-static void orphan_name(u64 ino, char name[17])
-{
-	snprintf(name, 17, "%016llx", (unsigned long long)ino);
-}
-
-int orphan_park(struct cffs *fs, struct node *dir, struct node *node, const char *name, size_t len)
-{
-	char to[17];
-	int err;
-
-	orphan_name(node->n.ino, to);
-	err = rename_entry(fs, dir, name, len, fs->orphans, to, 16, true);
-	if (!err)
-		node->gone = true;
-	return err;
-}
-
-static int purge_once(struct cffs *fs, struct node *node)
-{
-	struct found f;
-	u32 i;
-	int err;
-
-	err = dir_find(fs, fs->orphans, node->name, node->name_len, &f);
-	if (!err && f.di.ino != node->n.ino)
-		err = -ENOENT;
-	if (!err && f.di.level)
-		err = -EAGAIN;
-	if (!err)
-		err = txn_begin(fs);
-	if (err)
-		goto out;
-	err = dir_del(fs, &f);
-	for (i = 0; !err && i < CFFS_S_EXTS; i++)
-		if (f.di.ext[i].count)
-			err = txn_free(fs, f.di.ext[i].start, f.di.ext[i].count, f.di.ref);
-	if (!err)
-		err = dir_prune(fs, fs->orphans, &f);
-	if (err)
-		txn_abort(fs);
-	else
-		err = txn_commit(fs);
-	if (!err)
-		fs->orphans->frame = EXO_NOFRAME;
-out:
-	found_done(fs, &f);
-	return err;
-}
-
-int orphan_purge(struct cffs *fs, struct node *node)
-{
-	int err;
-
-	node->gone = true;
-	node_clean(fs, node);
-	write_drop(node);
-	err = truncate_blocks(fs, node, 0, true);
-	if (!err)
-		CFFS_RETRY(err, fs, purge_once(fs, node));
-	/* Another process may have done it first. */
-	return err == -ENOENT || err == -ESTALE ? 0 : err;
-}
-
-struct first {
-	char name[CFFS_NAME_MAX + 1];
-	u32 len;
-};
-
-static int take_first(void *arg, const struct exo_dirent *d)
-{
-	struct first *f = arg;
-
-	memcpy(f->name, d->name, d->len + 1);
-	f->len = d->len;
-	return 1;
-}
-
-int orphans_purge(struct cffs *fs)
-{
-	struct exo_node *n;
-	struct first f;
-	u32 left = 1u << 20;
-	int err;
-
-	while (left--) {
-		err = cffs_readdir(&fs->fs, &fs->orphans->n, 0, take_first, &f);
-		if (err <= 0)
-			return err;
-		err = cffs_lookup(&fs->fs, &fs->orphans->n, (struct exo_name){f.name, f.len}, &n);
-		if (err == -ENOENT)
-			continue;
-		if (err)
-			return err;
-		err = S_ISREG(n->mode) || S_ISLNK(n->mode) ? orphan_purge(fs, node_of(n)) : -EUCLEAN;
-		node_put(fs, node_of(n));
-		if (err)
-			return err;
-	}
-	return 0;
 }
 
 /* ---- symlinks ---- */

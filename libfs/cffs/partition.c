@@ -94,12 +94,41 @@ static u32 free_slot(u32 used)
 	return !(used & 1) ? 0 : !(used & 2) ? 1 : !(used & 4) ? 2 : CFFS_SLOTS;
 }
 
+void part_init(u8 *part, u64 owner, u32 from)
+{
+	memset(part, 0, CFFS_PART);
+	put32(part + CFFS_H_MAGIC, CFFS_MAGIC);
+	part[CFFS_H_KIND] = CFFS_KIND_DIR;
+	put64(part + CFFS_H_OWNER, owner);
+	put32(part + CFFS_H_FROM, from);
+}
+
+int leaf_part(const u8 *const part[CFFS_PARTS], u64 owner, u32 hash)
+{
+	u32 p, from, best_from = 0;
+	int best = -EUCLEAN, kind;
+
+	for (p = 0; p < CFFS_PARTS; p++) {
+		kind = part_kind(part[p]);
+		if (!kind)
+			continue;
+		if (kind != CFFS_KIND_DIR || get64(part[p] + CFFS_H_OWNER) != owner)
+			return -EUCLEAN;
+		from = get32(part[p] + CFFS_H_FROM);
+		if (from <= hash && (best < 0 || from > best_from)) {
+			best = p;
+			best_from = from;
+		}
+	}
+	return best;
+}
+
 bool entry_fits(const u8 *part, size_t bytes)
 {
 	u32 used = part_kind(part) == CFFS_KIND_DIR ? part[CFFS_H_USED] : 0, slot = free_slot(used);
 	int sum;
 
-	if (part_kind(part) && part_kind(part) != CFFS_KIND_DIR)
+	if (part_kind(part) != CFFS_KIND_DIR)
 		return false;
 	if (slot == CFFS_SLOTS)
 		return false;
@@ -137,18 +166,12 @@ static void heap_build(u8 *part, u32 slot, const char *name, size_t len, const c
 	}
 }
 
-int entry_add(u8 *part, u64 owner, const struct inode *di, const char *name, size_t len, const char *target)
+int entry_add(u8 *part, const struct inode *di, const char *name, size_t len, const char *target)
 {
 	u32 slot;
 
 	if (!entry_fits(part, len + di->extra))
 		return -ENOSPC;
-	if (!part_kind(part)) {
-		memset(part, 0, CFFS_PART);
-		put32(part + CFFS_H_MAGIC, CFFS_MAGIC);
-		part[CFFS_H_KIND] = CFFS_KIND_DIR;
-		put64(part + CFFS_H_OWNER, owner);
-	}
 	slot = free_slot(part[CFFS_H_USED]);
 	part[CFFS_H_USED] |= 1u << slot;
 	/* The heap moves out of the slot's place before the slot is written. */
@@ -161,10 +184,6 @@ int entry_add(u8 *part, u64 owner, const struct inode *di, const char *name, siz
 void entry_del(u8 *part, u32 slot)
 {
 	part[CFFS_H_USED] &= ~(1u << slot);
-	if (!part[CFFS_H_USED] && part[CFFS_H_KIND] == CFFS_KIND_DIR) {
-		memset(part, 0, CFFS_PART);
-		return;
-	}
 	/* A slot below the heap keeps its place but not its content. */
 	if (CFFS_SLOT(slot) < heap_start(part[CFFS_H_USED]))
 		memset(part + CFFS_SLOT(slot), 0, CFFS_S_SIZE);

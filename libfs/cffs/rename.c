@@ -10,7 +10,6 @@
  * A directory that changes its parent edits the super partition's counter: of two such renames at a time one fails and
  * looks again, so they cannot put two directories into each other.
  */
-#include <stdio.h>
 #include <unistd.h>
 #include "cffs.h"
 
@@ -69,7 +68,11 @@ static int may(struct ren *r)
 			return -EISDIR;
 		if (sdir && (inode_owns(&r->dst->di) || r->dst->di.level)) {
 			err = dir_empty(r->fs, r->dst);
-			return err < 0 ? err : -ENOTEMPTY;
+			if (!err)
+				return -ENOTEMPTY;
+			if (err > 0)
+				err = dir_clear(r->fs, r->dst);
+			return err ? err : -EAGAIN;
 		}
 	}
 	return 0;
@@ -85,6 +88,8 @@ static int drop_target(struct ren *r, bool park_it, struct loc *oloc)
 	if (err)
 		return err;
 	if (park_it) {
+		/* After a power cut both places may stand; the newer one counts. */
+		di.time[T_CTIME] = now_ns();
 		r->o.loc.block = EXO_NOBLOCK;
 		return dir_add(r->fs, r->fs->orphans, &r->o, &di, r->oname, 16, NULL, oloc);
 	}
@@ -113,8 +118,9 @@ static int build(struct ren *r, const char *b, size_t blen, bool keep_old, struc
 	if (entry_get(part, r->a.loc.slot, &di, &name))
 		return -EUCLEAN;
 	di.time[T_CTIME] = now_ns();
-	/* In place: same leaf, nothing replaced, and the partition has room for the new name. */
-	if (!r->dst && r->from == r->to && r->b.path.n && r->a.leaf.block == r->b.leaf.block) {
+	/* In place: both names belong into one partition, nothing is replaced, and there is room for the new name. */
+	if (!r->dst && r->from == r->to && r->b.path.n && r->a.leaf.block == r->b.leaf.block &&
+	    r->a.loc.part == r->b.loc.part) {
 		edit = txn_part(fs, &r->a.leaf, r->a.loc.part);
 		if (!edit)
 			return -EAGAIN;
@@ -222,7 +228,7 @@ static int once(struct cffs *fs, struct node *from, const char *a, size_t alen, 
 	if (err)
 		goto out;
 	if (r.dst && (r.dst->opens || r.dst->di.level)) {
-		snprintf(r.oname, sizeof(r.oname), "%016llx", (unsigned long long)r.dst->n.ino);
+		orphan_name(r.dst->n.ino, r.oname);
 		r.o_on = true;
 		err = dir_find(fs, fs->orphans, r.oname, 16, &r.o);
 		if (err != -ENOENT) {
@@ -269,7 +275,7 @@ static int once(struct cffs *fs, struct node *from, const char *a, size_t alen, 
 out:
 	drop(&r);
 	if (err == -EXFULL && full) {
-		err = dir_split(fs, full, full == to ? b : r.oname, full == to ? blen : 16);
+		err = full == to ? dir_split(fs, to, b, blen, r.a.di.extra) : dir_split(fs, full, r.oname, 16, 0);
 		return err ? err : -EAGAIN;
 	}
 	return err;

@@ -213,12 +213,41 @@ static void relieve(struct cffs *fs)
 		exo_sync(fs->fs.x, fs->fs.disk, fs->fs.root, exo_fs_why_here());
 }
 
+/*
+ * A truncation that a power cut split may have left blocks behind the end. Before the file grows over them they go, so
+ * that the gap reads as zeroes.
+ */
+static int trim_tail(struct cffs *fs, struct node *node)
+{
+	struct mpath p;
+	struct ref home;
+	u64 end = 0;
+	int err = node_pin(fs, node, &home);
+
+	if (err)
+		return err;
+	CFFS_RETRY(err, fs, map_find(fs, node, &home, UINT32_MAX, &p));
+	if (!err && p.n)
+		end = ((u64)p.at[p.n - 1].c.ext.key + p.at[p.n - 1].c.ext.count) * BLK;
+	if (!err)
+		map_done(fs, &p);
+	meta_put(fs, &home);
+	if (err || end < node->di.size + BLK)
+		return err;
+	return truncate_blocks(fs, node, node->di.size, false);
+}
+
 static ssize_t write_range(struct cffs *fs, struct node *node, const u8 *buf, size_t n, u64 off)
 {
 	size_t total = 0;
 	bool stored = false;
 	int err = 0;
 
+	if (off > node->di.size) {
+		err = trim_tail(fs, node);
+		if (err)
+			return err;
+	}
 	while (total < n) {
 		u64 at = off + total;
 		size_t step = n - total, done = 0;

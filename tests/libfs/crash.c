@@ -5,7 +5,7 @@
  *drawn. After each: the disk attaches without quarantine; what the last completed sync covered is there, whole, under
  *its name or, if it was renamed after it, under the old or the new one; and the walk finds nothing to repair.
  *
- *	cffs-crash [SEED [ROUNDS [CUTS]]]
+ *	cffs-crash [SEED [ROUNDS [CUTS]]]	or, to look into one: cffs-crash SEED ROUND CUT DRAW
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 #define ENTRIES 400
 #define PATH 200
 #define SYNCS 64
-#define POSSIBLE 8
+#define POSSIBLE 3000
 
 struct entry {
 	char path[PATH];
@@ -222,37 +222,90 @@ static bool whole(struct exo_fs *fs, const struct entry *e, const char *path)
 	return same;
 }
 
-/* Every name that an entry may have after some of the operations [from, to), and whether it may be gone. */
+static char possible[POSSIBLE][PATH];
+static u32 npossible;
+
+static void may_be(const char *dir, const char *tail)
+{
+	char path[2 * PATH];
+	u32 k;
+
+	snprintf(path, sizeof(path), "%s%s", dir, tail);
+	/* Moving directories into each other makes ever longer names out of these rules, but no path here is that long.
+	 */
+	if (strlen(path) >= PATH)
+		return;
+	if (npossible == POSSIBLE)
+		FAIL("round %llu: too many names", round_nr);
+	for (k = 0; k < npossible; k++)
+		if (!strcmp(possible[k], path))
+			return;
+	strcpy(possible[npossible++], path);
+}
+
+/*
+ * Every name that an entry may have after a power cut in operations [from, to), and whether it may be gone. Each rename
+ * may have happened on disk or not, also that of a directory into which another one moved the entry.
+ */
 static void judge(struct exo_fs *fs, const struct entry *e, u32 from, u32 to, const char *where)
 {
-	char possible[POSSIBLE][PATH];
-	u32 n = 1, i, k, have;
 	bool may_go = false;
+	u32 i, k, before;
 
-	strcpy(possible[0], e->path);
-	for (i = from; i < to; i++) {
-		const struct done *d = &ops[i];
+	npossible = 0;
+	may_be(e->path, "");
+	do {
+		before = npossible;
+		for (i = from; i < to; i++) {
+			const struct done *d = &ops[i];
 
-		have = n;
-		for (k = 0; k < have; k++) {
-			if (d->op == OP_REMOVE && !strcmp(d->a, possible[k]))
-				may_go = true;
-			if (d->op == OP_RENAME && !strcmp(d->b, possible[k]))
-				may_go = true;
-			if (d->op == OP_RENAME && inside(possible[k], d->a)) {
-				if (n == POSSIBLE)
-					return;
-				snprintf(possible[n++], PATH, "%.99s%.99s", d->b, possible[k] + strlen(d->a));
+			for (k = 0; k < npossible; k++) {
+				if (d->op == OP_REMOVE && !strcmp(d->a, possible[k]))
+					may_go = true;
+				if (d->op == OP_RENAME && !strcmp(d->b, possible[k]))
+					may_go = true;
+				if (d->op != OP_RENAME)
+					continue;
+				if (inside(possible[k], d->a))
+					may_be(d->b, possible[k] + strlen(d->a));
+				else if (inside(possible[k], d->b) && strcmp(possible[k], d->b))
+					may_be(d->a, possible[k] + strlen(d->b));
 			}
 		}
-	}
-	if (may_go)
-		return;
-	for (k = 0; k < n; k++)
+	} while (npossible > before);
+	for (k = 0; k < npossible; k++)
 		if (whole(fs, e, possible[k]))
 			return;
+	if (may_go)
+		return;
+	for (i = from; i < to; i++)
+		fprintf(stderr, "op %u: %s '%s' '%s'\n", i, (const char *[]){"create", "rename", "remove"}[ops[i].op],
+			ops[i].a, ops[i].b);
 	FAIL("round %llu, %s: '%s' (type %c, %u bytes) was synced and is lost or damaged", round_nr, where, e->path,
 	     e->type, e->size);
+}
+
+static int print_problem(void *arg, const struct exo_fs_problem *p)
+{
+	fprintf(stderr, "%s%s (block %llu)\n", p->text, p->repaired ? " (repaired)" : "", (unsigned long long)p->block);
+	return 0;
+}
+
+static int print_line(void *arg, const char *line)
+{
+	fprintf(stderr, "%s\n", line);
+	return 0;
+}
+
+/* With CFFS_TRACE, for the one cut that is looked into: the tree as power left it. */
+static void show(struct exo *x, u32 number)
+{
+	struct exo_fs *fs;
+
+	if (!getenv("CFFS_TRACE") || exo_fs_open(&fs, x, number, "t", EXO_FS_RDONLY, NULL))
+		return;
+	exo_fs_dump(fs, NULL, print_line, NULL);
+	exo_fs_close(fs);
 }
 
 static void cut(struct world *w, size_t at, u64 seed)
@@ -287,13 +340,15 @@ static void cut(struct world *w, size_t at, u64 seed)
 	if (root.out_quarantine)
 		FAIL("round %llu, %s: quarantined, %u, block %llu", round_nr, where, root.out_quarantine,
 		     (unsigned long long)root.out_quarantine_detail);
+	show(x, number);
 	if (exo_fs_open(&fs, x, number, "t", 0, &why))
 		FAIL("round %llu, %s: open: %s", round_nr, where, why.text);
-	if (exo_contested(x, number, NULL, 0) > 0)
+	if (exo_contested(x, number, NULL, 0) > 0 && exo_fs_check(fs, EXO_FS_REPAIR, print_problem, NULL, NULL))
 		FAIL("round %llu, %s: blocks stayed contested", round_nr, where);
 	/* An inode without blocks may have two names here; nothing else may need repair. */
-	WANT(exo_fs_check(fs, EXO_FS_REPAIR, NULL, NULL, NULL) < 0, 0);
-	world_check(fs);
+	WANT(exo_fs_check(fs, EXO_FS_REPAIR, getenv("CFFS_TRACE") ? print_problem : NULL, NULL, NULL) < 0, 0);
+	if (exo_fs_check(fs, 0, print_problem, NULL, NULL))
+		FAIL("round %llu, %s: problems after repair", round_nr, where);
 	for (i = 0; i < at_sync[k].m.n; i++)
 		judge(fs, &at_sync[k].m.e[i], at_sync[k].op, k + 1 < nsyncs ? at_sync[k + 1].op : OPS, where);
 	/* It works on. */
@@ -314,6 +369,9 @@ int main(int argc, char **argv)
 {
 	u64 seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 3;
 	u32 rounds = argc > 2 ? atoi(argv[2]) : 6, cuts = argc > 3 ? atoi(argv[3]) : 40, i;
+
+	if (argc > 4)
+		rounds++;
 
 	for (round_nr = 0; round_nr < rounds; round_nr++) {
 		struct exo_fs *fs;
@@ -344,7 +402,9 @@ int main(int argc, char **argv)
 		}
 		world_check(fs);
 		WANT(exo_fs_sync(fs), 0);
-		for (i = 0; i < cuts; i++)
+		if (argc > 4 && round_nr == rounds - 1)
+			cut(&w, strtoull(argv[3], NULL, 0), strtoull(argv[4], NULL, 0));
+		for (i = 0; i < cuts && argc < 5; i++)
 			cut(&w, below(sim_log_len(w.disk) + 1), seed + i);
 		exo_fs_close(fs);
 		world_stop(&w);

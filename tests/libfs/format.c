@@ -84,6 +84,9 @@ static void compare(const u8 *part, const struct entry *e)
 	const char *name;
 	u32 i, any = 0;
 
+	CHECK(part_kind(part) == CFFS_KIND_DIR && get32(part + CFFS_H_FROM) == 9 &&
+	      get64(part + CFFS_H_OWNER) == OWNER);
+
 	for (i = 0; i < CFFS_SLOTS; i++) {
 		any += e[i].used;
 		if (!e[i].used)
@@ -101,7 +104,7 @@ static void compare(const u8 *part, const struct entry *e)
 		CHECK(entry_find(part, OWNER + 1, di.hash, e[i].name, strlen(e[i].name), &di) == -EUCLEAN);
 	}
 	if (!any)
-		for (i = 0; i < CFFS_PART; i++)
+		for (i = CFFS_SLOTS_AT; i < CFFS_PART; i++)
 			CHECK(part[i] == 0);
 }
 
@@ -112,6 +115,7 @@ static void model(void)
 	u64 ino = 10;
 	int round;
 
+	part_init(part, OWNER, 9);
 	for (round = 0; round < 200000; round++) {
 		u32 at = below(CFFS_SLOTS), len = below(4) ? 1 + below(60) : 1 + below(255);
 		struct entry one = {.used = true};
@@ -132,7 +136,7 @@ static void model(void)
 				/* A name longer than the rest of the partition is refused exactly then. */
 				CHECK(entry_fits(part, len + one.di.extra) == (room_used(with) <= CFFS_PART));
 			}
-			slot = entry_add(part, OWNER, &one.di, one.name, len, one.target);
+			slot = entry_add(part, &one.di, one.name, len, one.target);
 			if (slot >= 0)
 				e[slot] = one;
 			else
@@ -174,7 +178,7 @@ static void damage(void)
 		const char *name;
 		char text[256];
 
-		memset(part, 0, sizeof(part));
+		part_init(part, OWNER, 9);
 		for (i = 0; i < CFFS_SLOTS; i++) {
 			struct inode fresh;
 			char target[CFFS_PART];
@@ -182,7 +186,7 @@ static void damage(void)
 			random_inode(&fresh, 5 + i);
 			random_name(target, fresh.extra);
 			random_name(text, 1 + below(50));
-			entry_add(part, OWNER, &fresh, text, strlen(text), target);
+			entry_add(part, &fresh, text, strlen(text), target);
 		}
 		n = 1 + below(6);
 		for (i = 0; i < n; i++)

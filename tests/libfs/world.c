@@ -1,7 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
+#include <pthread.h>
+#include <sys/random.h>
+#include <time.h>
 #include "world.h"
 
 #define DISK "/dev/sim"
+
+/*
+ * Time and randomness of the whole program, so that a seed replays: cffs asks libc for both. Time begins in 2026 and
+ * moves by a microsecond a look.
+ */
+static u64 randomness, looks;
+
+ssize_t getrandom(void *buf, size_t bytes, unsigned int flags)
+{
+	size_t i;
+
+	for (i = 0; i < bytes; i++)
+		((u8 *)buf)[i] = sim_random(&randomness);
+	return bytes;
+}
+
+int clock_gettime(clockid_t clock, struct timespec *ts)
+{
+	u64 us = __atomic_add_fetch(&looks, 1, __ATOMIC_RELAXED);
+
+	ts->tv_sec = 1800000000 + us / 1000000;
+	ts->tv_nsec = us % 1000000 * 1000;
+	return 0;
+}
 
 static const struct exo_cred root_cred = {.uid = 0, .admin = true};
 
@@ -26,6 +53,8 @@ void world_start(struct world *w, u32 frames, u64 blocks, u32 disk_flags, u64 se
 {
 	struct exo_why why = {0};
 
+	randomness = seed;
+	looks = 0;
 	CHECK(!sim_start(frames, seed));
 	w->disk = sim_disk_new(DISK, blocks, disk_flags);
 	CHECK(w->disk);

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * orphans.c: the orphan directory, where an inode goes whose name is removed while it is open here, or that is too
+ * large to be freed in one transaction. Moving it there is one transaction, so a power cut leaves it whole in one of
+ * the two places. Whoever opens the tree for writing frees what lies there; several may do so at once.
+ */
+#include <stdio.h>
+#include "cffs.h"
+
+void orphan_name(u64 ino, char name[17])
+{
+	snprintf(name, 17, "%016llx", (unsigned long long)ino);
+}
+
+int orphan_park(struct cffs *fs, struct node *dir, struct node *node, const char *name, size_t len)
+{
+	char to[17];
+	int err;
+
+	orphan_name(node->n.ino, to);
+	err = rename_entry(fs, dir, name, len, fs->orphans, to, 16, true);
+	if (!err)
+		node->gone = true;
+	return err;
+}
+
+static int purge_once(struct cffs *fs, struct node *node)
+{
+	struct found f;
+	u32 i;
+	int err;
+
+	err = dir_find(fs, fs->orphans, node->name, node->name_len, &f);
+	if (!err && f.di.ino != node->n.ino)
+		err = -ENOENT;
+	if (!err && f.di.level)
+		err = -EAGAIN;
+	if (!err)
+		err = txn_begin(fs);
+	if (err)
+		goto out;
+	err = dir_del(fs, &f);
+	for (i = 0; !err && i < CFFS_S_EXTS; i++)
+		if (f.di.ext[i].count)
+			err = txn_free(fs, f.di.ext[i].start, f.di.ext[i].count, f.di.ref);
+	if (!err)
+		err = dir_prune(fs, fs->orphans, &f);
+	if (err)
+		txn_abort(fs);
+	else
+		err = txn_commit(fs);
+	if (!err)
+		fs->orphans->frame = EXO_NOFRAME;
+out:
+	found_done(fs, &f);
+	return err;
+}
+
+int orphan_purge(struct cffs *fs, struct node *node)
+{
+	int err;
+
+	node->gone = true;
+	node_clean(fs, node);
+	write_drop(node);
+	err = truncate_blocks(fs, node, 0, true);
+	if (!err)
+		CFFS_RETRY(err, fs, purge_once(fs, node));
+	/* Another process may have done it first. */
+	return err == -ENOENT || err == -ESTALE ? 0 : err;
+}
+
+/* In one transaction, the entry at loc goes from dir to the orphans. */
+static int entry_once(struct cffs *fs, struct node *dir, u32 hash, const struct loc *loc, u64 ino)
+{
+	struct found f, o;
+	struct inode di;
+	struct loc to;
+	char name[17];
+	int err;
+
+	orphan_name(ino, name);
+	err = dir_at(fs, dir, hash, loc, ino, &f);
+	if (err) {
+		found_done(fs, &f);
+		return err;
+	}
+	err = dir_find(fs, fs->orphans, name, 16, &o);
+	if (err != -ENOENT)
+		err = err ? err : -EUCLEAN;
+	else
+		err = txn_begin(fs);
+	if (err)
+		goto out;
+	di = f.di;
+	di.time[T_CTIME] = now_ns();
+	o.loc.block = EXO_NOBLOCK;
+	err = dir_add(fs, fs->orphans, &o, &di, name, 16, NULL, &to);
+	if (!err)
+		err = dir_del(fs, &f);
+	if (!err)
+		err = dir_prune(fs, dir, &f);
+	if (err)
+		txn_abort(fs);
+	else
+		err = txn_commit(fs);
+	dir->frame = fs->orphans->frame = EXO_NOFRAME;
+out:
+	found_done(fs, &f);
+	found_done(fs, &o);
+	if (err == -EXFULL) {
+		err = dir_split(fs, fs->orphans, name, 16, 0);
+		return err ? err : -EAGAIN;
+	}
+	return err;
+}
+
+int orphan_entry(struct cffs *fs, struct node *dir, u32 hash, const struct loc *loc, u64 ino)
+{
+	int err;
+
+	CFFS_RETRY(err, fs, entry_once(fs, dir, hash, loc, ino));
+	return err;
+}
+
+/* ---- freeing them ---- */
+
+struct first {
+	char name[CFFS_NAME_MAX + 1];
+	u32 len;
+};
+
+static int take_first(void *arg, const struct exo_dirent *d)
+{
+	struct first *f = arg;
+
+	memcpy(f->name, d->name, d->len + 1);
+	f->len = d->len;
+	return 1;
+}
+
+/* The first entry of a directory, with a reference. -ENOENT: it has none. */
+static int first_of(struct cffs *fs, struct node *dir, struct first *f, struct node **out)
+{
+	struct exo_node *n;
+	int err, tries;
+
+	for (tries = 0; tries < CFFS_TRIES; tries++) {
+		err = cffs_readdir(&fs->fs, &dir->n, 0, take_first, f);
+		if (err <= 0)
+			return err ? err : -ENOENT;
+		err = cffs_lookup(&fs->fs, &dir->n, (struct exo_name){f->name, f->len}, &n);
+		if (err == -ENOENT)
+			continue;
+		if (!err)
+			*out = node_of(n);
+		return err;
+	}
+	return -EBUSY;
+}
+
+/* A directory comes here only from a torn leaf. Its entries follow it, directories as orphans of their own. */
+static int empty_dir(struct cffs *fs, struct node *dir)
+{
+	struct first f;
+	struct node *n;
+	int err;
+
+	while (!(err = first_of(fs, dir, &f, &n))) {
+		struct exo_name name = {f.name, f.len};
+
+		if (S_ISDIR(n->n.mode) && inode_owns(&n->di))
+			err = orphan_park(fs, dir, n, f.name, f.len);
+		else
+			err = cffs_remove(&fs->fs, &dir->n, name, S_ISDIR(n->n.mode));
+		node_put(fs, n);
+		if (err && err != -ENOENT)
+			return err;
+	}
+	return err == -ENOENT ? 0 : err;
+}
+
+int orphans_purge(struct cffs *fs)
+{
+	struct first f;
+	struct node *n;
+	int err;
+
+	while (!(err = first_of(fs, fs->orphans, &f, &n))) {
+		if (S_ISDIR(n->n.mode))
+			err = empty_dir(fs, n);
+		if (!err)
+			err = orphan_purge(fs, n);
+		node_put(fs, n);
+		if (err)
+			return err;
+	}
+	return err == -ENOENT ? 0 : err;
+}
