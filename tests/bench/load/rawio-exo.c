@@ -113,14 +113,8 @@ static int open_volume(struct raw_job *job)
 	for (i = 0; i < job->depth; i++) {
 		uint32_t *f = frames + i * job->blocks, k;
 
-		/* The loop sees an operation's memory as one piece, so its frames must be adjacent. */
-		for (k = 1; k < job->blocks; k++)
-			if (f[k] != f[0] + k) {
-				fprintf(stderr,
-					"bench-rawio: the pool gave frames that are not adjacent; use --blocks 1\n");
-				return -ENOMEM;
-			}
-		job->slots[i].data = exo_frame_ptr(view, f[0]);
+		for (k = 0; k < job->blocks; k++)
+			job->slots[i].page[k] = exo_frame_ptr(view, f[k]);
 		ios[i] = (struct exo_io){
 			.head = {.size = sizeof(ios[i]), .flags = job->write ? EXO_IO_WRITE : 0},
 			.disk = disk,

@@ -21,7 +21,7 @@ static char *area;
 
 static int open_device(struct raw_job *job)
 {
-	uint32_t i;
+	uint32_t i, k;
 
 	bytes = (size_t)job->blocks * RAW_BLOCK;
 	fd = open(job->target, (job->write ? O_RDWR : O_RDONLY) | O_DIRECT | O_CLOEXEC);
@@ -32,7 +32,8 @@ static int open_device(struct raw_job *job)
 	if (area == MAP_FAILED)
 		return -errno;
 	for (i = 0; i < job->depth; i++)
-		job->slots[i].data = area + i * bytes;
+		for (k = 0; k < job->blocks; k++)
+			job->slots[i].page[k] = area + i * bytes + (size_t)k * RAW_BLOCK;
 	return 0;
 }
 
@@ -48,7 +49,7 @@ static int psync_queue(struct raw_job *job, uint32_t i)
 {
 	struct raw_slot *s = &job->slots[i];
 	off_t at = s->block * RAW_BLOCK;
-	ssize_t n = job->write ? pwrite(fd, s->data, bytes, at) : pread(fd, s->data, bytes, at);
+	ssize_t n = job->write ? pwrite(fd, s->page[0], bytes, at) : pread(fd, s->page[0], bytes, at);
 
 	end_slot(job, i, n < 0 ? -errno : (int)n);
 	return 0;
@@ -78,7 +79,7 @@ static int aio_queue(struct raw_job *job, uint32_t i)
 		.aio_data = i,
 		.aio_lio_opcode = job->write ? IOCB_CMD_PWRITE : IOCB_CMD_PREAD,
 		.aio_fildes = fd,
-		.aio_buf = (uintptr_t)s->data,
+		.aio_buf = (uintptr_t)s->page[0],
 		.aio_nbytes = bytes,
 		.aio_offset = s->block * RAW_BLOCK,
 	};
@@ -156,13 +157,13 @@ static int uring_queue(struct raw_job *job, uint32_t i)
 	if (!sqe)
 		return -EBUSY;
 	if (!fixed && job->write)
-		io_uring_prep_write(sqe, fd, s->data, bytes, at);
+		io_uring_prep_write(sqe, fd, s->page[0], bytes, at);
 	else if (!fixed)
-		io_uring_prep_read(sqe, fd, s->data, bytes, at);
+		io_uring_prep_read(sqe, fd, s->page[0], bytes, at);
 	else if (job->write)
-		io_uring_prep_write_fixed(sqe, 0, s->data, bytes, at, 0);
+		io_uring_prep_write_fixed(sqe, 0, s->page[0], bytes, at, 0);
 	else
-		io_uring_prep_read_fixed(sqe, 0, s->data, bytes, at, 0);
+		io_uring_prep_read_fixed(sqe, 0, s->page[0], bytes, at, 0);
 	if (fixed)
 		io_uring_sqe_set_flags(sqe, IOSQE_FIXED_FILE);
 	sqe->user_data = i;

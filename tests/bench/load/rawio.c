@@ -15,7 +15,7 @@
 #include "../count/phase.h"
 #include "rawio.h"
 
-#define FILL_BLOCKS 64u
+#define FILL_BLOCKS RAW_MAX_BLOCKS
 #define FILL_GENERATION 1u
 
 static struct raw_job job;
@@ -23,6 +23,7 @@ static const struct raw_engine *engine;
 static uint64_t ops, seed = 1, generation = FILL_GENERATION;
 static uint64_t sum; /* over the stamps read or written: the answer */
 static bool sequential;
+static uint64_t places, mask; /* operations that the area has room for; the power of two behind it, less 1 */
 
 static void usage(FILE *f)
 {
@@ -49,20 +50,19 @@ static uint64_t stamp(uint64_t block, uint64_t gen)
 	return (block + 1) * 0x9E3779B97F4A7C15ull ^ gen << 48;
 }
 
-static uint64_t next_random(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
-
-/* Start of operation n; the same for every engine and every seed alike. */
+/*
+ * Start of operation n; the same for every engine. Random order is that of a generator with full period: each place
+ * comes once before any comes again, so that no two operations under way touch the same block, which exo refuses
+ * (EXO_R_BUSY) and Linux leaves undefined.
+ */
 static uint64_t pick(uint64_t n, uint64_t *state)
 {
-	uint64_t places = job.span / job.blocks;
-
-	return (sequential ? n % places : next_random(state) % places) * job.blocks;
+	if (sequential)
+		return n % places * job.blocks;
+	do {
+		*state = (*state * 0x5851F42D4C957F2Dull + 0x14057B7EF767814Full) & mask;
+	} while (*state >= places);
+	return *state * job.blocks;
 }
 
 static void put_stamps(struct raw_slot *s)
@@ -72,7 +72,7 @@ static void put_stamps(struct raw_slot *s)
 	for (i = 0; i < job.blocks; i++) {
 		uint64_t value = stamp(s->block + i, generation);
 
-		memcpy((char *)s->data + (size_t)i * RAW_BLOCK, &value, sizeof(value));
+		memcpy(s->page[i], &value, sizeof(value));
 		sum += value;
 	}
 }
@@ -83,7 +83,7 @@ static bool check_stamps(const struct raw_slot *s)
 	uint32_t i;
 
 	for (i = 0; i < job.blocks; i++) {
-		memcpy(&value, (const char *)s->data + (size_t)i * RAW_BLOCK, sizeof(value));
+		memcpy(&value, s->page[i], sizeof(value));
 		if (value != stamp(s->block + i, generation)) {
 			fprintf(stderr, "bench-rawio: block %" PRIu64 " does not hold what was written: %" PRIx64 "\n",
 				s->block + i, value);
@@ -108,7 +108,7 @@ static bool harvest(struct raw_slot *s)
 static bool loop(uint64_t count)
 {
 	uint32_t idle[RAW_MAX_DEPTH], nidle = job.depth, i;
-	uint64_t started = 0, ended = 0, state = seed * 0x2545F4914F6CDD1Dull | 1;
+	uint64_t started = 0, ended = 0, state = seed;
 
 	for (i = 0; i < job.depth; i++)
 		idle[i] = i;
@@ -194,7 +194,7 @@ static void options(int argc, char **argv)
 		else if (!strcmp(name, "--ops"))
 			ops = number(value, 1ull << 40);
 		else if (!strcmp(name, "--blocks"))
-			job.blocks = number(value, 256);
+			job.blocks = number(value, RAW_MAX_BLOCKS);
 		else if (!strcmp(name, "--span"))
 			job.span = number(value, 1ull << 32);
 		else if (!strcmp(name, "--seed"))
@@ -205,17 +205,21 @@ static void options(int argc, char **argv)
 		}
 		i++;
 	}
-	if (job.span < job.blocks) {
-		fprintf(stderr, "bench-rawio: the area is smaller than one operation; give a larger --span\n");
+	if (job.span / job.blocks <= job.depth) {
+		fprintf(stderr, "bench-rawio: the area has no room for that many operations; give a larger --span\n");
 		exit(2);
 	}
 }
 
 static void open_engine(void)
 {
-	uint32_t i;
+	uint32_t i, k;
 	int err;
 
+	places = job.span / job.blocks;
+	for (mask = 1; mask < places; mask <<= 1)
+		;
+	mask--;
 	if (job.depth > engine->max_depth) {
 		fprintf(stderr, "bench-rawio: %s does %u operations at a time; give a smaller --depth\n", engine->name,
 			engine->max_depth);
@@ -227,7 +231,8 @@ static void open_engine(void)
 		exit(2);
 	}
 	for (i = 0; i < job.depth; i++)
-		memset(job.slots[i].data, 0, (size_t)job.blocks * RAW_BLOCK);
+		for (k = 0; k < job.blocks; k++)
+			memset(job.slots[i].page[k], 0, RAW_BLOCK);
 }
 
 int main(int argc, char **argv)

@@ -8,11 +8,12 @@
 
 #define RAW_BLOCK 4096u
 #define RAW_MAX_DEPTH 256u
+#define RAW_MAX_BLOCKS 64u
 
 struct raw_slot {
-	void *data;	/* blocks * RAW_BLOCK bytes, set by the engine's open */
-	uint64_t block; /* of the operation that runs in it */
-	int result;	/* bytes, or -errno, when it has ended */
+	char *page[RAW_MAX_BLOCKS]; /* where the operation's blocks lie, set by the engine's open */
+	uint64_t block;		    /* of the operation that runs in it */
+	int result;		    /* bytes, or -errno, when it has ended */
 	bool ended;
 };
 

@@ -19,7 +19,12 @@ BOOT_LIMIT = 300
 # count: while a processor runs, the guest's clock advances by a nanosecond an instruction, so timer interrupts take the same share
 # of the counts however slow the host is; while all wait, it follows the host's clock. icount: it also jumps over
 # waiting, so the clock is nothing but a count of instructions. free: each processor on its own, by the host's clock.
-EMULATED = {"count": "-icount shift=0,sleep=on", "icount": "-icount shift=0,sleep=off", "free": ""}
+#
+# With -icount an interrupt may come between any two instructions, also behind a cmpxchg16b, whose flags QEMU 7.2 computes from a stale
+# operation: what the interrupt saves is garbage, and the guest dies of a double fault. Without cx16 the kernel's allocator
+# takes a path of a dozen instructions more, for all contenders alike. ERMS is off because TCG moves such strings a byte at a time.
+ICOUNT_CPU = "-cpu max,-erms,+invtsc,-cx16"
+EMULATED = {"count": f"-icount shift=0,sleep=on {ICOUNT_CPU}", "icount": f"-icount shift=0,sleep=off {ICOUNT_CPU}", "free": ""}
 
 
 class MachineError(Exception):
