@@ -321,9 +321,10 @@ int exo_fault_begin(struct exo_env *e, u32 frame, bool write, bool *writable)
 		*writable = true;
 		return 0;
 	}
-	if (write)
+	/* What is no block's any more is never written, so nobody needs to know that it changes. */
+	if (write && !c->side[frame].doomed)
 		exo_buf_dirty(c, frame);
-	*writable = (g & EXO_GRANT_WRITE) && (c->bufs[frame].flags & EXO_BUF_DIRTY);
+	*writable = (g & EXO_GRANT_WRITE) && (c->side[frame].doomed || (c->bufs[frame].flags & EXO_BUF_DIRTY));
 	return 0;
 }
 

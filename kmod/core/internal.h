@@ -16,7 +16,7 @@ struct exo_side {
 	u64 dirty_since;	/* core's tick when it became dirty */
 	u64 seen;		/* by a call that must not see a frame twice */
 	u64 failed;		/* SYNC in which its write failed */
-	bool doomed;		/* identity is gone; the frame is free when the last pin goes */
+	bool doomed;		/* identity is gone; the frame is free when the last pin and binding go */
 	bool in_lru;
 	bool direct;		/* WRITING stands for a direct write over it */
 };
@@ -111,6 +111,7 @@ void exo_buf_insert(struct exo_core *c, u32 frame, u32 disk, u64 block, u8 state
 void exo_buf_know(struct exo_core *c, u32 frame, u32 tmpl, u32 root);
 void exo_buf_revoke(struct exo_core *c, u32 frame);	/* every env's grant of a bound buffer */
 void exo_buf_drop(struct exo_core *c, u32 frame);	/* revoke, forget identity and content */
+void exo_buf_leave(struct exo_core *c, u32 frame);	/* its block was freed: forget it, but who has it bound keeps the frame */
 void exo_buf_dirty(struct exo_core *c, u32 frame);
 void exo_buf_clean(struct exo_core *c, u32 frame);
 void exo_buf_settle(struct exo_core *c, u32 frame);	/* put it where it belongs after refs, pins or flags changed */

@@ -125,7 +125,7 @@ void exo_buf_settle(struct exo_core *c, u32 frame)
 	bool idle;
 
 	if (s->doomed) {
-		if (!s->pins)
+		if (!s->pins && !b->refs)
 			exo_pool_give(c, frame);
 		return;
 	}
@@ -212,30 +212,42 @@ void exo_buf_revoke(struct exo_core *c, u32 frame)
 	exo_plat_zap(frame);
 }
 
-void exo_buf_drop(struct exo_core *c, u32 frame)
+/* Nobody finds the buffer any more. */
+static void forget(struct exo_core *c, u32 frame, u8 state)
 {
 	struct exo_buf *b = &c->bufs[frame];
 	struct exo_side *s = &c->side[frame];
 
-	exo_buf_revoke(c, frame);
 	exo_buf_clean(c, frame);
 	if (s->in_lru)
 		lru_remove(c, frame);
 	unhash(c, frame);
 	s->direct = false;
-	if (!s->pins) {
+	if (!s->pins && !b->refs) {
 		exo_pool_give(c, frame);
 		return;
 	}
-	/* I/O still touches the memory: the frame is free when that ends, and nobody can find it until then. */
+	/* I/O or an env still touches the memory: the frame is free when the last of them ends. */
 	s->doomed = true;
 	exo_buf_begin(c, frame);
 	b->disk = NO_DISK;
 	b->block = EXO_NOBLOCK;
-	b->state = EXO_BUF_READING;
+	b->state = state;
 	b->flags = EXO_BUF_UNKNOWN;
+	b->taint = 0;
 	b->template_id = 0;
 	b->root = EXO_NOROOT;
 	b->next = 0;
 	exo_buf_end(c, frame);
+}
+
+void exo_buf_drop(struct exo_core *c, u32 frame)
+{
+	exo_buf_revoke(c, frame);
+	forget(c, frame, EXO_BUF_READING);
+}
+
+void exo_buf_leave(struct exo_core *c, u32 frame)
+{
+	forget(c, frame, c->bufs[frame].refs ? EXO_BUF_GONE : EXO_BUF_READING);
 }

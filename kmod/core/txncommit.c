@@ -37,7 +37,7 @@ static void drop_cached(struct txn *t, u64 start, u64 count)
 		u32 f = exo_buf_find(t->c, t->d->nr, b);
 
 		if (f != EXO_NOFRAME)
-			exo_buf_drop(t->c, f);
+			exo_buf_leave(t->c, f);
 	}
 }
 

@@ -212,6 +212,7 @@ struct exo_reg_head {
 #define EXO_BUF_PRIVATE 1	/* an env's own memory; owner = env id */
 #define EXO_BUF_READING 2	/* bound to a block, content on its way */
 #define EXO_BUF_VALID 3		/* bound to a block, content good */
+#define EXO_BUF_GONE 4		/* its block was freed; memory of those who have it bound, until they unbind */
 
 /* Flags of a buffer. */
 #define EXO_BUF_DIRTY 0x01u	/* newer than the disk */
@@ -636,6 +637,8 @@ struct exo_txn {
  * A frame mapped writable becomes dirty at the first store after each write of it.
  * Fails if: NOT_CLAIMED, NOT_IN_CORE (parent), META_WRITE, CAP, QUARANTINED, CONTESTED (write), FRAME_LIMIT,
  * NO_FRAMES, IO.
+ * When a bound block is FREEd, by anybody, the registry forgets the buffer, but who has it bound keeps the frame: it is no block's any more, is
+ * never written, and the next owner of the block gets another. So a FREE does not kill a process that is reading.
  * UNBIND: end it for `frames`; mappings vanish. Fails if: one is not bound by this env (none is unbound).
  */
 #define EXO_BIND_NO_READ 1u

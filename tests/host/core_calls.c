@@ -204,6 +204,7 @@ static void rules(void)
 
 static void access_rights(void)
 {
+	const struct exo_buf *gone;
 	struct kit k, u, o;
 	u64 top, utop, a;
 	u32 uroot, frame;
@@ -238,11 +239,18 @@ static void access_rights(void)
 	CHECK(!kit_write(&o, a, 1) && !(kit_buf(&k, a)->flags & EXO_BUF_DIRTY));
 	word = 8;
 	CHECK(sim_poke(sim_pool(u.senv) + frame * 4096ul, &word, 8) && (kit_buf(&k, a)->flags & EXO_BUF_DIRTY));
-	/* freed while bound: the mapping is gone, the next owner sees zeroes */
+	/* freed while bound: the registry forgets the block, the memory stays with who has it bound, until it unbinds */
 	txn_slot(&t, utop, kit_version(&k, utop), 0, 0, (struct slot){ 0 });
 	txn_decl(&t, EXO_DECL_FREE, 0, a, 1);
+	gone = kit_buf(&k, a) - frame;
 	CHECK(!txn_go(&u, &t));
-	CHECK(!sim_peek(sim_pool(u.senv) + frame * 4096ul, &word, 8));
+	CHECK(!kit_buf(&k, a) && gone[frame].state == EXO_BUF_GONE);
+	word = 0;
+	CHECK(sim_peek(sim_pool(u.senv) + frame * 4096ul, &word, 8) && word == 8);
+	CHECK(sim_poke(sim_pool(u.senv) + frame * 4096ul, &word, 8) && !(gone[frame].flags & EXO_BUF_DIRTY));
+	CHECK(!sim_peek(sim_pool(o.senv) + frame * 4096ul, &word, 8));
+	CHECK(!kit_unbind(&u, frame));
+	CHECK(!sim_peek(sim_pool(u.senv) + frame * 4096ul, &word, 8) && gone[frame].state == EXO_BUF_FREE);
 	/* metadata is readable, never writable */
 	NEED(!kit_bind(&u, uroot, EXO_NOBLOCK, 0, claim(utop, 1, u.tmpl), EXO_RIGHT_READ, 0, &frame));
 	CHECK(sim_peek(sim_pool(u.senv) + frame * 4096ul, &word, 8) && !sim_poke(sim_pool(u.senv) + frame * 4096ul, &word, 8));

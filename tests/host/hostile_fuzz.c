@@ -491,7 +491,7 @@ static void store(struct fuzz *f, u32 e)
 static void check_frames(struct fuzz *f)
 {
 	struct exo_core *c = f->k.core;
-	u32 i, nfree = 0, npriv = 0, ncached = 0, ndirty = 0, lru = 0, at;
+	u32 i, nfree = 0, npriv = 0, ncached = 0, ngone = 0, ndirty = 0, lru = 0, at;
 
 	for (i = 0; i < FRAMES; i++) {
 		struct exo_buf *b = &c->bufs[i];
@@ -505,11 +505,13 @@ static void check_frames(struct fuzz *f)
 			CHECK(!(e->grants[i] & EXO_GRANT_WRITE) || !(b->flags & EXO_BUF_META));
 		}
 		CHECK(!(b->version & 1));
-		CHECK_MSG(!c->side[i].pins && !c->side[i].doomed && !c->side[i].direct, "frame %u step %llu", i,
+		CHECK_MSG(!c->side[i].pins && c->side[i].doomed == (b->state == EXO_BUF_GONE) && !c->side[i].direct, "frame %u step %llu", i,
 			  (unsigned long long)f->at);
 		nfree += b->state == EXO_BUF_FREE;
 		npriv += b->state == EXO_BUF_PRIVATE;
 		ncached += b->state == EXO_BUF_VALID;
+		ngone += b->state == EXO_BUF_GONE;
+		CHECK(b->state != EXO_BUF_GONE || (refs && !(b->flags & EXO_BUF_DIRTY)));
 		ndirty += (b->flags & EXO_BUF_DIRTY) != 0;
 		CHECK(b->state != EXO_BUF_READING && !(b->flags & EXO_BUF_WRITING));
 		CHECK(b->refs == refs && owners == (b->state == EXO_BUF_PRIVATE));
@@ -527,7 +529,7 @@ static void check_frames(struct fuzz *f)
 		lru--;
 	CHECK(!at && !lru);
 	CHECK(nfree == c->stats->frames_free && npriv == c->stats->frames_private && ncached == c->stats->frames_cached &&
-	      ndirty == c->stats->frames_dirty && nfree + npriv + ncached == FRAMES);
+	      ndirty == c->stats->frames_dirty && nfree + npriv + ncached + ngone == FRAMES);
 }
 
 static void check_blocks(struct fuzz *f)
