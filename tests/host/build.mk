@@ -40,7 +40,7 @@ $(B)/tests/libexo_exoctl: $(B)/san/tests/host/libexo_exoctl.o $(EXOCTL_PARTS) $(
 	$(Q)$(CC) $(SAN) -o $@ $^ -pthread
 
 # The core through its calls, in the simulator.
-CORE_TESTS := $(addprefix $(B)/tests/core_,calls crash range faults threads)
+CORE_TESTS := $(addprefix $(B)/tests/core_,calls crash range faults threads life)
 TESTS_HOST += $(CORE_TESTS)
 $(CORE_TESTS): $(B)/tests/%: $(B)/san/tests/host/%.o $(B)/san/tests/host/core_kit.o $(LIBSIM) $(LIBEXO_SAN)
 	$(call say,LD,$@)
@@ -69,7 +69,7 @@ $(eval $(call core_off,chain,exo_wait_chain))
 $(eval $(call core_off,torn,exo_order_submit))
 
 # The core against users and disks that mean harm.
-HOSTILE_TESTS := $(addprefix $(B)/tests/hostile_,order image fuzz)
+HOSTILE_TESTS := $(addprefix $(B)/tests/hostile_,order image fuzz stall)
 TESTS_HOST += $(HOSTILE_TESTS)
 $(HOSTILE_TESTS): $(B)/tests/%: $(B)/san/tests/host/%.o $(B)/san/tests/host/core_kit.o $(LIBSIM) $(LIBEXO_SAN)
 	$(call say,LD,$@)
