@@ -15,6 +15,7 @@
 
 #define EVENTS 256
 #define ACCEPT_BATCH 64	      /* connections taken before others get their turn */
+#define STOP_BATCH 65536      /* likewise when stopping: more than a listener's queue holds */
 #define TURN_BYTES (4u << 20) /* sent to one client before others get their turn */
 #define TURN_REQUESTS 64      /* pipelined requests answered, likewise */
 #define IOVS 256
@@ -253,8 +254,11 @@ static bool make_room(struct loop *l)
 	return true;
 }
 
-/* Out of descriptors: close the reserve, take the connection, close it, so that its peer learns of it. */
-static void shed(struct loop *l, int listener)
+/*
+ * Out of descriptors: close the reserve, take the connection, close it, so that its peer learns of it. False: there was
+ * none; accept says that descriptors are lacking before it looks.
+ */
+static bool shed(struct loop *l, int listener)
 {
 	int fd;
 
@@ -266,6 +270,7 @@ static void shed(struct loop *l, int listener)
 		close(fd);
 	}
 	l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return fd >= 0;
 }
 
 static void listen_events(struct loop *l, int op, uint32_t events)
@@ -295,8 +300,7 @@ static bool take(struct loop *l, int listener)
 				l->site,
 				"no descriptor for a new connection: %s; raise the limit or lower --max-connections",
 				strerror(errno));
-			shed(l, listener);
-			return true;
+			return shed(l, listener);
 		case ENOMEM:
 		case ENOBUFS:
 			l->accept_at = l->site->now_ms + ACCEPT_PAUSE_MS;
@@ -351,7 +355,7 @@ static void stop(struct loop *l)
 	l->stop_at = l->site->now_ms + l->cfg->drain_ms;
 	/* Who stands in the queue of the listener has been promised a connection. */
 	for (int i = 0; i < l->cfg->nlisten; i++) {
-		while (take(l, l->cfg->listener[i]))
+		for (int k = 0; k < STOP_BATCH && take(l, l->cfg->listener[i]); k++)
 			;
 		close(l->cfg->listener[i]);
 	}
