@@ -46,7 +46,7 @@ static int not_attached(struct exo_ask *a, const char *path)
 			continue;
 		if (exo_plat_same(d->dev, path))
 			err = exo_no(a, -EBUSY, EXO_R_ATTACHED, i);
-		exo_disk_put(d);
+		exo_disk_put(a, d);
 	}
 	return err;
 }

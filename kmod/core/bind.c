@@ -233,6 +233,6 @@ int exo_do_bind(struct exo_ask *a, void *arg)
 	exo_plat_free(b.frames);
 	exo_plat_free(b.missing);
 	exo_plat_free(b.over);
-	exo_disk_put(b.d);
+	exo_disk_put(a, b.d);
 	return err;
 }

@@ -46,24 +46,56 @@ static const struct call {
 _Static_assert(sizeof(struct exo_disk_info) <= ARG_MAX_BYTES && sizeof(struct exo_template_get) <= ARG_MAX_BYTES &&
 	       sizeof(struct exo_root_get) <= ARG_MAX_BYTES && sizeof(struct exo_txn) <= ARG_MAX_BYTES, "ARG_MAX_BYTES");
 
+void exo_away(struct exo_ask *a)
+{
+	if (a->away++ || !a->d)
+		return;
+	exo_lock(a->c);
+	a->d->away++;
+	exo_plat_wake(a->c->lock);
+	exo_unlock(a->c);
+}
+
+void exo_back(struct exo_ask *a)
+{
+	if (--a->away || !a->d)
+		return;
+	exo_lock(a->c);
+	a->d->away--;
+	exo_unlock(a->c);
+}
+
+static int copied(struct exo_ask *a, int err, u64 user)
+{
+	exo_back(a);
+	return err ? exo_no(a, -EFAULT, EXO_R_POINTER, user) : 0;
+}
+
 int exo_get(struct exo_ask *a, void *dst, u64 user, size_t bytes)
 {
-	return exo_plat_copy_in(dst, user, bytes) ? exo_no(a, -EFAULT, EXO_R_POINTER, user) : 0;
+	exo_away(a);
+	return copied(a, exo_plat_copy_in(dst, user, bytes), user);
 }
 
 int exo_give(struct exo_ask *a, u64 user, const void *src, size_t bytes)
 {
-	return exo_plat_copy_out(user, src, bytes) ? exo_no(a, -EFAULT, EXO_R_POINTER, user) : 0;
+	exo_away(a);
+	return copied(a, exo_plat_copy_out(user, src, bytes), user);
 }
 
 /* The refusal keeps its reason even when the list cannot be delivered. */
 int exo_give_ranges(struct exo_ask *a, u64 user, u32 room, const struct exo_range *r, u32 n)
 {
+	int err;
+
 	if (n > room)
 		n = room;
 	if (!n || !user)
 		return 0;
-	return exo_plat_copy_out(user, r, n * sizeof(*r)) ? -EFAULT : 0;
+	exo_away(a);
+	err = exo_plat_copy_out(user, r, n * sizeof(*r)) ? -EFAULT : 0;
+	exo_back(a);
+	return err;
 }
 
 /* What a newer caller's struct has behind ours must be zero. */

@@ -2,11 +2,11 @@
 /* detach.c: the call DETACH: write what is dirty, store the free map, let the device go. And what rmmod does with disks. */
 #include "internal.h"
 
-/* Buffers that an env has bound, and transfers under way. Lock held. */
+/* Buffers that an env has bound, transfers under way, and calls that stand at user memory. Lock held. */
 static u32 in_use(struct exo_disk *d)
 {
 	struct exo_core *c = d->c;
-	u32 f, n = d->flying;
+	u32 f, n = d->flying + d->users;
 
 	for (f = 0; f < c->frames; f++)
 		n += c->bufs[f].state == EXO_BUF_VALID && c->bufs[f].disk == d->nr && c->bufs[f].refs;
@@ -86,7 +86,8 @@ int exo_detach_disk(struct exo_ask *a, struct exo_disk *d, bool discard)
 	int err = 0;
 
 	d->state = EXO_DISK_LEAVING;
-	while (d->users || d->flushing)
+	/* Those that are away may stay there; the others end by themselves. */
+	while (d->users > d->away || d->flushing)
 		exo_plat_wait(c->lock);
 	n = in_use(d);
 	if (n) {

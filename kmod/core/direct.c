@@ -214,7 +214,7 @@ static int prepare(struct exo_ask *a, const struct exo_io *q, struct io **out)
 	exo_lock(a->c);
 	err = r->d->failed && write ? exo_no(a, -EIO, EXO_R_IO, q->first) : plan(a, r);
 	exo_unlock(a->c);
-	exo_disk_put(r->d);	/* from here on `flying` keeps the disk */
+	exo_disk_put(a, r->d);	/* from here on `flying` keeps the disk */
 	if (err) {
 		io_free(r);
 		return err;

@@ -20,14 +20,15 @@ int exo_disk_get(struct exo_ask *a, u32 nr, bool change, struct exo_disk **out)
 		d->users++;
 	exo_unlock(a->c);
 	if (!err)
-		*out = d;
+		*out = a->d = d;
 	return err;
 }
 
-void exo_disk_put(struct exo_disk *d)
+void exo_disk_put(struct exo_ask *a, struct exo_disk *d)
 {
 	struct exo_core *c = d->c;
 
+	a->d = NULL;
 	exo_lock(c);
 	d->users--;
 	exo_plat_wake(c->lock);

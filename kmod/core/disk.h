@@ -75,6 +75,7 @@ struct exo_disk {
 	bool failed;		/* a flush failed: what is durable is unknown, so nothing more is written */
 
 	u32 users;		/* calls inside */
+	u32 away;		/* of them, at user memory: that may take for ever */
 	u32 flying;		/* asynchronous direct transfers */
 	u32 flushing;		/* flushes that run */
 	u32 nwriting;		/* buffers being written */
@@ -128,7 +129,7 @@ static inline bool exo_disk_inside(const struct exo_disk *d, u64 start, u64 coun
 
 /* disk.c: a live disk, kept from vanishing until put. */
 int exo_disk_get(struct exo_ask *a, u32 nr, bool change, struct exo_disk **out);
-void exo_disk_put(struct exo_disk *d);
+void exo_disk_put(struct exo_ask *a, struct exo_disk *d);
 int exo_disk_new(struct exo_core *c, struct exo_dev *dev, u64 blocks, struct exo_disk **out);
 void exo_disk_free(struct exo_disk *d);
 void exo_disk_drop_buffers(struct exo_disk *d);

@@ -153,6 +153,6 @@ int exo_do_read(struct exo_ask *a, void *arg)
 		exo_unlock(a->c);
 	}
 	exo_plat_free(list);
-	exo_disk_put(d);
+	exo_disk_put(a, d);
 	return err;
 }

@@ -69,7 +69,7 @@ int exo_do_disk_info(struct exo_ask *a, void *arg)
 	memcpy(q->out_uuid, d->super.uuid, sizeof(q->out_uuid));
 	memcpy(q->out_path, d->path, sizeof(q->out_path));
 	exo_unlock(a->c);
-	exo_disk_put(d);
+	exo_disk_put(a, d);
 	return 0;
 }
 
@@ -116,6 +116,6 @@ int exo_do_contested(struct exo_ask *a, void *arg)
 	if (!err && n && room)
 		err = exo_give_ranges(a, q->ranges, room, r, n);
 	exo_plat_free(r);
-	exo_disk_put(d);
+	exo_disk_put(a, d);
 	return err;
 }

@@ -62,6 +62,8 @@ struct exo_core {
 struct exo_ask {
 	struct exo_core *c;
 	struct exo_env *e;
+	struct exo_disk *d;	/* of exo_disk_get */
+	u32 away;		/* nesting of exo_away */
 	u32 reason;
 	u32 flags;
 	u64 detail;
@@ -89,6 +91,12 @@ static inline int exo_nomem(struct exo_ask *a)
 	return exo_no(a, -ENOMEM, EXO_R_NOMEM, 0);
 }
 
+/*
+ * The caller's memory may never answer, so a call that holds a disk says when it goes there: DETACH does not wait for it, but
+ * refuses. Nests. Never under the lock.
+ */
+void exo_away(struct exo_ask *a);
+void exo_back(struct exo_ask *a);
 /* Copy from or to the caller, with the reason filled in. Never under the lock. */
 int exo_get(struct exo_ask *a, void *dst, u64 user, size_t bytes);
 int exo_give(struct exo_ask *a, u64 user, const void *src, size_t bytes);

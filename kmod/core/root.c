@@ -175,7 +175,7 @@ int exo_do_root_add(struct exo_ask *a, void *arg)
 	exo_lock(a->c);
 	err = d->failed ? exo_no(a, -EIO, EXO_R_IO, 0) : add(a, d, q, &h);
 	exo_unlock(a->c);
-	exo_disk_put(d);
+	exo_disk_put(a, d);
 	return err;
 }
 
@@ -500,7 +500,7 @@ int exo_do_root_del(struct exo_ask *a, void *arg)
 		}
 		exo_plat_free(seen);
 	}
-	exo_disk_put(d);
+	exo_disk_put(a, d);
 	return err;
 }
 
@@ -542,6 +542,6 @@ int exo_do_root_get(struct exo_ask *a, void *arg)
 		q->out_owner = r->h.owner;
 	}
 	exo_unlock(a->c);
-	exo_disk_put(d);
+	exo_disk_put(a, d);
 	return err;
 }

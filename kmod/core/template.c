@@ -216,7 +216,9 @@ static int install(struct exo_ask *a, struct exo_disk *d, struct exo_template_ad
 		q->out_template = id;
 		return 0;
 	}
+	exo_away(a);
 	err = gates(c, code, h->ninsns, h->partition, q->log, q->log_size, &u, &a->reason, &a->detail);
+	exo_back(a);
 	if (err)
 		return err;
 	a->reason = 0;
@@ -315,7 +317,7 @@ int exo_do_template_add(struct exo_ask *a, void *arg)
 		}
 	}
 	exo_plat_free(code);
-	exo_disk_put(d);
+	exo_disk_put(a, d);
 	return err;
 }
 
@@ -349,6 +351,6 @@ int exo_do_template_get(struct exo_ask *a, void *arg)
 	/* A live template keeps its code while the disk is attached, and `users` keeps that. */
 	if (!err && q->insns && n)
 		err = exo_give(a, q->insns, t->insns, n * 8);
-	exo_disk_put(d);
+	exo_disk_put(a, d);
 	return err;
 }

@@ -216,12 +216,14 @@ int exo_do_txn(struct exo_ask *a, void *arg)
 	t->q = q;
 	err = exo_disk_get(a, q->disk, true, &t->d);
 	if (!err) {
+		exo_away(a);
 		err = edits_in(t);
 		if (!err)
 			err = exo_txn_decls(t);
 		/* An address that cannot take the versions is found before the commit. */
 		if (!err && q->versions)
 			err = exo_give(a, q->versions, versions, q->nedits * sizeof(*versions));
+		exo_back(a);
 		if (!err) {
 			exo_lock(a->c);
 			err = decide(t);
@@ -233,7 +235,7 @@ int exo_do_txn(struct exo_ask *a, void *arg)
 			exo_unlock(a->c);
 		}
 		err = answer(t, versions, err);
-		exo_disk_put(t->d);
+		exo_disk_put(a, t->d);
 	}
 	txn_free(t);
 	exo_plat_free(versions);

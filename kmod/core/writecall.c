@@ -102,7 +102,7 @@ int exo_do_write(struct exo_ask *a, void *arg)
 	exo_set_free(&first);
 	exo_plat_free(frames);
 	exo_plat_free(list);
-	exo_disk_put(d);
+	exo_disk_put(a, d);
 	return err;
 }
 
@@ -117,7 +117,7 @@ int exo_do_flush(struct exo_ask *a, void *arg)
 	exo_lock(a->c);
 	err = exo_flush_disk(d);
 	exo_unlock(a->c);
-	exo_disk_put(d);
+	exo_disk_put(a, d);
 	return err ? exo_no(a, -EIO, EXO_R_IO, 0) : 0;
 }
 
@@ -137,6 +137,6 @@ int exo_do_sync(struct exo_ask *a, void *arg)
 	else
 		err = exo_sync_disk(a, d, q->root, &q->out_blocks, &q->out_rounds);
 	exo_unlock(a->c);
-	exo_disk_put(d);
+	exo_disk_put(a, d);
 	return err;
 }

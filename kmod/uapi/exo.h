@@ -393,7 +393,7 @@ struct exo_attach {
 
 /*
  * DETACH: write what is dirty, store the free map, let the device go. Slot `cap`: root of the name space.
- * Fails if: an env has buffers of it bound (EBUSY, EXO_R_IN_USE); dirty buffers cannot be written
+ * Fails if: an env has buffers of it bound, or a call waits for its caller's memory (EBUSY, EXO_R_IN_USE); dirty buffers cannot be written
  * (EXO_R_DIRTY) unless EXO_DETACH_DISCARD, which throws them away like a power cut.
  */
 #define EXO_DETACH_DISCARD 1u
