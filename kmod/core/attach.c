@@ -25,7 +25,8 @@ static int path_in(struct exo_ask *a, u64 user, u32 len, char **out)
 	return 0;
 }
 
-/* Is the path's device attached already? Other disks may come and go meanwhile: the exclusive claim decides in the end. */
+/* Is the path's device attached already? Other disks may come and go meanwhile: the exclusive claim decides in the end.
+ */
 static int not_attached(struct exo_ask *a, const char *path)
 {
 	struct exo_core *c = a->c;
@@ -83,7 +84,7 @@ static int open_dev(struct exo_ask *a, const char *path, bool readonly, struct e
 /* The old superblock goes first and the new one comes last, so that a crash in between leaves no exo disk. */
 static int format(struct exo_dev *dev, u64 blocks, u64 user_quota, u64 *nfree)
 {
-	struct exo_super s = { .blocks = blocks, .user_quota = user_quota, .generation = 1, .clean = 1 };
+	struct exo_super s = {.blocks = blocks, .user_quota = user_quota, .generation = 1, .clean = 1};
 	struct exo_layout l;
 	u8 *zero = exo_plat_alloc((size_t)EXO_CAT_BLOCKS * EXO_BLOCK_SIZE);
 	u64 *map = NULL, b;
@@ -261,7 +262,8 @@ static int learn(struct exo_disk *d, bool walk)
 	}
 	if (!err && must_walk(d, map, walk)) {
 		err = exo_walk_attach(d);
-		/* What was allocated after the map was stored is free in it, so only a map that is the last word says what may be given out. */
+		/* What was allocated after the map was stored is free in it, so only a map that is the last word says
+		 * what may be given out. */
 		if (!err)
 			hold_back(d, d->super.clean ? map : NULL);
 	} else if (!err) {

@@ -5,7 +5,7 @@
  */
 #include "internal.h"
 
-#define TRIES 64u		/* rounds of reading before a pool that is too small is called that */
+#define TRIES 64u /* rounds of reading before a pool that is too small is called that */
 
 struct bind {
 	struct exo_ask *a;
@@ -16,9 +16,9 @@ struct bind {
 	u32 *frames;
 	u64 *missing;
 	u32 nmissing;
-	u32 *over;		/* frames of zeroes that stand for content on the disk: dirty once granted, else dropped */
+	u32 *over; /* frames of zeroes that stand for content on the disk: dirty once granted, else dropped */
 	u32 nover;
-	u32 reads;		/* rounds */
+	u32 reads; /* rounds */
 };
 
 static void pin_all(struct bind *b, bool pin)
@@ -175,8 +175,8 @@ static int pass(struct bind *b)
 	pin_all(b, true);
 	err = make_zero(b);
 	if (!err && b->nmissing) {
-		err = ++b->reads > TRIES ? exo_no(b->a, -ENOMEM, EXO_R_NO_FRAMES, b->nmissing) :
-					   exo_fill(b->a, b->d, b->missing, b->nmissing, &read);
+		err = ++b->reads > TRIES ? exo_no(b->a, -ENOMEM, EXO_R_NO_FRAMES, b->nmissing)
+					 : exo_fill(b->a, b->d, b->missing, b->nmissing, &read);
 		if (!err)
 			err = 1;
 	}
@@ -190,7 +190,7 @@ static int pass(struct bind *b)
 int exo_do_bind(struct exo_ask *a, void *arg)
 {
 	struct exo_bind *q = arg;
-	struct bind b = { .a = a, .q = q };
+	struct bind b = {.a = a, .q = q};
 	int err;
 
 	if (!q->count || q->count > EXO_MAX_BIND)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * call.c: the one dispatch. A struct comes in as copy_struct_from_user would do it: a shorter one has a zero tail, a longer one must
- * have one. It goes out again in either case, so that the reason arrives.
+ * call.c: the one dispatch. A struct comes in as copy_struct_from_user would do it: a shorter one has a zero tail, a
+ * longer one must have one. It goes out again in either case, so that the reason arrives.
  */
 #include "internal.h"
 
@@ -10,41 +10,42 @@
 #define PAD(type, member) offsetof(struct type, member)
 
 static const struct call {
-	u16 size;		/* of this version's struct; a smaller one is refused until a later version is longer */
-	u16 pad;		/* offset of the reserved 32-bit member, if there is one */
-	u32 flags;		/* allowed */
+	u16 size;  /* of this version's struct; a smaller one is refused until a later version is longer */
+	u16 pad;   /* offset of the reserved 32-bit member, if there is one */
+	u32 flags; /* allowed */
 	int (*fn)(struct exo_ask *a, void *arg);
 } calls[EXO_NR_MAX + 1] = {
-	[EXO_NR_QUERY] = { sizeof(struct exo_query), PAD(exo_query, pad), 0, exo_do_query },
-	[EXO_NR_FORMAT] = { sizeof(struct exo_format), NO_PAD, 0, exo_do_format },
-	[EXO_NR_ATTACH] = { sizeof(struct exo_attach), PAD(exo_attach, pad),
-			    EXO_ATTACH_WALK | EXO_ATTACH_READONLY, exo_do_attach },
-	[EXO_NR_DETACH] = { sizeof(struct exo_detach), NO_PAD, EXO_DETACH_DISCARD, exo_do_detach },
-	[EXO_NR_DISK_INFO] = { sizeof(struct exo_disk_info), NO_PAD, 0, exo_do_disk_info },
-	[EXO_NR_CAP_LIST] = { sizeof(struct exo_cap_list), NO_PAD, 0, exo_do_cap_list },
-	[EXO_NR_FRAME_ALLOC] = { sizeof(struct exo_frame_alloc), PAD(exo_frame_alloc, pad), EXO_FRAME_ANY,
-				 exo_do_frame_alloc },
-	[EXO_NR_FRAME_FREE] = { sizeof(struct exo_frame_free), PAD(exo_frame_free, pad), 0, exo_do_frame_free },
-	[EXO_NR_TEMPLATE_ADD] = { sizeof(struct exo_template_add), PAD(exo_template_add, pad), 0, exo_do_template_add },
-	[EXO_NR_TEMPLATE_GET] = { sizeof(struct exo_template_get), PAD(exo_template_get, pad), 0, exo_do_template_get },
-	[EXO_NR_ROOT_ADD] = { sizeof(struct exo_root_add), PAD(exo_root_add, pad), 0, exo_do_root_add },
-	[EXO_NR_ROOT_DEL] = { sizeof(struct exo_root_del), PAD(exo_root_del, pad), 0, exo_do_root_del },
-	[EXO_NR_ROOT_GET] = { sizeof(struct exo_root_get), PAD(exo_root_get, pad), EXO_ROOT_BY_NAME, exo_do_root_get },
-	[EXO_NR_TXN] = { sizeof(struct exo_txn), NO_PAD, 0, exo_do_txn },
-	[EXO_NR_BIND] = { sizeof(struct exo_bind), NO_PAD, EXO_BIND_NO_READ | EXO_BIND_OVERWRITE, exo_do_bind },
-	[EXO_NR_UNBIND] = { sizeof(struct exo_unbind), PAD(exo_unbind, pad), 0, exo_do_unbind },
-	[EXO_NR_READ] = { sizeof(struct exo_read), PAD(exo_read, pad), 0, exo_do_read },
-	[EXO_NR_WRITE] = { sizeof(struct exo_write), PAD(exo_write, pad), 0, exo_do_write },
-	[EXO_NR_FLUSH] = { sizeof(struct exo_flush), PAD(exo_flush, pad), 0, exo_do_flush },
-	[EXO_NR_SYNC] = { sizeof(struct exo_sync), NO_PAD, 0, exo_do_sync },
-	[EXO_NR_IO] = { sizeof(struct exo_io), PAD(exo_io, pad), EXO_IO_WRITE | EXO_IO_FUA, exo_do_io },
-	[EXO_NR_CONTESTED] = { sizeof(struct exo_contested), PAD(exo_contested, pad), 0, exo_do_contested },
-	[EXO_NR_USER_WORDS] = { sizeof(struct exo_user_words), PAD(exo_user_words, pad), 0, exo_do_user_words },
+	[EXO_NR_QUERY] = {sizeof(struct exo_query), PAD(exo_query, pad), 0, exo_do_query},
+	[EXO_NR_FORMAT] = {sizeof(struct exo_format), NO_PAD, 0, exo_do_format},
+	[EXO_NR_ATTACH] = {sizeof(struct exo_attach), PAD(exo_attach, pad), EXO_ATTACH_WALK | EXO_ATTACH_READONLY,
+			   exo_do_attach},
+	[EXO_NR_DETACH] = {sizeof(struct exo_detach), NO_PAD, EXO_DETACH_DISCARD, exo_do_detach},
+	[EXO_NR_DISK_INFO] = {sizeof(struct exo_disk_info), NO_PAD, 0, exo_do_disk_info},
+	[EXO_NR_CAP_LIST] = {sizeof(struct exo_cap_list), NO_PAD, 0, exo_do_cap_list},
+	[EXO_NR_FRAME_ALLOC] = {sizeof(struct exo_frame_alloc), PAD(exo_frame_alloc, pad), EXO_FRAME_ANY,
+				exo_do_frame_alloc},
+	[EXO_NR_FRAME_FREE] = {sizeof(struct exo_frame_free), PAD(exo_frame_free, pad), 0, exo_do_frame_free},
+	[EXO_NR_TEMPLATE_ADD] = {sizeof(struct exo_template_add), PAD(exo_template_add, pad), 0, exo_do_template_add},
+	[EXO_NR_TEMPLATE_GET] = {sizeof(struct exo_template_get), PAD(exo_template_get, pad), 0, exo_do_template_get},
+	[EXO_NR_ROOT_ADD] = {sizeof(struct exo_root_add), PAD(exo_root_add, pad), 0, exo_do_root_add},
+	[EXO_NR_ROOT_DEL] = {sizeof(struct exo_root_del), PAD(exo_root_del, pad), 0, exo_do_root_del},
+	[EXO_NR_ROOT_GET] = {sizeof(struct exo_root_get), PAD(exo_root_get, pad), EXO_ROOT_BY_NAME, exo_do_root_get},
+	[EXO_NR_TXN] = {sizeof(struct exo_txn), NO_PAD, 0, exo_do_txn},
+	[EXO_NR_BIND] = {sizeof(struct exo_bind), NO_PAD, EXO_BIND_NO_READ | EXO_BIND_OVERWRITE, exo_do_bind},
+	[EXO_NR_UNBIND] = {sizeof(struct exo_unbind), PAD(exo_unbind, pad), 0, exo_do_unbind},
+	[EXO_NR_READ] = {sizeof(struct exo_read), PAD(exo_read, pad), 0, exo_do_read},
+	[EXO_NR_WRITE] = {sizeof(struct exo_write), PAD(exo_write, pad), 0, exo_do_write},
+	[EXO_NR_FLUSH] = {sizeof(struct exo_flush), PAD(exo_flush, pad), 0, exo_do_flush},
+	[EXO_NR_SYNC] = {sizeof(struct exo_sync), NO_PAD, 0, exo_do_sync},
+	[EXO_NR_IO] = {sizeof(struct exo_io), PAD(exo_io, pad), EXO_IO_WRITE | EXO_IO_FUA, exo_do_io},
+	[EXO_NR_CONTESTED] = {sizeof(struct exo_contested), PAD(exo_contested, pad), 0, exo_do_contested},
+	[EXO_NR_USER_WORDS] = {sizeof(struct exo_user_words), PAD(exo_user_words, pad), 0, exo_do_user_words},
 };
 
-#define ARG_MAX_BYTES 512u	/* larger than any struct above; checked below */
+#define ARG_MAX_BYTES 512u /* larger than any struct above; checked below */
 _Static_assert(sizeof(struct exo_disk_info) <= ARG_MAX_BYTES && sizeof(struct exo_template_get) <= ARG_MAX_BYTES &&
-	       sizeof(struct exo_root_get) <= ARG_MAX_BYTES && sizeof(struct exo_txn) <= ARG_MAX_BYTES, "ARG_MAX_BYTES");
+		       sizeof(struct exo_root_get) <= ARG_MAX_BYTES && sizeof(struct exo_txn) <= ARG_MAX_BYTES,
+	       "ARG_MAX_BYTES");
 
 void exo_away(struct exo_ask *a)
 {
@@ -154,7 +155,8 @@ int exo_call_in(struct exo_ask *a, u32 nr, u64 arg, void *mem, u32 *size)
 	return pad ? exo_no(a, -EOPNOTSUPP, EXO_R_RESERVED, 0) : 0;
 }
 
-/* EFAULT here does not undo a call that has succeeded; the caller's memory held at the way in, so its owner changed it. */
+/* EFAULT here does not undo a call that has succeeded; the caller's memory held at the way in, so its owner changed it.
+ */
 int exo_call_out(struct exo_ask *a, u32 nr, u64 arg, void *mem, u32 size, int err)
 {
 	struct exo_head *h = mem;
@@ -174,7 +176,7 @@ int exo_call_out(struct exo_ask *a, u32 nr, u64 arg, void *mem, u32 size, int er
 
 int exo_call(struct exo_env *e, u32 nr, u64 arg)
 {
-	struct exo_ask a = { .c = e->c, .e = e };
+	struct exo_ask a = {.c = e->c, .e = e};
 	u64 mem[ARG_MAX_BYTES / 8];
 	u32 size;
 	int err;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * contest.c: blocks with more than one owner, which only a crash during a MOVE, or damage, leaves behind. Found by the walk at
- * attach; after that they only become fewer. An entry whose block is settled stays in the array until half of it is such.
+ * contest.c: blocks with more than one owner, which only a crash during a MOVE, or damage, leaves behind. Found by the
+ * walk at attach; after that they only become fewer. An entry whose block is settled stays in the array until half of
+ * it is such.
  */
 #include "internal.h"
 
@@ -77,7 +78,7 @@ u32 exo_cover_at(struct exo_cover *v, u64 block)
 
 int exo_contest_build(struct exo_disk *d, struct exo_set *again, const struct exo_set *crossed)
 {
-	struct exo_cover all = { .i = 0 }, cross = { .i = 0 };
+	struct exo_cover all = {.i = 0}, cross = {.i = 0};
 	u64 total = 0, b, next = 0;
 	u32 i;
 	int err = -ENOMEM;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-/* detach.c: the call DETACH: write what is dirty, store the free map, let the device go. And what rmmod does with disks. */
+/* detach.c: the call DETACH: write what is dirty, store the free map, let the device go. And what rmmod does with
+ * disks. */
 #include "internal.h"
 
 /* Buffers that an env has bound, transfers under way, and calls that stand at user memory. Lock held. */
@@ -28,8 +29,9 @@ static bool is_clean(const struct exo_disk *d)
 }
 
 /*
- * Entries with their use counts, then the map, then the superblock that vouches for both. Nothing changes any more and nobody
- * else is here, so no lock. When the superblock does not get there the disk is walked at the next attach, no worse.
+ * Entries with their use counts, then the map, then the superblock that vouches for both. Nothing changes any more and
+ * nobody else is here, so no lock. When the superblock does not get there the disk is walked at the next attach, no
+ * worse.
  */
 static int store(struct exo_disk *d)
 {
@@ -70,7 +72,7 @@ static void forget_area(struct exo_disk *d)
 			continue;
 		d->area->dead = true;
 		if (d->area->maps)
-			d->area = NULL;	/* the last mapping frees it */
+			d->area = NULL; /* the last mapping frees it */
 		else
 			*at = d->area->next;
 		return;
@@ -155,7 +157,7 @@ void exo_core_shutdown(struct exo_core *c)
 
 	exo_lock(c);
 	for (i = 0; i < EXO_MAX_DISKS; i++) {
-		struct exo_ask a = { .c = c };
+		struct exo_ask a = {.c = c};
 
 		if (!c->disks[i])
 			continue;

@@ -8,13 +8,13 @@
 #include "internal.h"
 
 struct io {
-	struct exo_ioreq req;	/* first: the platform holds this one */
+	struct exo_ioreq req; /* first: the platform holds this one */
 	struct exo_core *c;
 	struct exo_disk *d;
 	struct exo_flight flight;
-	struct exo_done **more;	/* runs that stop being uninitialised */
+	struct exo_done **more; /* runs that stop being uninitialised */
 	u32 *frames, n;
-	u32 *covered;		/* dirty buffers that the write replaces, pinned */
+	u32 *covered; /* dirty buffers that the write replaces, pinned */
 	u32 ncovered, nmore;
 	u64 arg;
 	struct exo_io q;
@@ -132,8 +132,14 @@ static int plan(struct exo_ask *a, struct io *r)
 {
 	bool write = r->q.head.flags & EXO_IO_WRITE;
 	struct exo_want w = {
-		.cap = r->q.cap, .root = r->q.root, .index = r->q.index, .parent = r->q.parent, .claim = r->q.claim,
-		.first = r->q.first, .count = r->n, .rights = write ? EXO_RIGHT_ALL : EXO_RIGHT_READ,
+		.cap = r->q.cap,
+		.root = r->q.root,
+		.index = r->q.index,
+		.parent = r->q.parent,
+		.claim = r->q.claim,
+		.first = r->q.first,
+		.count = r->n,
+		.rights = write ? EXO_RIGHT_ALL : EXO_RIGHT_READ,
 	};
 	struct exo_disk *d = r->d;
 	u32 root, i;
@@ -214,7 +220,7 @@ static int prepare(struct exo_ask *a, const struct exo_io *q, struct io **out)
 	exo_lock(a->c);
 	err = r->d->failed && write ? exo_no(a, -EIO, EXO_R_IO, q->first) : plan(a, r);
 	exo_unlock(a->c);
-	exo_disk_put(a, r->d);	/* from here on `flying` keeps the disk */
+	exo_disk_put(a, r->d); /* from here on `flying` keeps the disk */
 	if (err) {
 		io_free(r);
 		return err;
@@ -303,7 +309,7 @@ int exo_do_io(struct exo_ask *a, void *arg)
 
 int exo_io_begin(struct exo_env *e, u64 arg, struct exo_ioreq **out)
 {
-	struct exo_ask a = { .c = e->c, .e = e };
+	struct exo_ask a = {.c = e->c, .e = e};
 	struct exo_io q;
 	struct io *r = NULL;
 	u32 size = 0;
@@ -324,7 +330,7 @@ int exo_io_begin(struct exo_env *e, u64 arg, struct exo_ioreq **out)
 int exo_io_done(struct exo_ioreq *req, int err, u64 bad_block)
 {
 	struct io *r = (struct io *)req;
-	struct exo_ask a = { .c = r->c };
+	struct exo_ask a = {.c = r->c};
 	struct exo_io q = r->q;
 	u64 arg = r->arg;
 	u32 size = q.head.size;

@@ -259,7 +259,7 @@ out:
 int exo_disk_write_super(struct exo_dev *dev, const struct exo_super *s)
 {
 	u8 *mem = exo_plat_alloc(EXO_BLOCK_SIZE);
-	struct exo_seg seg = { .block = 0, .mem = mem, .sectors = 1 };
+	struct exo_seg seg = {.block = 0, .mem = mem, .sectors = 1};
 	u64 bad;
 	int err;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * entry.c: root catalogue entries as nodes of the write order. An entry is one sector; a block of the catalogue is written
- * with the entries that may go, and the others as they were submitted last, so that no owner holds up another.
+ * entry.c: root catalogue entries as nodes of the write order. An entry is one sector; a block of the catalogue is
+ * written with the entries that may go, and the others as they were submitted last, so that no owner holds up another.
  */
 #include "internal.h"
 
@@ -130,7 +130,7 @@ static int write_block(struct exo_ask *a, struct exo_disk *d, u32 at, u64 need, 
 {
 	struct exo_core *c = d->c;
 	struct image *m = exo_plat_alloc(sizeof(*m));
-	struct exo_seg seg = { .block = d->l.roots + at, .sectors = EXO_SECTORS };
+	struct exo_seg seg = {.block = d->l.roots + at, .sectors = EXO_SECTORS};
 	u8 *sector = d->cat + (size_t)at * EXO_BLOCK_SIZE;
 	u64 where = 0;
 	u32 i;

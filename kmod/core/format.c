@@ -4,7 +4,7 @@
 #define SUPER_MAGIC 0x31304b5349446f78ull
 #define TMPL_MAGIC 0x31304c504d546f78ull
 #define ROOT_MAGIC 0x3130544f4f526f78ull
-#define SUM_AT 504		/* the checksum is the last member of every sector */
+#define SUM_AT 504 /* the checksum is the last member of every sector */
 
 void exo_layout(u64 blocks, struct exo_layout *l)
 {

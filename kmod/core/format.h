@@ -8,7 +8,7 @@
 
 #define EXO_FORMAT_VERSION 1u
 #define EXO_SECTORS (EXO_BLOCK_SIZE / EXO_SECTOR_SIZE)
-#define EXO_SLOT_BLOCKS 16u	/* of the template catalogue: a header block, then code */
+#define EXO_SLOT_BLOCKS 16u /* of the template catalogue: a header block, then code */
 #define EXO_CAT_BLOCKS (EXO_MAX_ROOTS / EXO_SECTORS)
 #define EXO_CODE_BLOCKS ((EXO_MAX_INSNS * 8u + EXO_BLOCK_SIZE - 1) / EXO_BLOCK_SIZE)
 
@@ -19,7 +19,7 @@ struct exo_layout {
 struct exo_super {
 	u64 blocks;
 	u64 user_quota;
-	u64 generation;	/* grows with every write of the superblock */
+	u64 generation; /* grows with every write of the superblock */
 	u64 map_sum;	/* of the stored free map; 0 when none was ever stored */
 	u32 clean;	/* the stored map is the truth */
 	u32 version;
@@ -40,7 +40,7 @@ struct exo_root_head {
 	char name[EXO_NAME_MAX];
 	struct exo_cap owner;
 	u64 start, count, quota;
-	u64 used;	/* meaningful only after a clean detach */
+	u64 used; /* meaningful only after a clean detach */
 	u32 tmpl, flags;
 };
 

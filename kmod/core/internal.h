@@ -10,15 +10,15 @@
 /* What the core knows of a frame beyond its registry entry; never mapped. */
 struct exo_side {
 	struct exo_node node;
-	u32 pins;		/* I/O or a call uses the frame: it keeps its identity */
+	u32 pins; /* I/O or a call uses the frame: it keeps its identity */
 	u32 free_prev, free_next;
 	u32 dirty_prev, dirty_next;
-	u64 dirty_since;	/* core's tick when it became dirty */
-	u64 seen;		/* by a call that must not see a frame twice */
-	u64 failed;		/* SYNC in which its write failed */
-	bool doomed;		/* identity is gone; the frame is free when the last pin and binding go */
+	u64 dirty_since; /* core's tick when it became dirty */
+	u64 seen;	 /* by a call that must not see a frame twice */
+	u64 failed;	 /* SYNC in which its write failed */
+	bool doomed;	 /* identity is gone; the frame is free when the last pin and binding go */
 	bool in_lru;
-	bool direct;		/* WRITING stands for a direct write over it */
+	bool direct; /* WRITING stands for a direct write over it */
 };
 
 #define EXO_GRANT_READ 1u
@@ -28,7 +28,7 @@ struct exo_side {
 struct exo_env {
 	struct exo_core *c;
 	struct exo_env *next, **at;
-	u8 *grants;		/* EXO_GRANT_* per frame */
+	u8 *grants; /* EXO_GRANT_* per frame */
 	u32 id;
 	u32 nprivate, nbound;
 	u32 ncaps;
@@ -38,22 +38,22 @@ struct exo_env {
 struct exo_core {
 	struct exo_lock *lock;
 	u32 frames;
-	void *area;		/* registry, shared */
+	void *area; /* registry, shared */
 	size_t area_bytes;
 	struct exo_reg_head *reg;
 	u32 *hash;
 	struct exo_buf *bufs;
 	struct exo_side *side;
 	struct exo_stats *stats; /* shared, one page */
-	u32 free_first;		/* frame + 1 */
-	u64 version;		/* last one given out; even */
+	u32 free_first;		 /* frame + 1 */
+	u64 version;		 /* last one given out; even */
 	u64 tick;
 	u64 mark;
 	u32 next_env;
 	struct exo_env *envs;
 	struct exo_area *areas;
 	struct exo_disk *disks[EXO_MAX_DISKS];
-	void *zero;		/* a block of zeroes */
+	void *zero;				 /* a block of zeroes */
 	struct exo_udf_claim raw[EXO_MAX_SLOTS]; /* scratch of owns.c */
 	struct exo_rng claims[EXO_MAX_SLOTS];
 };
@@ -62,8 +62,8 @@ struct exo_core {
 struct exo_ask {
 	struct exo_core *c;
 	struct exo_env *e;
-	struct exo_disk *d;	/* of exo_disk_get */
-	u32 away;		/* nesting of exo_away */
+	struct exo_disk *d; /* of exo_disk_get */
+	u32 away;	    /* nesting of exo_away */
 	u32 reason;
 	u32 flags;
 	u64 detail;
@@ -92,8 +92,8 @@ static inline int exo_nomem(struct exo_ask *a)
 }
 
 /*
- * The caller's memory may never answer, so a call that holds a disk says when it goes there: DETACH does not wait for it, but
- * refuses. Nests. Never under the lock.
+ * The caller's memory may never answer, so a call that holds a disk says when it goes there: DETACH does not wait for
+ * it, but refuses. Nests. Never under the lock.
  */
 void exo_away(struct exo_ask *a);
 void exo_back(struct exo_ask *a);
@@ -107,7 +107,7 @@ int exo_call_in(struct exo_ask *a, u32 nr, u64 arg, void *mem, u32 *size);
 int exo_call_out(struct exo_ask *a, u32 nr, u64 arg, void *mem, u32 size, int err);
 
 /* pool.c: frames. Lock held. */
-u32 exo_pool_take(struct exo_core *c);		/* zeroed, identity-less, not FREE any more; EXO_NOFRAME */
+u32 exo_pool_take(struct exo_core *c); /* zeroed, identity-less, not FREE any more; EXO_NOFRAME */
 bool exo_pool_take_this(struct exo_core *c, u32 frame);
 void exo_pool_give(struct exo_core *c, u32 frame);
 
@@ -117,12 +117,13 @@ u64 exo_buf_end(struct exo_core *c, u32 frame);
 u32 exo_buf_find(struct exo_core *c, u32 disk, u64 block);
 void exo_buf_insert(struct exo_core *c, u32 frame, u32 disk, u64 block, u8 state, u8 flags, u32 tmpl, u32 root);
 void exo_buf_know(struct exo_core *c, u32 frame, u32 tmpl, u32 root);
-void exo_buf_revoke(struct exo_core *c, u32 frame);	/* every env's grant of a bound buffer */
-void exo_buf_drop(struct exo_core *c, u32 frame);	/* revoke, forget identity and content */
-void exo_buf_leave(struct exo_core *c, u32 frame);	/* its block was freed: forget it, but who has it bound keeps the frame */
+void exo_buf_revoke(struct exo_core *c, u32 frame); /* every env's grant of a bound buffer */
+void exo_buf_drop(struct exo_core *c, u32 frame);   /* revoke, forget identity and content */
+void exo_buf_leave(struct exo_core *c,
+		   u32 frame); /* its block was freed: forget it, but who has it bound keeps the frame */
 void exo_buf_dirty(struct exo_core *c, u32 frame);
 void exo_buf_clean(struct exo_core *c, u32 frame);
-void exo_buf_settle(struct exo_core *c, u32 frame);	/* put it where it belongs after refs, pins or flags changed */
+void exo_buf_settle(struct exo_core *c, u32 frame); /* put it where it belongs after refs, pins or flags changed */
 void exo_buf_pin(struct exo_core *c, u32 frame);
 void exo_buf_unpin(struct exo_core *c, u32 frame);
 
@@ -135,20 +136,21 @@ static inline struct exo_node *exo_frame_node(struct exo_core *c, u32 frame)
 int exo_slot(struct exo_ask *a, u32 slot, const struct exo_cap **cap);
 int exo_need_admin(struct exo_ask *a, u32 slot);
 int exo_need_root(struct exo_ask *a, u32 slot, struct exo_disk *d, u32 root, u32 rights);
-int exo_root_usable(struct exo_ask *a, struct exo_disk *d, u32 root);	/* live, not quarantined, not leaving */
+int exo_root_usable(struct exo_ask *a, struct exo_disk *d, u32 root); /* live, not quarantined, not leaving */
 
 /*
- * owns.c: claims of one partition. Writes at most EXO_MAX_SLOTS entries, in slot order, count > 0 each, every one inside the
- * disk's data area and of a template that exists. 0; -EPERM with *reason; or the platform's errno.
+ * owns.c: claims of one partition. Writes at most EXO_MAX_SLOTS entries, in slot order, count > 0 each, every one
+ * inside the disk's data area and of a template that exists. 0; -EPERM with *reason; or the platform's errno.
  */
-int exo_owns_raw(struct exo_disk *d, u32 tmpl, const void *part, u32 index, struct exo_udf_claim *raw, struct exo_rng *out,
-		 u32 *n, u32 *reason);
+int exo_owns_raw(struct exo_disk *d, u32 tmpl, const void *part, u32 index, struct exo_udf_claim *raw,
+		 struct exo_rng *out, u32 *n, u32 *reason);
 /* The same, sorted and merged, an overlap refused (EXO_R_OVERLAP). */
 int exo_owns(struct exo_disk *d, u32 tmpl, const void *part, u32 index, struct exo_udf_claim *raw, struct exo_rng *out,
 	     u32 *n, u32 *reason);
 /* Does the metadata block own nothing? 1, 0, or an error as above. Lock held. */
 int exo_owns_nothing(struct exo_disk *d, u32 tmpl, const u8 *block, u32 *reason);
-/* Uninitialised blocks that a buffer's claims name, appended to `out` when it is not NULL. Clears fresh on submission. */
+/* Uninitialised blocks that a buffer's claims name, appended to `out` when it is not NULL. Clears fresh on submission.
+ */
 int exo_owns_uninit(struct exo_disk *d, u32 frame, struct exo_set *out, u64 *count);
 int exo_owns_submit(struct exo_disk *d, u32 frame);
 
@@ -168,13 +170,14 @@ int exo_runs_in(struct exo_ask *a, struct exo_disk *d, u64 user, u32 n, u64 **ou
 
 /*
  * write.c. Lock held, given up during I/O. ready: may the buffer's image reach the disk now? What must go first is
- * appended to `first` when that is not NULL. write_frames: every frame is dirty, not being written, and ready, and was found
- * so in the same hold of the lock; frames whose write fails get side.failed = stamp. flush: what was written before is durable.
+ * appended to `first` when that is not NULL. write_frames: every frame is dirty, not being written, and ready, and was
+ * found so in the same hold of the lock; frames whose write fails get side.failed = stamp. flush: what was written
+ * before is durable.
  */
 int exo_write_ready(struct exo_disk *d, u32 frame, struct exo_set *first, bool *ready);
 int exo_write_frames(struct exo_ask *a, struct exo_disk *d, const u32 *frames, u32 n, u64 stamp, u32 *written);
 int exo_flush_disk(struct exo_disk *d);
-void exo_write_done(struct exo_disk *d, struct exo_done *done);	/* a write that succeeded */
+void exo_write_done(struct exo_disk *d, struct exo_done *done); /* a write that succeeded */
 
 /* entry.c: root catalogue entries as nodes. Lock held. write: those entries with node.need == need that are ready. */
 bool exo_entry_ready(struct exo_disk *d, struct exo_root *r, struct exo_set *first, int *err);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 #include "internal.h"
 
-#define CHAIN_MAX 4096u		/* blocks without a durable pointer above each other; a longer chain is refused */
-#define WORK_MAX (1u << 22)	/* records that one transaction may look at; the lock is held meanwhile */
-#define WAITS_MAX 1024u		/* nodes that one waits for */
+#define CHAIN_MAX 4096u	    /* blocks without a durable pointer above each other; a longer chain is refused */
+#define WORK_MAX (1u << 22) /* records that one transaction may look at; the lock is held meanwhile */
+#define WAITS_MAX 1024u	    /* nodes that one waits for */
 
 static void wait_push(struct exo_wait *w, struct exo_node *src, struct exo_wait **waiters)
 {
@@ -112,8 +112,8 @@ int exo_wait_add(struct exo_undo *u, struct exo_node *src, struct exo_node *dst,
 }
 
 /*
- * A write that holds the pointer runs, or has ended and is not durable yet. It is what src waits for: nobody owes another write of
- * the node.
+ * A write that holds the pointer runs, or has ended and is not durable yet. It is what src waits for: nobody owes
+ * another write of the node.
  */
 static int wait_done(struct exo_undo *u, struct exo_node *src, struct exo_node *dst, struct exo_done *done, u32 sectors)
 {
@@ -197,7 +197,8 @@ static void enter(struct exo_node *n, struct exo_node *up, u64 grey)
 	n->at_kid = n->kids;
 }
 
-/* The next node that this one waits for: first its waits, then its uninitialised kids. The lists stand still meanwhile. */
+/* The next node that this one waits for: first its waits, then its uninitialised kids. The lists stand still meanwhile.
+ */
 static struct exo_node *next_edge(struct exo_core *c, struct exo_node *n)
 {
 	while (n->at_wait) {

@@ -6,14 +6,17 @@
  * entry. Everything here is under core's lock.
  *
  *  lose   blocks that the image on disk may still point at although the node in core does not (rule 2). Each holds
- *         its blocks (hold.c) until a later image of the node is durable.
+ *         its blocks (freemap.c) until a later image of the node is durable.
+ *
  *  waits  nodes that must be durable before this one may be written, because it gave a block away to them (rule 3).
- *  kids   metadata blocks whose first durable pointer will be this node's (rule 1 for metadata, and what rule 3 needs to
- *         know which nodes a new pointer is reached through).
+ *
+ *  kids   metadata blocks whose first durable pointer will be this node's (rule 1 for metadata, and what rule 3 needs
+ *         to know which nodes a new pointer is reached through).
+ *
  *  fresh  some claim of the node may be of an uninitialised block, or of one that has no durable pointer yet.
  *
- * When a write of the node is submitted, lose, kids and waiters move to a struct exo_done; they come back if the write fails,
- * and take effect once it is durable. All memory is allocated before the write is submitted.
+ * When a write of the node is submitted, lose, kids and waiters move to a struct exo_done; they come back if the write
+ * fails, and take effect once it is durable. All memory is allocated before the write is submitted.
  */
 #ifndef EXO_CORE_ORDER_H
 #define EXO_CORE_ORDER_H
@@ -31,52 +34,52 @@ struct exo_lose {
 };
 
 struct exo_wait {
-	struct exo_node *src;		/* its write waits ... */
-	struct exo_node *dst;		/* ... for this one's; NULL once that was written and only a flush is missing */
+	struct exo_node *src; /* its write waits ... */
+	struct exo_node *dst; /* ... for this one's; NULL once that was written and only a flush is missing */
 	struct exo_wait *src_next, **src_at;
 	struct exo_wait *dst_next, **dst_at;
-	u64 block;			/* of dst */
-	u32 sectors;			/* of dst, that hold the new pointer */
+	u64 block;   /* of dst */
+	u32 sectors; /* of dst, that hold the new pointer */
 };
 
 struct exo_link {
-	struct exo_node *child;		/* its node's `link` is this one, unless the child went elsewhere since */
+	struct exo_node *child; /* its node's `link` is this one, unless the child went elsewhere since */
 	struct exo_node *parent;
-	struct exo_link *next, **at;	/* in the parent's kids, or in a done's */
-	struct exo_link *old;		/* during a transaction: what it replaces */
-	u32 sectors;			/* of the parent, that hold the pointer */
-	struct exo_done *done;		/* in this one's list: a write of the parent that holds the pointer; else NULL */
+	struct exo_link *next, **at; /* in the parent's kids, or in a done's */
+	struct exo_link *old;	     /* during a transaction: what it replaces */
+	u32 sectors;		     /* of the parent, that hold the pointer */
+	struct exo_done *done;	     /* in this one's list: a write of the parent that holds the pointer; else NULL */
 };
 
 #define EXO_NODE_ROOT 0x80000000u
 
 struct exo_node {
 	struct exo_lose *lose;
-	struct exo_wait *waits;		/* by src_next */
-	struct exo_wait *waiters;	/* by dst_next */
+	struct exo_wait *waits;	  /* by src_next */
+	struct exo_wait *waiters; /* by dst_next */
 	struct exo_link *kids;
-	struct exo_link *link;		/* of this block in its parent while no durable pointer leads here; else NULL */
-	struct exo_node *up;		/* search: where it came from, and the next edges to take */
+	struct exo_link *link; /* of this block in its parent while no durable pointer leads here; else NULL */
+	struct exo_node *up;   /* search: where it came from, and the next edges to take */
 	struct exo_wait *at_wait;
 	struct exo_link *at_kid;
-	u64 mark;			/* search colour */
-	u64 need;			/* a SYNC that wants it written */
-	u64 block;			/* where it is written */
-	u32 id;				/* frame, or EXO_NODE_ROOT | disk << 8 | root */
+	u64 mark;  /* search colour */
+	u64 need;  /* a SYNC that wants it written */
+	u64 block; /* where it is written */
+	u32 id;	   /* frame, or EXO_NODE_ROOT | disk << 8 | root */
 	bool fresh;
-	u8 first, last;			/* sectors to write before, and after, the others (MOVE inside the block) */
-	u8 wfirst, wlast;		/* the same of the write that runs */
+	u8 first, last;	  /* sectors to write before, and after, the others (MOVE inside the block) */
+	u8 wfirst, wlast; /* the same of the write that runs */
 };
 
 struct exo_done {
 	struct exo_done *next;
-	struct exo_node *node;		/* while the write runs */
-	struct exo_root *root;		/* catalogue entry that was written, else NULL */
+	struct exo_node *node; /* while the write runs */
+	struct exo_root *root; /* catalogue entry that was written, else NULL */
 	struct exo_lose *lose;
 	struct exo_wait *waiters;
 	struct exo_link *kids;
-	u64 start, count;		/* blocks that stop being uninitialised; held; count 0: none */
-	bool erased;			/* the catalogue entry was written as empty */
+	u64 start, count; /* blocks that stop being uninitialised; held; count 0: none */
+	bool erased;	  /* the catalogue entry was written as empty */
 };
 
 /* A freed metadata block whose image on disk still points at blocks: they wait until it is free itself. */
@@ -89,17 +92,18 @@ struct exo_orphan {
 void exo_wait_link(struct exo_wait *w, struct exo_node *src, struct exo_node *dst, u32 sectors);
 void exo_wait_unlink(struct exo_wait *w);
 void exo_link_add(struct exo_link *l, struct exo_node *parent, struct exo_node *child, u32 sectors);
-void exo_link_remove(struct exo_link *l);	/* from its list; the child's `link` is the caller's business */
+void exo_link_remove(struct exo_link *l); /* from its list; the child's `link` is the caller's business */
 
 /*
  * Let src wait for everything that must be durable so that a pointer in dst (in `sectors` of it) is durable and
- * reachable: dst, and the parents of what has no durable pointer yet. Stops at src itself; then *self gets the sectors of src
- * through which the chain goes. New records are noted in the undo list. 0, -ENOMEM, or -ELOOP when the chain does not end.
+ * reachable: dst, and the parents of what has no durable pointer yet. Stops at src itself; then *self gets the sectors
+ * of src through which the chain goes. New records are noted in the undo list. 0, -ENOMEM, or -ELOOP when the chain
+ * does not end.
  */
 struct exo_undo {
 	struct exo_wait **w;
 	u32 n, room;
-	u64 work;	/* records looked at; too many are refused like a chain without an end */
+	u64 work; /* records looked at; too many are refused like a chain without an end */
 };
 int exo_wait_chain(struct exo_undo *u, struct exo_node *src, struct exo_node *dst, u32 sectors, u32 *self);
 int exo_wait_add(struct exo_undo *u, struct exo_node *src, struct exo_node *dst, u32 sectors);

@@ -2,8 +2,8 @@
 /* owns.c: run a template's program on a partition and check every claim that comes back. */
 #include "internal.h"
 
-int exo_owns_raw(struct exo_disk *d, u32 tmpl, const void *part, u32 index, struct exo_udf_claim *raw, struct exo_rng *out,
-		 u32 *n, u32 *reason)
+int exo_owns_raw(struct exo_disk *d, u32 tmpl, const void *part, u32 index, struct exo_udf_claim *raw,
+		 struct exo_rng *out, u32 *n, u32 *reason)
 {
 	const struct exo_tmpl *t = &d->tmpl[tmpl];
 	u32 i;

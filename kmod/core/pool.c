@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * pool.c: who has which frame. A frame is free, an env's own, or bound to a block; taking one renews its memory, so that
- * nothing of its last use can be read or kept.
+ * pool.c: who has which frame. A frame is free, an env's own, or bound to a block; taking one renews its memory, so
+ * that nothing of its last use can be read or kept.
  */
 #include "internal.h"
 

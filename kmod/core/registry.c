@@ -181,7 +181,7 @@ void exo_buf_clean(struct exo_core *c, u32 frame)
 	if (!(b->flags & EXO_BUF_DIRTY))
 		return;
 	d = c->disks[b->disk];
-	b->flags &= (u8)~(EXO_BUF_DIRTY | EXO_BUF_ERROR);
+	b->flags &= (u8) ~(EXO_BUF_DIRTY | EXO_BUF_ERROR);
 	if (s->dirty_prev)
 		c->side[s->dirty_prev - 1].dirty_next = s->dirty_next;
 	else

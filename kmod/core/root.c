@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-/* root.c: named places where trees start. A root's entry is the parent of its extent in all that the write order asks for. */
+/* root.c: named places where trees start. A root's entry is the parent of its extent in all that the write order asks
+ * for. */
 #include "internal.h"
 
-#define OWNER_SHARE 16u		/* roots of one capability that is not the root of the name space */
-#define META_MAX 8u		/* blocks of a metadata root's extent */
+#define OWNER_SHARE 16u /* roots of one capability that is not the root of the name space */
+#define META_MAX 8u	/* blocks of a metadata root's extent */
 
 /* Entries of the catalogue at attach: mem holds all its blocks. */
 void exo_roots_load(struct exo_disk *d, const u8 *mem)
@@ -25,7 +26,8 @@ void exo_roots_load(struct exo_disk *d, const u8 *mem)
 			r->h.owner.rights = EXO_RIGHT_ALL;
 			r->quarantine = EXO_QUARANTINE_ENTRY;
 		} else if (r->h.flags & EXO_ROOT_TEMPORARY) {
-			/* Not walked, so its blocks are free. The entry goes with the next SYNC; until then attach drops it again. */
+			/* Not walked, so its blocks are free. The entry goes with the next SYNC; until then attach
+			 * drops it again. */
 			r->state = d->readonly ? EXO_ROOT_EMPTY : EXO_ROOT_DYING;
 			r->dirty = !d->readonly;
 		} else if (r->h.tmpl && (d->tmpl[r->h.tmpl].state != EXO_TMPL_LIVE || !d->tmpl[r->h.tmpl].udf)) {
@@ -57,7 +59,8 @@ static int check_add(struct exo_ask *a, struct exo_disk *d, const struct exo_roo
 		return exo_no(a, -ENOSPC, EXO_R_ROOTS_FULL, OWNER_SHARE);
 	if (*slot == EXO_MAX_ROOTS)
 		return exo_no(a, -ENOSPC, EXO_R_ROOTS_FULL, EXO_MAX_ROOTS);
-	if (h->tmpl && (h->tmpl >= EXO_MAX_TEMPLATES || d->tmpl[h->tmpl].state != EXO_TMPL_LIVE || !d->tmpl[h->tmpl].udf))
+	if (h->tmpl &&
+	    (h->tmpl >= EXO_MAX_TEMPLATES || d->tmpl[h->tmpl].state != EXO_TMPL_LIVE || !d->tmpl[h->tmpl].udf))
 		return exo_no(a, -ENOENT, EXO_R_NO_TEMPLATE, h->tmpl);
 	if (!h->count || (h->tmpl && h->count > META_MAX))
 		return exo_no(a, -EINVAL, EXO_R_RANGE, h->count);
@@ -73,8 +76,11 @@ static int check_add(struct exo_ask *a, struct exo_disk *d, const struct exo_roo
 	if (!exo_disk_inside(d, h->start, h->count))
 		return exo_no(a, -EINVAL, EXO_R_RANGE, h->start);
 	if (!exo_map_all_free(d, h->start, h->count, &bad))
-		return exo_no(a, -EBUSY, exo_bit(d->waiting, bad) ? EXO_R_NEEDS_FREE :
-			      exo_bit(d->held, bad) ? EXO_R_HELD : EXO_R_NOT_FREE, bad);
+		return exo_no(a, -EBUSY,
+			      exo_bit(d->waiting, bad) ? EXO_R_NEEDS_FREE
+			      : exo_bit(d->held, bad)  ? EXO_R_HELD
+						       : EXO_R_NOT_FREE,
+			      bad);
 	return 0;
 }
 
@@ -105,7 +111,7 @@ static int make_blocks(struct exo_ask *a, struct exo_disk *d, const struct exo_r
 static int add(struct exo_ask *a, struct exo_disk *d, struct exo_root_add *q, struct exo_root_head *h)
 {
 	struct exo_core *c = a->c;
-	struct blocks m = { .link = { NULL } };
+	struct blocks m = {.link = {NULL}};
 	struct exo_root *r;
 	u32 slot, i;
 	u64 b;
@@ -152,8 +158,11 @@ int exo_do_root_add(struct exo_ask *a, void *arg)
 {
 	struct exo_root_add *q = arg;
 	const struct exo_cap *k;
-	struct exo_root_head h = { .start = q->start, .count = q->count, .quota = q->quota, .tmpl = q->template_id,
-				   .flags = q->root_flags };
+	struct exo_root_head h = {.start = q->start,
+				  .count = q->count,
+				  .quota = q->quota,
+				  .tmpl = q->template_id,
+				  .flags = q->root_flags};
 	struct exo_disk *d;
 	int err = exo_slot(a, q->cap, &k);
 
@@ -166,7 +175,8 @@ int exo_do_root_add(struct exo_ask *a, void *arg)
 	if (!exo_name_ok(q->name))
 		return exo_no(a, -EINVAL, EXO_R_NAME, 0);
 	if (q->root_flags & ~(EXO_ROOT_PUBLIC_READ | EXO_ROOT_TEMPORARY))
-		return exo_no(a, -EOPNOTSUPP, EXO_R_FLAGS, q->root_flags & ~(EXO_ROOT_PUBLIC_READ | EXO_ROOT_TEMPORARY));
+		return exo_no(a, -EOPNOTSUPP, EXO_R_FLAGS,
+			      q->root_flags & ~(EXO_ROOT_PUBLIC_READ | EXO_ROOT_TEMPORARY));
 	memcpy(h.name, q->name, EXO_NAME_MAX);
 	h.owner = *k;
 	err = exo_disk_get(a, q->disk, true, &d);
@@ -367,8 +377,9 @@ static void bury(struct exo_disk *d, u32 root, u64 *seen, struct exo_cover *agai
 }
 
 /*
- * A subtree that was hung below itself is not found from the root. With the root gone nobody would be charged for its blocks, so it
- * has to be taken apart first. What the attach could not follow does not count: nobody knows what lies there.
+ * A subtree that was hung below itself is not found from the root. With the root gone nobody would be charged for its
+ * blocks, so it has to be taken apart first. What the attach could not follow does not count: nobody knows what lies
+ * there.
  */
 static bool found_all(const struct exo_disk *d, const struct exo_root *r, const u64 *seen, const struct exo_set *again)
 {
@@ -408,8 +419,8 @@ static int prepare(struct exo_ask *a, struct exo_disk *d, const u64 *seen, bool 
 static int del(struct exo_ask *a, struct exo_disk *d, u32 root, u64 *seen)
 {
 	struct exo_root *r = &d->roots[root];
-	struct exo_set again = { 0 };
-	struct exo_cover cover = { .i = 0 };
+	struct exo_set again = {0};
+	struct exo_cover cover = {.i = 0};
 	struct exo_lose *lose = NULL;
 	bool writing, held;
 	u32 others;

@@ -1,31 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * sync.c: write what is dirty in an order that the rules allow. Rounds of: write everything that may go; when nothing may,
- * flush, which lets more go. What has to go first is drawn in, also from other roots; uninitialised data that a
+ * sync.c: write what is dirty in an order that the rules allow. Rounds of: write everything that may go; when nothing
+ * may, flush, which lets more go. What has to go first is drawn in, also from other roots; uninitialised data that a
  * node has to point at is written as zeroes, which is what reading it gives.
  */
 #include "internal.h"
 
-#define BATCH 256u	/* buffers in one write */
-#define ZERO 1024u	/* blocks of zeroes in one write */
+#define BATCH 256u /* buffers in one write */
+#define ZERO 1024u /* blocks of zeroes in one write */
 
 struct sync {
 	struct exo_ask *a;
 	struct exo_disk *d;
 	u32 root;
-	u64 since;		/* buffers that became dirty later are somebody else's SYNC */
+	u64 since; /* buffers that became dirty later are somebody else's SYNC */
 	u64 stamp;
-	u64 need;		/* this look's mark */
+	u64 need; /* this look's mark */
 	struct exo_node **work;
 	u32 nwork;
-	u32 *frames;		/* may be written now */
+	u32 *frames; /* may be written now */
 	u32 nframes;
-	struct exo_set zero;	/* uninitialised data to write as zeroes; enough for one turn */
+	struct exo_set zero; /* uninitialised data to write as zeroes; enough for one turn */
 	u64 nzero;
-	struct exo_set first;	/* scratch */
-	u32 entries;		/* catalogue entries that may be written now */
+	struct exo_set first; /* scratch */
+	u32 entries;	      /* catalogue entries that may be written now */
 	bool flush, busy, direct;
-	u64 stuck;		/* some block that cannot go */
+	u64 stuck; /* some block that cannot go */
 	u64 bad;
 };
 
@@ -196,7 +196,7 @@ static int zero_run(struct sync *s, u64 start, u64 count)
 {
 	struct exo_disk *d = s->d;
 	struct exo_core *c = d->c;
-	struct exo_flight fl = { .start = start, .count = count, .write = true, .own = true };
+	struct exo_flight fl = {.start = start, .count = count, .write = true, .own = true};
 	struct exo_done *done = exo_plat_alloc(sizeof(*done));
 	struct exo_seg *seg = exo_plat_alloc((size_t)count * sizeof(*seg));
 	u64 where = start;
@@ -217,7 +217,7 @@ static int zero_run(struct sync *s, u64 start, u64 count)
 	}
 	done->start = start;
 	done->count = count;
-	exo_hold_get(d, start, count);	/* the done's, until it is durable; it also covers the write */
+	exo_hold_get(d, start, count); /* the done's, until it is durable; it also covers the write */
 	exo_flight_add(d, &fl);
 	exo_unlock(c);
 	err = exo_plat_io(d->dev, EXO_OP_WRITE, seg, (u32)count, &where);
@@ -260,7 +260,7 @@ static int turn(struct sync *s, u32 *blocks, u32 *rounds, bool *over)
 		err = exo_write_frames(s->a, d, s->frames, s->nframes, s->stamp, blocks);
 		if (err == -EIO && !d->failed) {
 			s->bad = s->a->detail;
-			err = 0;	/* the others go on; the end of SYNC tells */
+			err = 0; /* the others go on; the end of SYNC tells */
 		}
 		return err;
 	}
@@ -289,7 +289,7 @@ static int turn(struct sync *s, u32 *blocks, u32 *rounds, bool *over)
 int exo_sync_disk(struct exo_ask *a, struct exo_disk *d, u32 root, u32 *blocks, u32 *rounds)
 {
 	struct exo_core *c = d->c;
-	struct sync s = { .a = a, .d = d, .root = root, .bad = EXO_NOBLOCK };
+	struct sync s = {.a = a, .d = d, .root = root, .bad = EXO_NOBLOCK};
 	bool over = false;
 	int err = 0;
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * template.c: metadata types of a disk. Three gates before one is used, at installation and again at each attach: the scan, the
- * kernel's verifier, and owns(all zeroes) being empty for every partition of a block.
+ * template.c: metadata types of a disk. Three gates before one is used, at installation and again at each attach: the
+ * scan, the kernel's verifier, and owns(all zeroes) being empty for every partition of a block.
  */
 #include "internal.h"
 #include "scan.h"
 
-#define OWNER_SHARE 16u		/* templates of one capability that is not the root of the name space */
+#define OWNER_SHARE 16u /* templates of one capability that is not the root of the name space */
 
 /* New metadata starts as zeroes: then it must own nothing. 0, -EPERM, or the platform's errno. */
 static int zero_owns_nothing(struct exo_core *c, struct exo_udf *u, u32 size)
@@ -244,7 +244,7 @@ static int install(struct exo_ask *a, struct exo_disk *d, struct exo_template_ad
 		}
 		exo_unlock(c);
 		if (!err)
-			return 1;	/* the template keeps code and program */
+			return 1; /* the template keeps code and program */
 	} else if (!err) {
 		q->out_template = id;
 	}

@@ -9,17 +9,17 @@
 
 #include "internal.h"
 
-#define EXO_PARTS 8u		/* partitions of a block at most; label of a partition = block index * 8 + its number */
+#define EXO_PARTS 8u /* partitions of a block at most; label of a partition = block index * 8 + its number */
 
 struct txn_block {
 	u64 block, version, newver;
-	u32 frame, tmpl, root, size;	/* size: of a partition */
-	u8 *image;		/* the block as edited */
-	u8 parts;		/* touched */
-	u8 first, last;		/* sectors, as in exo_node: its own, of a write that runs, and added */
-	u8 add_first, add_last;	/* by this transaction */
-	bool isnew;		/* allocated by this transaction */
-	bool freed;		/* freed by it */
+	u32 frame, tmpl, root, size; /* size: of a partition */
+	u8 *image;		     /* the block as edited */
+	u8 parts;		     /* touched */
+	u8 first, last;		     /* sectors, as in exo_node: its own, of a write that runs, and added */
+	u8 add_first, add_last;	     /* by this transaction */
+	bool isnew;		     /* allocated by this transaction */
+	bool freed;		     /* freed by it */
 	bool gains;
 };
 
@@ -27,8 +27,8 @@ struct txn_block {
 struct txn_meta {
 	u64 block;
 	u32 frame, tmpl, root;
-	u32 label;		/* partition that gains, or loses it */
-	u32 blk;		/* its txn_block, or none */
+	u32 label; /* partition that gains, or loses it */
+	u32 blk;   /* its txn_block, or none */
 	struct exo_orphan *orphan;
 };
 #define TXN_NONE (~0u)
@@ -49,31 +49,31 @@ struct txn {
 	struct exo_disk *d;
 	struct exo_txn *q;
 	struct exo_edit *edits;
-	u8 *bytes;		/* of all edits, one behind the other */
+	u8 *bytes; /* of all edits, one behind the other */
 	struct exo_decl *decls;
-	struct exo_set want[4];	/* declared, by op */
+	struct exo_set want[4]; /* declared, by op */
 
 	struct txn_block *blk;
 	u32 nblk;
-	u32 *of_edit;		/* edit -> block index */
+	u32 *of_edit; /* edit -> block index */
 	u8 *images;
 	bool pinned;
 	struct exo_rng old[EXO_MAX_SLOTS], new[EXO_MAX_SLOTS];
 	struct exo_udf_claim raw[EXO_MAX_SLOTS];
-	struct exo_set gained, lost, moved, in, out;	/* in: ALLOC, out: FREE */
+	struct exo_set gained, lost, moved, in, out; /* in: ALLOC, out: FREE */
 	struct txn_metas news, olds;
 	u64 roots_seen[2];
-	s64 delta[EXO_MAX_ROOTS];	/* blocks owned, by root */
+	s64 delta[EXO_MAX_ROOTS]; /* blocks owned, by root */
 
-	struct exo_undo undo;		/* waits added */
-	struct txn_moved_wait *passed;	/* waits of freed blocks that their parent takes over */
+	struct exo_undo undo;	       /* waits added */
+	struct txn_moved_wait *passed; /* waits of freed blocks that their parent takes over */
 	u32 npassed, passed_room;
 	struct exo_link **links;
 	u32 nlinks, links_room;
-	struct exo_lose *lose;		/* as many as the commit needs */
-	bool linked;			/* frames of `news` were taken */
+	struct exo_lose *lose; /* as many as the commit needs */
+	bool linked;	       /* frames of `news` were taken */
 
-	struct exo_range *ranges;	/* answer */
+	struct exo_range *ranges; /* answer */
 	u32 nranges, ranges_room;
 };
 
@@ -85,11 +85,11 @@ static inline u32 txn_label_sectors(const struct txn *t, u32 label)
 	return ((1u << n) - 1) << (label % EXO_PARTS * n);
 }
 
-struct txn_meta *exo_txn_meta(struct txn_metas *l, u64 block);	/* l is sorted by block */
-u32 exo_txn_block(struct txn *t, u64 block);			/* index, or TXN_NONE */
+struct txn_meta *exo_txn_meta(struct txn_metas *l, u64 block); /* l is sorted by block */
+u32 exo_txn_block(struct txn *t, u64 block);		       /* index, or TXN_NONE */
 int exo_txn_report(struct txn *t, const struct exo_set *s, u32 kind);
 
-int exo_txn_decls(struct txn *t);	/* without the lock */
+int exo_txn_decls(struct txn *t); /* without the lock */
 /* -EAGAIN: a write has to end first; undo, wait, and check again. */
 int exo_txn_check(struct txn *t);
 int exo_txn_order(struct txn *t);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-/* txncheck.c: owns(after) = owns(before) + ALLOC - FREE, over all edited partitions at once, and what each declaration needs. */
+/* txncheck.c: owns(after) = owns(before) + ALLOC - FREE, over all edited partitions at once, and what each declaration
+ * needs. */
 #include "txn.h"
 
 struct txn_meta *exo_txn_meta(struct txn_metas *l, u64 block)
@@ -68,7 +69,7 @@ static int meta_add(struct txn *t, struct txn_metas *l, u64 block, u32 tmpl, u32
 int exo_txn_decls(struct txn *t)
 {
 	struct exo_ask *a = t->a;
-	struct exo_set all = { 0 };
+	struct exo_set all = {0};
 	struct exo_rng hit;
 	u32 i, n = t->q->ndecls;
 	int err;
@@ -104,7 +105,7 @@ int exo_txn_decls(struct txn *t)
 static int collect_blocks(struct txn *t)
 {
 	u32 i, n = t->q->nedits;
-	struct exo_set s = { 0 };
+	struct exo_set s = {0};
 
 	for (i = 0; i < n; i++) {
 		if (exo_set_add(&s, t->edits[i].block, 1, 0, i, 0)) {
@@ -221,7 +222,7 @@ static int compare(struct txn *t, u32 blk, u32 part)
 	t->c->stats->udf_runs++;
 	err = exo_owns(t->d, b->tmpl, b->image + part * b->size, part, t->raw, t->new, &nn, &reason);
 	if (err && reason == EXO_R_OVERLAP) {
-		struct exo_set s = { .r = t->new, .n = 1, .room = 1 };
+		struct exo_set s = {.r = t->new, .n = 1, .room = 1};
 
 		exo_txn_report(t, &s, EXO_RANGE_BLOCKED);
 		return exo_no(t->a, err, reason, t->new[0].start);
@@ -240,7 +241,7 @@ static int compare(struct txn *t, u32 blk, u32 part)
 
 static int one_range(struct txn *t, struct exo_rng hit, u32 reason, int err)
 {
-	struct exo_set s = { .r = &hit, .n = 1, .room = 1 };
+	struct exo_set s = {.r = &hit, .n = 1, .room = 1};
 
 	exo_txn_report(t, &s, EXO_RANGE_BLOCKED);
 	return exo_no(t->a, err, reason, hit.start);
@@ -277,7 +278,7 @@ static int classify(struct txn *t)
 /* What is in a and not in b is reported as `kind`; *n counts the ranges. */
 static int report_minus(struct txn *t, const struct exo_set *a, const struct exo_set *b, u32 kind, u64 *first, u32 *n)
 {
-	struct exo_set s = { 0 };
+	struct exo_set s = {0};
 	int err = exo_set_minus(&s, a->r, a->n, b->r, b->n);
 
 	if (!err)
@@ -294,7 +295,7 @@ static int report_minus(struct txn *t, const struct exo_set *a, const struct exo
 static int as_declared(struct txn *t)
 {
 	const struct exo_set *w = t->want;
-	struct exo_set in = { 0 }, out = { 0 }, moved = { 0 };
+	struct exo_set in = {0}, out = {0}, moved = {0};
 	u64 first = 0;
 	u32 n = 0;
 	int err = -ENOMEM;
@@ -364,8 +365,11 @@ static int check_allocs(struct txn *t)
 		if (!exo_map_all_free(d, r->start, r->count, &bad)) {
 			hit.start = bad;
 			hit.count = exo_bit_next(d->free, bad, r->start + r->count, true) - bad;
-			return one_range(t, hit, exo_bit(d->waiting, bad) ? EXO_R_NEEDS_FREE :
-					 exo_bit(d->held, bad) ? EXO_R_HELD : EXO_R_NOT_FREE, -EBUSY);
+			return one_range(t, hit,
+					 exo_bit(d->waiting, bad) ? EXO_R_NEEDS_FREE
+					 : exo_bit(d->held, bad)  ? EXO_R_HELD
+								  : EXO_R_NOT_FREE,
+					 -EBUSY);
 		}
 		if (!r->tmpl)
 			continue;
@@ -427,7 +431,8 @@ static int check_freed_meta(struct txn *t, struct txn_meta *m)
 		m->frame = EXO_NOFRAME;
 		return exo_no(a, -EBUSY, EXO_R_CYCLE, m->block);
 	}
-	r = exo_owns_nothing(t->d, m->tmpl, m->blk == TXN_NONE ? exo_plat_frame(m->frame) : t->blk[m->blk].image, &reason);
+	r = exo_owns_nothing(t->d, m->tmpl, m->blk == TXN_NONE ? exo_plat_frame(m->frame) : t->blk[m->blk].image,
+			     &reason);
 	if (r == 1) {
 		if (m->blk != TXN_NONE)
 			t->blk[m->blk].freed = true;

@@ -2,7 +2,8 @@
 /* txncommit.c: make an accepted transaction true. Nothing here can fail: whatever could was done before. */
 #include "txn.h"
 
-/* Blocks that left a node stay in its image on disk until its next write: they are held until that is durable (rule 2). */
+/* Blocks that left a node stay in its image on disk until its next write: they are held until that is durable (rule 2).
+ */
 static void lose(struct txn *t, const struct exo_set *s)
 {
 	struct exo_disk *d = t->d;

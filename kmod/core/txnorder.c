@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * txnorder.c: what a transaction means for the write order, and all the memory that its commit needs. Records are put in
- * place so that a cycle shows; exo_txn_undo takes them out again.
+ * txnorder.c: what a transaction means for the write order, and all the memory that its commit needs. Records are put
+ * in place so that a cycle shows; exo_txn_undo takes them out again.
  */
 #include "txn.h"
 
@@ -104,7 +104,8 @@ static int add_links(struct txn *t)
 
 /*
  * Must the old parent wait for the new one? Yes if some block of the range may have a durable pointer in the old one. A
- * metadata block without one counts too once it was written or is waited for: what was moved into it is reached through it.
+ * metadata block without one counts too once it was written or is waited for: what was moved into it is reached through
+ * it.
  */
 static bool must_wait(struct txn *t, const struct exo_rng *r)
 {
@@ -167,8 +168,8 @@ static int note_passed(struct txn *t, struct exo_wait *w)
 }
 
 /*
- * A freed block is never written again, but what it gave away is still reached through its parent's pointer to it: the parent
- * takes over its waits. The parent may be freed, too; then the next one up.
+ * A freed block is never written again, but what it gave away is still reached through its parent's pointer to it: the
+ * parent takes over its waits. The parent may be freed, too; then the next one up.
  */
 static int pass_waits(struct txn *t, struct txn_meta *m)
 {

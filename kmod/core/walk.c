@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
  * walk.c: find out who owns what by following claims from the roots. Level by level, so that reads are sorted and
- * go out in batches. Nothing on the disk is believed: a claim is used after owns.c has checked it, a block is visited once,
- * and whatever is wrong quarantines the root where it was found.
+ * go out in batches. Nothing on the disk is believed: a claim is used after owns.c has checked it, a block is visited
+ * once, and whatever is wrong quarantines the root where it was found.
  *
- * attach: all roots at once, over private memory; makes the free map. collect: one root that is leaving; content in core wins
- * over the disk's, and blocks are noted in a bitmap of the caller.
+ * attach: all roots at once, over private memory; makes the free map. collect: one root that is leaving; content in
+ * core wins over the disk's, and blocks are noted in a bitmap of the caller.
  */
 #include "internal.h"
 
 #define READ_AT_ONCE 64u
-#define LOOKUPS 4096u		/* searches for the first owner of a doubly claimed metadata block, before all count as damage */
+#define LOOKUPS 4096u /* searches for the first owner of a doubly claimed metadata block, before all count as damage   \
+		       */
 
 struct item {
 	u64 block;
@@ -20,20 +21,20 @@ struct item {
 struct walk {
 	struct exo_disk *d;
 	bool collect;
-	u64 *seen;		/* owned */
-	u64 *meta;		/* visited as metadata */
+	u64 *seen; /* owned */
+	u64 *meta; /* visited as metadata */
 	struct item *items;
 	u32 n, room;
 	u32 lookups;
 	u8 *mem;
 	struct exo_seg *seg;
-	u32 *map;		/* segment -> offset in the batch */
+	u32 *map; /* segment -> offset in the batch */
 	struct exo_udf_claim raw[EXO_MAX_SLOTS];
 	struct exo_rng claims[EXO_MAX_SLOTS];
 	struct exo_set *again;	/* blocks claimed once more, each time */
-	struct exo_set crossed;	/* attach: of them, by two roots or templates */
+	struct exo_set crossed; /* attach: of them, by two roots or templates */
 	u64 runs, owned, visited;
-	u64 budget;		/* further claims that will be noted */
+	u64 budget; /* further claims that will be noted */
 };
 
 static void blame(struct walk *w, u32 root, u32 why, u64 detail)
@@ -81,9 +82,9 @@ static int note(struct exo_set *s, u64 block)
 }
 
 /*
- * A second claim. Of data, or of metadata by the same root with the same template: contested, which a crash during a MOVE leaves
- * behind, also when the old owner lies below the block by now. Else it is damage as well. A crash doubles a block's claims at most
- * a few times; a disk that has many more is made to keep the walk busy for ever.
+ * A second claim. Of data, or of metadata by the same root with the same template: contested, which a crash during a
+ * MOVE leaves behind, also when the old owner lies below the block by now. Else it is damage as well. A crash doubles a
+ * block's claims at most a few times; a disk that has many more is made to keep the walk busy for ever.
  */
 static int twice(struct walk *w, u64 block, u32 tmpl, u32 root)
 {
@@ -151,7 +152,8 @@ static int visit(struct walk *w, u32 at, const u8 *mem)
 		if (err && reason == EXO_R_NOMEM)
 			return err;
 		if (err) {
-			blame(w, it.root, reason == EXO_R_UDF_REJECT ? EXO_QUARANTINE_REJECT : EXO_QUARANTINE_CLAIM, it.block);
+			blame(w, it.root, reason == EXO_R_UDF_REJECT ? EXO_QUARANTINE_REJECT : EXO_QUARANTINE_CLAIM,
+			      it.block);
 			continue;
 		}
 		for (k = 0; k < n; k++) {
@@ -217,7 +219,7 @@ static bool from_core(struct walk *w, u64 block, u8 *mem)
 static int batch(struct walk *w, u32 from, u32 n)
 {
 	struct exo_disk *d = w->d;
-	bool bad[READ_AT_ONCE] = { false };
+	bool bad[READ_AT_ONCE] = {false};
 	u32 i, k = 0;
 	u64 where;
 	int err;
@@ -302,7 +304,7 @@ int exo_walk_attach(struct exo_disk *d)
 {
 	u64 begin = exo_plat_now_ns(), b;
 	struct walk *w = NULL;
-	struct exo_set again = { 0 };
+	struct exo_set again = {0};
 	u64 *seen = exo_plat_alloc(exo_bit_words(d->blocks) * 8);
 	u32 i;
 	int err = seen ? walk_new(d, &w) : -ENOMEM;

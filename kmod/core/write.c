@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * write.c: buffers to the disk. Metadata is copied aside first, so that it may be edited while its old image is written;
- * data is written from its frame after every mapping of it was removed, so that a later store makes it dirty again.
+ * write.c: buffers to the disk. Metadata is copied aside first, so that it may be edited while its old image is
+ * written; data is written from its frame after every mapping of it was removed, so that a later store makes it dirty
+ * again.
  */
 #include "internal.h"
 
@@ -37,9 +38,9 @@ struct batch {
 	struct exo_disk *d;
 	const u32 *frames;
 	u32 n, nfirst;
-	struct exo_seg *seg;	/* n whole blocks */
-	struct exo_seg *early;	/* the sectors that must be durable before the rest of their block */
-	u32 *early_of;		/* index of the block that it belongs to */
+	struct exo_seg *seg;   /* n whole blocks */
+	struct exo_seg *early; /* the sectors that must be durable before the rest of their block */
+	u32 *early_of;	       /* index of the block that it belongs to */
 	struct exo_done **done;
 	u8 *bounce;
 	bool *bad;
@@ -232,7 +233,7 @@ static void failed(struct exo_disk *d, u32 f, struct exo_done *done, u64 stamp)
 int exo_write_frames(struct exo_ask *a, struct exo_disk *d, const u32 *frames, u32 n, u64 stamp, u32 *written)
 {
 	struct exo_core *c = d->c;
-	struct batch b = { .d = d, .frames = frames, .n = n };
+	struct batch b = {.d = d, .frames = frames, .n = n};
 	u64 where = EXO_NOBLOCK;
 	u32 i;
 	int err;
@@ -275,8 +276,8 @@ int exo_write_frames(struct exo_ask *a, struct exo_disk *d, const u32 *frames, u
 }
 
 /*
- * Durable are the writes that had completed when the flush began. A flush that fails leaves open what is on the disk, so
- * nothing is written to it any more: DETACH with DISCARD and a new ATTACH find out.
+ * Durable are the writes that had completed when the flush began. A flush that fails leaves open what is on the disk,
+ * so nothing is written to it any more: DETACH with DISCARD and a new ATTACH find out.
  */
 int exo_flush_disk(struct exo_disk *d)
 {

@@ -74,7 +74,7 @@ again:
 int exo_do_write(struct exo_ask *a, void *arg)
 {
 	struct exo_write *q = arg;
-	struct exo_set first = { 0 };
+	struct exo_set first = {0};
 	struct exo_disk *d;
 	u64 *list = NULL;
 	u32 *frames = NULL, n;

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * core_crash.c [SEED [HISTORIES]]: random histories of transactions on trees of two roots, a crash at random points with
- * random writes lost and torn, and what must hold of whatever is found afterwards:
+ * core_crash.c [SEED [HISTORIES]]: random histories of transactions on trees of two roots, a crash at random points
+ * with random writes lost and torn, and what must hold of whatever is found afterwards:
  *
  *  rule 1  a data block that a surviving slot owns holds what the slot's owner wrote, or zeroes: never what lay there.
  *  rule 2  ... never what another owner wrote: a block is not reused before the old pointer is gone.
  *  rule 3  an extent that was durable, and was only moved since, is still there.
  *
  * What two owners claim can be settled by either; nothing is lost or given out by that.
- * And in core, after each step: every block is in exactly one state, use counts are those of the tree, and the free map in
- * use is the one that a walk finds after a clean end.
- * When linked with a rule turned off (see build.mk), the same program has to find a violation: --broken.
+ * And in core, after each step: every block is in exactly one state, use counts are those of the tree, and the free map
+ * in use is the one that a walk finds after a clean end. When linked with a rule turned off (see build.mk), the same
+ * program has to find a violation: --broken.
  */
 #include "core_kit.h"
 
 #define FRAMES 512
 #define BLOCKS 4608
-#define DATA0 1200u		/* histories allocate in a small area, so that blocks are reused soon */
+#define DATA0 1200u /* histories allocate in a small area, so that blocks are reused soon */
 #define AREA 48u
 #define EXTENTS 4096u
 #define STEPS 160u
@@ -24,17 +24,17 @@
 struct extent {
 	u64 start;
 	u32 count, ref;
-	u64 parent;		/* node */
+	u64 parent; /* node */
 	u32 part, slot, root;
 	bool live;
-	size_t freed_at;	/* length of the log when it was freed */
-	size_t durable_at;	/* length of the log when a SYNC made it durable; 0 never */
+	size_t freed_at;   /* length of the log when it was freed */
+	size_t durable_at; /* length of the log when a SYNC made it durable; 0 never */
 };
 
 struct history {
 	struct kit k;
 	u64 rng;
-	struct extent x[EXTENTS];	/* index = tag */
+	struct extent x[EXTENTS]; /* index = tag */
 	u32 n;
 	u32 roots[2];
 	u64 tops[2];
@@ -142,7 +142,7 @@ static void step_alloc(struct history *h, bool node)
 	if (h->n + 1 >= EXTENTS || !find_run(h, x->count, &x->start) || !empty_slot(h, x->parent, &x->part, &x->slot))
 		return;
 	txn_slot(&t, x->parent, kit_version(&h->k, x->parent), x->part, x->slot,
-		 (struct slot){ x->start, x->count, x->ref, h->n, 0 });
+		 (struct slot){x->start, x->count, x->ref, h->n, 0});
 	txn_decl(&t, EXO_DECL_ALLOC, node ? h->k.tmpl : 0, x->start, x->count);
 	CHECK(!txn_go(&h->k, &t));
 	x->live = true;
@@ -168,7 +168,7 @@ static void step_free(struct history *h)
 	if (i == EXTENTS || (x->ref && owns_any(h, x->start)))
 		return;
 	in_core(h, x->parent);
-	txn_slot(&t, x->parent, kit_version(&h->k, x->parent), x->part, x->slot, (struct slot){ 0 });
+	txn_slot(&t, x->parent, kit_version(&h->k, x->parent), x->part, x->slot, (struct slot){0});
 	txn_decl(&t, EXO_DECL_FREE, x->ref ? h->k.tmpl : 0, x->start, x->count);
 	err = txn_go(&h->k, &t);
 	CHECK(!err || (x->ref && h->k.reason == EXO_R_CYCLE));
@@ -209,8 +209,8 @@ static void step_move(struct history *h)
 		return;
 	if (to == x->parent && part == x->part)
 		return;
-	txn_slot(&t, x->parent, kit_version(&h->k, x->parent), x->part, x->slot, (struct slot){ 0 });
-	txn_slot(&t, to, kit_version(&h->k, to), part, slot, (struct slot){ x->start, x->count, x->ref, i, 0 });
+	txn_slot(&t, x->parent, kit_version(&h->k, x->parent), x->part, x->slot, (struct slot){0});
+	txn_slot(&t, to, kit_version(&h->k, to), part, slot, (struct slot){x->start, x->count, x->ref, i, 0});
 	txn_decl(&t, EXO_DECL_MOVE, x->ref ? h->k.tmpl : 0, x->start, x->count);
 	err = txn_go(&h->k, &t);
 	CHECK(!err || h->k.reason == EXO_R_CYCLE);
@@ -239,15 +239,15 @@ static void step_split(struct history *h)
 	x->count = x->ref = 1;
 	x->parent = parent;
 	x->root = root;
-	txn_slot(&t, parent, kit_version(&h->k, parent), x->part, x->slot, (struct slot){ node, 1, 1, h->n, 0 });
+	txn_slot(&t, parent, kit_version(&h->k, parent), x->part, x->slot, (struct slot){node, 1, 1, h->n, 0});
 	txn_decl(&t, EXO_DECL_ALLOC, h->k.tmpl, node, 1);
 	for (i = 0; i < h->n && n < 3; i++) {
 		struct extent *m = &h->x[i];
 
 		if (!m->live || m->parent != parent)
 			continue;
-		txn_slot(&t, parent, kit_version(&h->k, parent), m->part, m->slot, (struct slot){ 0 });
-		txn_slot(&t, node, EXO_VERSION_NEW, n, 0, (struct slot){ m->start, m->count, m->ref, i, 0 });
+		txn_slot(&t, parent, kit_version(&h->k, parent), m->part, m->slot, (struct slot){0});
+		txn_slot(&t, node, EXO_VERSION_NEW, n, 0, (struct slot){m->start, m->count, m->ref, i, 0});
 		txn_decl(&t, EXO_DECL_MOVE, m->ref ? h->k.tmpl : 0, m->start, m->count);
 		moved[n++] = i;
 	}
@@ -297,12 +297,13 @@ static void step_merge(struct history *h)
 		to[k].part = part;
 		to[k].slot = slot;
 		txn_slot(&t, x->start, kit_version(&h->k, x->start), h->x[to[k].i].part, h->x[to[k].i].slot,
-			 (struct slot){ 0 });
+			 (struct slot){0});
 		txn_slot(&t, x->parent, kit_version(&h->k, x->parent), part, slot,
-			 (struct slot){ h->x[to[k].i].start, h->x[to[k].i].count, h->x[to[k].i].ref, to[k].i, 0 });
-		txn_decl(&t, EXO_DECL_MOVE, h->x[to[k].i].ref ? h->k.tmpl : 0, h->x[to[k].i].start, h->x[to[k].i].count);
+			 (struct slot){h->x[to[k].i].start, h->x[to[k].i].count, h->x[to[k].i].ref, to[k].i, 0});
+		txn_decl(&t, EXO_DECL_MOVE, h->x[to[k].i].ref ? h->k.tmpl : 0, h->x[to[k].i].start,
+			 h->x[to[k].i].count);
 	}
-	txn_slot(&t, x->parent, kit_version(&h->k, x->parent), x->part, x->slot, (struct slot){ 0 });
+	txn_slot(&t, x->parent, kit_version(&h->k, x->parent), x->part, x->slot, (struct slot){0});
 	txn_decl(&t, EXO_DECL_FREE, h->k.tmpl, x->start, 1);
 	err = txn_go(&h->k, &t);
 	CHECK(!err || h->k.reason == EXO_R_CYCLE);
@@ -325,7 +326,7 @@ static void step_data(struct history *h)
 {
 	u32 i = pick_live(h), k, frames[4];
 	struct extent *x = &h->x[i];
-	struct exo_claim c = { 0 };
+	struct exo_claim c = {0};
 	u8 page[4096];
 
 	if (i == EXTENTS || x->ref)
@@ -333,11 +334,17 @@ static void step_data(struct history *h)
 	c.start = x->start;
 	c.count = x->count;
 	if (rnd(h, 3) == 0) {
-		struct exo_frame_alloc fa = { .head.flags = EXO_FRAME_ANY, .frames = (uintptr_t)frames, .count = x->count };
-		struct exo_frame_free ff = { .frames = (uintptr_t)frames, .count = x->count };
-		struct exo_io io = { .head.flags = EXO_IO_WRITE | (rnd(h, 2) ? EXO_IO_FUA : 0), .disk = h->k.d,
-				     .index = x->part, .parent = x->parent, .claim = c, .first = c.start, .count = x->count,
-				     .frames = (uintptr_t)frames };
+		struct exo_frame_alloc fa = {
+			.head.flags = EXO_FRAME_ANY, .frames = (uintptr_t)frames, .count = x->count};
+		struct exo_frame_free ff = {.frames = (uintptr_t)frames, .count = x->count};
+		struct exo_io io = {.head.flags = EXO_IO_WRITE | (rnd(h, 2) ? EXO_IO_FUA : 0),
+				    .disk = h->k.d,
+				    .index = x->part,
+				    .parent = x->parent,
+				    .claim = c,
+				    .first = c.start,
+				    .count = x->count,
+				    .frames = (uintptr_t)frames};
 
 		NEED(!CALL(&h->k, EXO_NR_FRAME_ALLOC, fa));
 		for (k = 0; k < x->count; k++)
@@ -384,7 +391,7 @@ static void step_write(struct history *h)
 static void check_states(struct history *h)
 {
 	struct exo_disk_info i = kit_info(&h->k);
-	u64 used[2] = { 1, 1 }, b;
+	u64 used[2] = {1, 1}, b;
 	u32 k, r;
 
 	for (k = 0; k < h->n; k++) {
@@ -396,7 +403,7 @@ static void check_states(struct history *h)
 				  (unsigned long long)b);
 	}
 	for (r = 0; r < 2; r++) {
-		struct exo_root_get g = { .disk = h->k.d, .root = h->roots[r] };
+		struct exo_root_get g = {.disk = h->k.d, .root = h->roots[r]};
 
 		NEED(!CALL(&h->k, EXO_NR_ROOT_GET, g));
 		CHECK(g.out_used == used[r] && !g.out_quarantine);
@@ -444,7 +451,7 @@ static void start(struct history *h, u64 seed)
 	for (b = 1042; b < BLOCKS - 1; b++)
 		sim_disk_poke(h->k.disk, b, 0, junk, 64);
 	for (i = 0; i < 2; i++) {
-		char name[8] = { 'r', (char)('0' + i), 0 };
+		char name[8] = {'r', (char)('0' + i), 0};
 
 		NEED(!kit_root_add(&h->k, name, h->k.tmpl, 1100 + i, 1, 0, &h->roots[i], &h->tops[i]));
 	}
@@ -476,7 +483,8 @@ static void visit(struct history *h, const struct sim_image *img, u64 node, stru
 			if (!x->count)
 				continue;
 			if (x->tag >= h->n || x->start < DATA0 || x->count > 3 || x->ref > 1 ||
-			    x->start != h->x[x->tag].start || x->count != h->x[x->tag].count || x->ref != h->x[x->tag].ref) {
+			    x->start != h->x[x->tag].start || x->count != h->x[x->tag].count ||
+			    x->ref != h->x[x->tag].ref) {
 				violation(h, "slot that nobody wrote", node, x->tag);
 				continue;
 			}
@@ -512,7 +520,7 @@ static u32 nclaimers;
 
 static void follow(struct kit *k, u32 root, u64 parent, u32 index, u64 node, bool *seen)
 {
-	struct exo_claim c = { .start = node, .count = 1, .template_id = k->tmpl };
+	struct exo_claim c = {.start = node, .count = 1, .template_id = k->tmpl};
 	u32 p, s, frame;
 
 	if (seen[node])
@@ -526,7 +534,7 @@ static void follow(struct kit *k, u32 root, u64 parent, u32 index, u64 node, boo
 			if (!x.count)
 				continue;
 			NEED(nclaimers < EXTENTS);
-			claimers[nclaimers++] = (struct claimer){ node, x.start, p, s, x.count, x.ref, x.tag };
+			claimers[nclaimers++] = (struct claimer){node, x.start, p, s, x.count, x.ref, x.tag};
 			if (x.ref)
 				follow(k, root, node, p, x.start, seen);
 		}
@@ -537,7 +545,7 @@ static void settle(struct history *h, struct kit *k)
 {
 	bool *seen = calloc(BLOCKS, 1), progress = true;
 	struct exo_range contested[64];
-	struct exo_contested q = { .disk = k->d, .room = 64, .ranges = (uintptr_t)contested };
+	struct exo_contested q = {.disk = k->d, .room = 64, .ranges = (uintptr_t)contested};
 	struct exo_disk_info info = kit_info(k), after;
 	u32 i, j;
 
@@ -561,14 +569,14 @@ static void settle(struct history *h, struct kit *k)
 				continue;
 			/* neither may write */
 			if (!x->ref) {
-				struct exo_claim c = { .start = x->block, .count = x->count };
+				struct exo_claim c = {.start = x->block, .count = x->count};
 				u32 frames[4];
 
 				CHECK(kit_bind(k, 0, x->node, x->part, c, EXO_RIGHT_ALL, 0, frames) == -EBUSY &&
 				      k->reason == EXO_R_CONTESTED);
 				CHECK(!kit_bind(k, 0, x->node, x->part, c, EXO_RIGHT_READ, 0, frames));
 			}
-			txn_slot(&t, x->node, kit_version(k, x->node), x->part, x->slot, (struct slot){ 0 });
+			txn_slot(&t, x->node, kit_version(k, x->node), x->part, x->slot, (struct slot){0});
 			txn_decl(&t, EXO_DECL_FREE, x->ref ? k->tmpl : 0, x->block, x->count);
 			err = txn_go(k, &t);
 			CHECK(!err || k->reason == EXO_R_CONTESTED || (k->reason == EXO_R_NOT_IN_CORE && x->ref));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * core_faults.c: every allocation of every call fails once, every frame renewal too: the call is refused with NOMEM, nothing
- * has changed, nothing leaks, and the same call succeeds afterwards. Then devices that fail: reads, writes, flushes.
+ * core_faults.c: every allocation of every call fails once, every frame renewal too: the call is refused with NOMEM,
+ * nothing has changed, nothing leaks, and the same call succeeds afterwards. Then devices that fail: reads, writes,
+ * flushes.
  */
 #include "core_kit.h"
 
@@ -44,14 +45,19 @@ static struct state look(void)
 
 static struct exo_claim claim(u64 start, u64 count, u32 tmpl)
 {
-	return (struct exo_claim){ .start = start, .count = count, .template_id = tmpl };
+	return (struct exo_claim){.start = start, .count = count, .template_id = tmpl};
 }
 
 static int op_template(void)
 {
 	u64 insns[256];
-	struct exo_template_add a = { .disk = k.d, .cap = k.cap, .name = "other", .partition = PART, .nrefs = 1,
-				      .refs = { k.tmpl }, .insns = (uintptr_t)insns };
+	struct exo_template_add a = {.disk = k.d,
+				     .cap = k.cap,
+				     .name = "other",
+				     .partition = PART,
+				     .nrefs = 1,
+				     .refs = {k.tmpl},
+				     .insns = (uintptr_t)insns};
 	int err;
 
 	a.ninsns = kit_program(insns);
@@ -72,9 +78,9 @@ static int op_volume(void)
 
 static int op_alloc(void)
 {
-	txn_slot(&t, top, kit_version(&k, top), 0, 0, (struct slot){ node, 1, 1, 0, 0 });
-	txn_slot(&t, top, kit_version(&k, top), 0, 1, (struct slot){ moved, 1, 0, 0, 0 });
-	txn_slot(&t, node, EXO_VERSION_NEW, 2, 0, (struct slot){ data, 4, 0, 0, 0 });
+	txn_slot(&t, top, kit_version(&k, top), 0, 0, (struct slot){node, 1, 1, 0, 0});
+	txn_slot(&t, top, kit_version(&k, top), 0, 1, (struct slot){moved, 1, 0, 0, 0});
+	txn_slot(&t, node, EXO_VERSION_NEW, 2, 0, (struct slot){data, 4, 0, 0, 0});
 	txn_decl(&t, EXO_DECL_ALLOC, k.tmpl, node, 1);
 	txn_decl(&t, EXO_DECL_ALLOC, 0, moved, 1);
 	txn_decl(&t, EXO_DECL_ALLOC, 0, data, 4);
@@ -88,7 +94,7 @@ static int op_bind(void)
 
 static int op_unbind(void)
 {
-	struct exo_unbind u = { .frames = (uintptr_t)frames, .count = 4 };
+	struct exo_unbind u = {.frames = (uintptr_t)frames, .count = 4};
 
 	return CALL(&k, EXO_NR_UNBIND, u);
 }
@@ -110,17 +116,17 @@ static int op_sync(void)
 
 static int op_move(void)
 {
-	txn_slot(&t, top, kit_version(&k, top), 0, 1, (struct slot){ 0 });
-	txn_slot(&t, node, kit_version(&k, node), 1, 0, (struct slot){ moved, 1, 0, 0, 0 });
+	txn_slot(&t, top, kit_version(&k, top), 0, 1, (struct slot){0});
+	txn_slot(&t, node, kit_version(&k, node), 1, 0, (struct slot){moved, 1, 0, 0, 0});
 	txn_decl(&t, EXO_DECL_MOVE, 0, moved, 1);
 	return txn_go(&k, &t);
 }
 
 static int op_free(void)
 {
-	txn_slot(&t, node, kit_version(&k, node), 2, 0, (struct slot){ 0 });
-	txn_slot(&t, node, kit_version(&k, node), 1, 0, (struct slot){ 0 });
-	txn_slot(&t, top, kit_version(&k, top), 0, 0, (struct slot){ 0 });
+	txn_slot(&t, node, kit_version(&k, node), 2, 0, (struct slot){0});
+	txn_slot(&t, node, kit_version(&k, node), 1, 0, (struct slot){0});
+	txn_slot(&t, top, kit_version(&k, top), 0, 0, (struct slot){0});
 	txn_decl(&t, EXO_DECL_FREE, 0, data, 4);
 	txn_decl(&t, EXO_DECL_FREE, 0, moved, 1);
 	txn_decl(&t, EXO_DECL_FREE, k.tmpl, node, 1);
@@ -129,22 +135,29 @@ static int op_free(void)
 
 static int op_frames(void)
 {
-	struct exo_frame_alloc a = { .head.flags = EXO_FRAME_ANY, .frames = (uintptr_t)frames, .count = 4 };
+	struct exo_frame_alloc a = {.head.flags = EXO_FRAME_ANY, .frames = (uintptr_t)frames, .count = 4};
 
 	return CALL(&k, EXO_NR_FRAME_ALLOC, a);
 }
 
 static int op_frames_free(void)
 {
-	struct exo_frame_free a = { .frames = (uintptr_t)frames, .count = 4 };
+	struct exo_frame_free a = {.frames = (uintptr_t)frames, .count = 4};
 
 	return CALL(&k, EXO_NR_FRAME_FREE, a);
 }
 
 static int io(u32 flags)
 {
-	struct exo_io q = { .head.flags = flags, .disk = k.d, .root = root, .index = 2, .parent = node,
-			    .claim = claim(data, 4, 0), .first = data, .count = 4, .frames = (uintptr_t)frames };
+	struct exo_io q = {.head.flags = flags,
+			   .disk = k.d,
+			   .root = root,
+			   .index = 2,
+			   .parent = node,
+			   .claim = claim(data, 4, 0),
+			   .first = data,
+			   .count = 4,
+			   .frames = (uintptr_t)frames};
 
 	return CALL(&k, EXO_NR_IO, q);
 }
@@ -166,7 +179,7 @@ static int op_read(void)
 
 static int op_del(void)
 {
-	struct exo_root_del r = { .disk = k.d, .cap = k.cap, .root = root };
+	struct exo_root_del r = {.disk = k.d, .cap = k.cap, .root = root};
 
 	return CALL(&k, EXO_NR_ROOT_DEL, r);
 }
@@ -204,10 +217,12 @@ static void sweep(const char *name, int (*op)(void), bool live)
 		sim_alloc_fail(0);
 		if (!err)
 			break;
-		CHECK_MSG(err == -ENOMEM && k.reason == EXO_R_NOMEM, "%s, allocation %u: %d, reason %u", name, n, err, k.reason);
+		CHECK_MSG(err == -ENOMEM && k.reason == EXO_R_NOMEM, "%s, allocation %u: %d, reason %u", name, n, err,
+			  k.reason);
 		if (live)
 			after = look();
-		/* SYNC may have got some of the way, and its buffers are clean then; holds and arrays once made are kept. */
+		/* SYNC may have got some of the way, and its buffers are clean then; holds and arrays once made are
+		 * kept. */
 		if (op != op_sync && op != op_sync_all && op != op_detach)
 			CHECK_MSG(!memcmp(&before, &after, sizeof(before)), "%s, allocation %u", name, n);
 	}

@@ -2,7 +2,7 @@
 #include "core_kit.h"
 #include "../udf/insn.h"
 
-const struct exo_cred kit_root = { .uid = 0, .admin = true }, kit_user = { .uid = 1000 }, kit_other = { .uid = 1001 };
+const struct exo_cred kit_root = {.uid = 0, .admin = true}, kit_user = {.uid = 1000}, kit_other = {.uid = 1001};
 
 int kit_call(struct kit *k, u32 nr, struct exo_head *h, u32 size)
 {
@@ -17,8 +17,8 @@ int kit_call(struct kit *k, u32 nr, struct exo_head *h, u32 size)
 
 u32 kit_program(u64 *insns)
 {
-	const u64 open[] = { REGION(1, 0, 0), REGION(2, 1, 0) };
-	const u64 end[] = { LDX_(SZ_W, 0, 1, 504), EXIT };
+	const u64 open[] = {REGION(1, 0, 0), REGION(2, 1, 0)};
+	const u64 end[] = {LDX_(SZ_W, 0, 1, 504), EXIT};
 	u32 n = 0, i;
 
 	for (i = 0; i < sizeof(open) / 8; i++)
@@ -36,14 +36,16 @@ u32 kit_program(u64 *insns)
 
 int kit_format(struct kit *k, u64 quota)
 {
-	struct exo_format f = { .cap = k->cap, .path_len = strlen(k->path), .path = (uintptr_t)k->path, .user_quota = quota };
+	struct exo_format f = {
+		.cap = k->cap, .path_len = strlen(k->path), .path = (uintptr_t)k->path, .user_quota = quota};
 
 	return CALL(k, EXO_NR_FORMAT, f);
 }
 
 int kit_attach(struct kit *k, u32 flags)
 {
-	struct exo_attach a = { .head.flags = flags, .cap = k->cap, .path_len = strlen(k->path), .path = (uintptr_t)k->path };
+	struct exo_attach a = {
+		.head.flags = flags, .cap = k->cap, .path_len = strlen(k->path), .path = (uintptr_t)k->path};
 	int err = CALL(k, EXO_NR_ATTACH, a);
 
 	k->d = a.out_disk;
@@ -52,7 +54,7 @@ int kit_attach(struct kit *k, u32 flags)
 
 int kit_detach(struct kit *k, u32 flags)
 {
-	struct exo_detach d = { .head.flags = flags, .cap = k->cap, .disk = k->d };
+	struct exo_detach d = {.head.flags = flags, .cap = k->cap, .disk = k->d};
 
 	return CALL(k, EXO_NR_DETACH, d);
 }
@@ -60,8 +62,8 @@ int kit_detach(struct kit *k, u32 flags)
 void kit_template(struct kit *k)
 {
 	u64 insns[256];
-	struct exo_template_add t = { .disk = k->d, .cap = k->cap, .name = "node", .partition = PART,
-				      .insns = (uintptr_t)insns };
+	struct exo_template_add t = {
+		.disk = k->d, .cap = k->cap, .name = "node", .partition = PART, .insns = (uintptr_t)insns};
 
 	t.ninsns = kit_program(insns);
 	NEED(!CALL(k, EXO_NR_TEMPLATE_ADD, t));
@@ -105,8 +107,8 @@ struct kit kit_as(const struct kit *k, const struct exo_cred *cred)
 
 int kit_root_add(struct kit *k, const char *name, u32 tmpl, u64 start, u64 count, u32 flags, u32 *root, u64 *at)
 {
-	struct exo_root_add r = { .disk = k->d, .cap = k->cap, .start = start, .count = count, .template_id = tmpl,
-				  .root_flags = flags };
+	struct exo_root_add r = {
+		.disk = k->d, .cap = k->cap, .start = start, .count = count, .template_id = tmpl, .root_flags = flags};
 	int err;
 
 	snprintf(r.name, sizeof(r.name), "%s", name);
@@ -120,39 +122,47 @@ int kit_root_add(struct kit *k, const char *name, u32 tmpl, u64 start, u64 count
 
 int kit_bind(struct kit *k, u32 root, u64 parent, u32 index, struct exo_claim c, u32 rights, u32 flags, u32 *frames)
 {
-	struct exo_bind b = { .head.flags = flags, .disk = k->d, .cap = k->cap, .root = root, .index = index, .parent = parent,
-			      .claim = c, .first = c.start, .count = (u32)c.count, .rights = rights,
-			      .frames = (uintptr_t)frames };
+	struct exo_bind b = {.head.flags = flags,
+			     .disk = k->d,
+			     .cap = k->cap,
+			     .root = root,
+			     .index = index,
+			     .parent = parent,
+			     .claim = c,
+			     .first = c.start,
+			     .count = (u32)c.count,
+			     .rights = rights,
+			     .frames = (uintptr_t)frames};
 
 	return CALL(k, EXO_NR_BIND, b);
 }
 
 int kit_unbind(struct kit *k, u32 frame)
 {
-	struct exo_unbind u = { .frames = (uintptr_t)&frame, .count = 1 };
+	struct exo_unbind u = {.frames = (uintptr_t)&frame, .count = 1};
 
 	return CALL(k, EXO_NR_UNBIND, u);
 }
 
 int kit_sync(struct kit *k, u32 root)
 {
-	struct exo_sync s = { .disk = k->d, .root = root };
+	struct exo_sync s = {.disk = k->d, .root = root};
 
 	return CALL(k, EXO_NR_SYNC, s);
 }
 
 int kit_flush(struct kit *k)
 {
-	struct exo_flush f = { .disk = k->d };
+	struct exo_flush f = {.disk = k->d};
 
 	return CALL(k, EXO_NR_FLUSH, f);
 }
 
 int kit_write(struct kit *k, u64 start, u64 count)
 {
-	struct exo_run r = { start, count };
-	struct exo_write w = { .disk = k->d, .nruns = 1, .runs = (uintptr_t)&r, .ranges = (uintptr_t)k->ranges,
-			       .ranges_room = 64 };
+	struct exo_run r = {start, count};
+	struct exo_write w = {
+		.disk = k->d, .nruns = 1, .runs = (uintptr_t)&r, .ranges = (uintptr_t)k->ranges, .ranges_room = 64};
 	int err = CALL(k, EXO_NR_WRITE, w);
 
 	k->nranges = w.out_nranges;
@@ -161,15 +171,15 @@ int kit_write(struct kit *k, u64 start, u64 count)
 
 int kit_read(struct kit *k, u64 start, u64 count)
 {
-	struct exo_run r = { start, count };
-	struct exo_read q = { .disk = k->d, .nruns = 1, .runs = (uintptr_t)&r };
+	struct exo_run r = {start, count};
+	struct exo_read q = {.disk = k->d, .nruns = 1, .runs = (uintptr_t)&r};
 
 	return CALL(k, EXO_NR_READ, q);
 }
 
 struct exo_disk_info kit_info(struct kit *k)
 {
-	struct exo_disk_info i = { .disk = k->d };
+	struct exo_disk_info i = {.disk = k->d};
 
 	NEED(!CALL(k, EXO_NR_DISK_INFO, i));
 	return i;
@@ -195,14 +205,20 @@ void txn_slot(struct txn *t, u64 block, u64 version, u32 part, u32 slot, struct 
 
 void txn_decl(struct txn *t, u32 op, u32 tmpl, u64 start, u64 count)
 {
-	t->decls[t->nd++] = (struct exo_decl){ op, tmpl, start, count };
+	t->decls[t->nd++] = (struct exo_decl){op, tmpl, start, count};
 }
 
 int txn_go(struct kit *k, struct txn *t)
 {
-	struct exo_txn q = { .disk = k->d, .cap = k->cap, .nedits = t->n, .ndecls = t->nd, .edits = (uintptr_t)t->edits,
-			     .decls = (uintptr_t)t->decls, .versions = (uintptr_t)t->versions,
-			     .ranges = (uintptr_t)k->ranges, .ranges_room = 64 };
+	struct exo_txn q = {.disk = k->d,
+			    .cap = k->cap,
+			    .nedits = t->n,
+			    .ndecls = t->nd,
+			    .edits = (uintptr_t)t->edits,
+			    .decls = (uintptr_t)t->decls,
+			    .versions = (uintptr_t)t->versions,
+			    .ranges = (uintptr_t)k->ranges,
+			    .ranges_room = 64};
 	int err = CALL(k, EXO_NR_TXN, q);
 
 	k->nranges = q.out_nranges;

@@ -18,7 +18,7 @@
 struct slot {
 	u64 start;
 	u32 count, ref;
-	u64 tag;	/* whose bytes the data blocks hold; the program does not look */
+	u64 tag; /* whose bytes the data blocks hold; the program does not look */
 	u64 pad;
 };
 
@@ -28,10 +28,10 @@ struct kit {
 	struct sim_env *senv;
 	struct exo_env *e;
 	char path[16];
-	u32 d;		/* disk number */
-	u32 tmpl;	/* node */
-	u32 cap;	/* slot 0 */
-	u32 reason;	/* of the last call */
+	u32 d;	    /* disk number */
+	u32 tmpl;   /* node */
+	u32 cap;    /* slot 0 */
+	u32 reason; /* of the last call */
 	u64 detail;
 	struct exo_range ranges[64];
 	u32 nranges;
@@ -49,7 +49,7 @@ int kit_format(struct kit *k, u64 quota);
 int kit_attach(struct kit *k, u32 flags);
 int kit_detach(struct kit *k, u32 flags);
 void kit_template(struct kit *k);
-u32 kit_program(u64 *insns);	/* of the node; its length */
+u32 kit_program(u64 *insns); /* of the node; its length */
 /* The same kit as seen by another user's env of the same core. */
 struct kit kit_as(const struct kit *k, const struct exo_cred *cred);
 
@@ -76,9 +76,9 @@ void txn_decl(struct txn *t, u32 op, u32 tmpl, u64 start, u64 count);
 int txn_go(struct kit *k, struct txn *t);
 
 /* Registry, as a library sees it. */
-const struct exo_buf *kit_buf(struct kit *k, u64 block);	/* NULL: not in core */
+const struct exo_buf *kit_buf(struct kit *k, u64 block); /* NULL: not in core */
 u32 kit_frame(struct kit *k, u64 block);
-u64 kit_version(struct kit *k, u64 block);			/* 0: not in core */
+u64 kit_version(struct kit *k, u64 block); /* 0: not in core */
 const struct slot *kit_slot(struct kit *k, u64 block, u32 part, u32 slot);
 bool kit_free(struct kit *k, u64 block);
 

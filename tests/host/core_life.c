@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-/* core_life.c: what lasts longer than a call: direct transfers in two halves, limits, quotas, temporary roots, attach and detach. */
+/* core_life.c: what lasts longer than a call: direct transfers in two halves, limits, quotas, temporary roots, attach
+ * and detach. */
 #include "core_kit.h"
 
 #define FRAMES 64
@@ -10,19 +11,19 @@ static struct kit k;
 
 static struct exo_claim claim(u64 start, u64 count, u32 tmpl)
 {
-	return (struct exo_claim){ .start = start, .count = count, .template_id = tmpl };
+	return (struct exo_claim){.start = start, .count = count, .template_id = tmpl};
 }
 
 static int alloc_data(struct kit *u, u64 top, u32 slot, u64 start, u32 count)
 {
-	txn_slot(&t, top, kit_version(u, top), 0, slot, (struct slot){ start, count, 0, 0, 0 });
+	txn_slot(&t, top, kit_version(u, top), 0, slot, (struct slot){start, count, 0, 0, 0});
 	txn_decl(&t, EXO_DECL_ALLOC, 0, start, count);
 	return txn_go(u, &t);
 }
 
 static int free_data(struct kit *u, u64 top, u32 slot, u64 start, u32 count)
 {
-	txn_slot(&t, top, kit_version(u, top), 0, slot, (struct slot){ 0 });
+	txn_slot(&t, top, kit_version(u, top), 0, slot, (struct slot){0});
 	txn_decl(&t, EXO_DECL_FREE, 0, start, count);
 	return txn_go(u, &t);
 }
@@ -41,10 +42,13 @@ static void halves(void)
 {
 	u64 top, a = 3000;
 	u32 root, f[2], frame, other;
-	struct exo_frame_alloc fa = { .head.flags = EXO_FRAME_ANY, .frames = (uintptr_t)f, .count = 2 };
-	struct exo_frame_free ff = { .frames = (uintptr_t)&f[1], .count = 1 };
-	struct exo_io io = { .head = { sizeof(io), EXO_IO_WRITE, 0, 0, 0 }, .claim = claim(a, 2, 0), .first = a, .count = 2,
-			     .frames = (uintptr_t)f };
+	struct exo_frame_alloc fa = {.head.flags = EXO_FRAME_ANY, .frames = (uintptr_t)f, .count = 2};
+	struct exo_frame_free ff = {.frames = (uintptr_t)&f[1], .count = 1};
+	struct exo_io io = {.head = {sizeof(io), EXO_IO_WRITE, 0, 0, 0},
+			    .claim = claim(a, 2, 0),
+			    .first = a,
+			    .count = 2,
+			    .frames = (uintptr_t)f};
 	struct exo_ioreq *r, *again;
 	u64 bad;
 
@@ -59,7 +63,8 @@ static void halves(void)
 	NEED(!exo_io_begin(k.e, (uintptr_t)&io, &r));
 	CHECK(r->nsegs == 2 && r->op == EXO_OP_WRITE && r->segs[1].block == a + 1);
 	CHECK(exo_io_begin(k.e, (uintptr_t)&io, &again) == -EBUSY && io.head.out_reason == EXO_R_BUSY);
-	CHECK(kit_bind(&k, root, top, 0, claim(a, 2, 0), EXO_RIGHT_READ, 0, (u32[2]){ 0 }) == -EBUSY && k.reason == EXO_R_BUSY);
+	CHECK(kit_bind(&k, root, top, 0, claim(a, 2, 0), EXO_RIGHT_READ, 0, (u32[2]){0}) == -EBUSY &&
+	      k.reason == EXO_R_BUSY);
 	CHECK(!kit_read(&k, a, 2) && !kit_buf(&k, a));
 	CHECK(kit_sync(&k, root) == -EBUSY && k.reason == EXO_R_BUSY);
 	CHECK(kit_detach(&k, 0) == -EBUSY && k.reason == EXO_R_IN_USE);
@@ -80,10 +85,11 @@ static void halves(void)
 	CHECK(!kit_flush(&k) && kit_free(&k, a) && kit_info(&k).out_waiting == 0);
 	NEED(!alloc_data(&k, top, 0, a, 2));
 	CHECK(!kit_flush(&k) && kit_write(&k, top, 1) == -EBUSY && k.reason == EXO_R_TAINTED);
-	NEED(!kit_bind(&k, root, top, 0, claim(a, 2, 0), EXO_RIGHT_ALL, 0, (u32[2]){ 0 }));
+	NEED(!kit_bind(&k, root, top, 0, claim(a, 2, 0), EXO_RIGHT_ALL, 0, (u32[2]){0}));
 	frame = kit_frame(&k, a);
 	CHECK(*(u8 *)exo_plat_frame(frame) == 0);
-	/* a dirty copy in core is what a direct read sees, and what a direct write replaces, once nobody has it bound */
+	/* a dirty copy in core is what a direct read sees, and what a direct write replaces, once nobody has it bound
+	 */
 	sim_poke(sim_pool(k.senv) + frame * 4096ul, "dirty", 5);
 	f[1] = other;
 	io.head.flags = 0;
@@ -115,7 +121,7 @@ static void limits(void)
 {
 	struct kit u;
 	u32 frames[FRAMES], i, root;
-	struct exo_frame_alloc fa = { .head.flags = EXO_FRAME_ANY, .frames = (uintptr_t)frames, .count = FRAMES / 2 + 1 };
+	struct exo_frame_alloc fa = {.head.flags = EXO_FRAME_ANY, .frames = (uintptr_t)frames, .count = FRAMES / 2 + 1};
 	char name[16];
 	u64 top;
 
@@ -133,8 +139,8 @@ static void limits(void)
 		snprintf(name, sizeof(name), "r%u", i);
 		CHECK(!kit_root_add(&u, name, u.tmpl, EXO_NOBLOCK, 1, 0, &root, &top));
 	}
-	CHECK(kit_root_add(&u, "more", u.tmpl, EXO_NOBLOCK, 1, 0, NULL, NULL) == -ENOSPC && u.reason == EXO_R_ROOTS_FULL &&
-	      u.detail == 16);
+	CHECK(kit_root_add(&u, "more", u.tmpl, EXO_NOBLOCK, 1, 0, NULL, NULL) == -ENOSPC &&
+	      u.reason == EXO_R_ROOTS_FULL && u.detail == 16);
 	CHECK(!kit_root_add(&k, "admin's", k.tmpl, EXO_NOBLOCK, 1, 0, NULL, NULL));
 	/* the disk's quota for users: 20 blocks a root */
 	CHECK(!alloc_data(&u, top, 0, 3000, 19));
@@ -158,11 +164,16 @@ static void pressure(void)
 
 	kit_start(&k, FRAMES, BLOCKS, 0);
 	NEED(!kit_root_add(&k, "one", k.tmpl, EXO_NOBLOCK, 1, 0, &root, &top) && !alloc_data(&k, top, 0, a, 200));
-	CHECK(kit_bind(&k, root, top, 0, claim(a, 200, 0), EXO_RIGHT_READ, 0, (u32[200]){ 0 }) == -ENOMEM &&
+	CHECK(kit_bind(&k, root, top, 0, claim(a, 200, 0), EXO_RIGHT_READ, 0, (u32[200]){0}) == -ENOMEM &&
 	      k.reason == EXO_R_NO_FRAMES);
 	for (i = 0; i < 200; i++) {
-		struct exo_bind b = { .disk = k.d, .parent = top, .claim = claim(a, 200, 0), .first = a + i, .count = 1,
-				      .rights = EXO_RIGHT_ALL, .frames = (uintptr_t)frames };
+		struct exo_bind b = {.disk = k.d,
+				     .parent = top,
+				     .claim = claim(a, 200, 0),
+				     .first = a + i,
+				     .count = 1,
+				     .rights = EXO_RIGHT_ALL,
+				     .frames = (uintptr_t)frames};
 
 		NEED(!CALL(&k, EXO_NR_BIND, b));
 		CHECK(sim_poke(sim_pool(k.senv) + frames[0] * 4096ul, &i, 4));
@@ -172,8 +183,13 @@ static void pressure(void)
 	}
 	CHECK(stats()->reclaims > 100);
 	for (i = 0; i < 200; i++) {
-		struct exo_bind b = { .disk = k.d, .parent = top, .claim = claim(a, 200, 0), .first = a + i, .count = 1,
-				      .rights = EXO_RIGHT_READ, .frames = (uintptr_t)frames };
+		struct exo_bind b = {.disk = k.d,
+				     .parent = top,
+				     .claim = claim(a, 200, 0),
+				     .first = a + i,
+				     .count = 1,
+				     .rights = EXO_RIGHT_READ,
+				     .frames = (uintptr_t)frames};
 
 		NEED(!CALL(&k, EXO_NR_BIND, b));
 		CHECK(*(u32 *)exo_plat_frame(frames[0]) == i);
@@ -181,17 +197,18 @@ static void pressure(void)
 	}
 	/* dirty and bound frames are nobody else's */
 	for (i = 0; i < FRAMES * 3 / 4; i++)
-		NEED(!kit_bind(&k, root, top, 0, claim(a, 200, 0), EXO_RIGHT_ALL, 0, frames) || k.reason == EXO_R_NO_FRAMES);
+		NEED(!kit_bind(&k, root, top, 0, claim(a, 200, 0), EXO_RIGHT_ALL, 0, frames) ||
+		     k.reason == EXO_R_NO_FRAMES);
 	kit_stop(&k);
 }
 
 static void lifetimes(void)
 {
-	struct exo_root_get g = { 0 };
+	struct exo_root_get g = {0};
 	u64 top, vol, before;
 	u32 root;
 	char *path = "/dev/zero-length";
-	struct exo_attach at = { .cap = 0, .path = (uintptr_t)path, .path_len = strlen(path) };
+	struct exo_attach at = {.cap = 0, .path = (uintptr_t)path, .path_len = strlen(path)};
 
 	kit_start(&k, FRAMES, BLOCKS, SIM_VOLATILE);
 	NEED(!kit_sync(&k, EXO_NOROOT));
@@ -201,7 +218,8 @@ static void lifetimes(void)
 	CHECK(kit_format(&k, 0) == -EBUSY && k.reason == EXO_R_ATTACHED);
 	CHECK(CALL(&k, EXO_NR_ATTACH, at) != 0 && k.reason == EXO_R_NOT_BLOCKDEV);
 	/* a temporary root is gone after the next attach, whatever came between; its blocks are free, its name too */
-	NEED(!kit_root_add(&k, "tmp", k.tmpl, EXO_NOBLOCK, 1, EXO_ROOT_TEMPORARY, &root, &top) && !alloc_data(&k, top, 0, 3000, 7));
+	NEED(!kit_root_add(&k, "tmp", k.tmpl, EXO_NOBLOCK, 1, EXO_ROOT_TEMPORARY, &root, &top) &&
+	     !alloc_data(&k, top, 0, 3000, 7));
 	NEED(!kit_root_add(&k, "volume", 0, EXO_NOBLOCK, 600, 0, NULL, &vol));
 	/* nobody wrote the volume: SYNC does, with zeroes */
 	sim_disk_poke(k.disk, vol + 599, 0, "secret", 6);
@@ -213,7 +231,8 @@ static void lifetimes(void)
 		CHECK(!memcmp(mem, "\0\0\0\0\0\0", 6));
 	}
 	CHECK(kit_info(&k).out_free == before - 608);
-	CHECK(!kit_detach(&k, 0) && !kit_attach(&k, 0) && kit_info(&k).out_free == before - 600 && kit_info(&k).out_roots == 1);
+	CHECK(!kit_detach(&k, 0) && !kit_attach(&k, 0) && kit_info(&k).out_free == before - 600 &&
+	      kit_info(&k).out_roots == 1);
 	CHECK(!kit_root_add(&k, "tmp", k.tmpl, EXO_NOBLOCK, 1, 0, &root, &top));
 	CHECK(!kit_sync(&k, EXO_NOROOT));
 	/* power cut: the old entry is not back */
@@ -239,8 +258,8 @@ static void lifetimes(void)
 static void templates(void)
 {
 	u64 insns[256], out[256];
-	struct exo_template_add a = { .name = "node", .partition = PART, .insns = (uintptr_t)insns }, b;
-	struct exo_template_get g = { .insns = (uintptr_t)out, .max_insns = 256 };
+	struct exo_template_add a = {.name = "node", .partition = PART, .insns = (uintptr_t)insns}, b;
+	struct exo_template_get g = {.insns = (uintptr_t)out, .max_insns = 256};
 	u64 top;
 	u32 root;
 
@@ -270,8 +289,10 @@ static void templates(void)
 	g.disk = k.d;
 	g.template_id = k.tmpl;
 	kit_program(insns);
-	CHECK(!CALL(&k, EXO_NR_TEMPLATE_GET, g) && g.out_ninsns == a.ninsns && !memcmp(out, insns, a.ninsns * 8) && !g.out_flags);
-	/* code that rots on the disk: the template is bad, its root quarantined, others work, and nothing is given out that it may own */
+	CHECK(!CALL(&k, EXO_NR_TEMPLATE_GET, g) && g.out_ninsns == a.ninsns && !memcmp(out, insns, a.ninsns * 8) &&
+	      !g.out_flags);
+	/* code that rots on the disk: the template is bad, its root quarantined, others work, and nothing is given out
+	 * that it may own */
 	NEED(!kit_root_add(&k, "one", k.tmpl, EXO_NOBLOCK, 1, 0, &root, &top) && !alloc_data(&k, top, 0, 3000, 5));
 	NEED(!kit_root_add(&k, "two", 2, EXO_NOBLOCK, 1, 0, NULL, NULL));
 	NEED(!kit_detach(&k, 0));
@@ -283,8 +304,8 @@ static void templates(void)
 	      k.reason == EXO_R_QUARANTINED);
 	CHECK(kit_root_add(&k, "on it", 0, 3000, 1, 0, NULL, NULL) == -EBUSY && k.reason == EXO_R_HELD);
 	{
-		struct exo_root_del del = { .disk = k.d, .root = 0 };
-		struct exo_root_get r = { .disk = k.d, .root = 0 };
+		struct exo_root_del del = {.disk = k.d, .root = 0};
+		struct exo_root_get r = {.disk = k.d, .root = 0};
 
 		CHECK(!CALL(&k, EXO_NR_ROOT_GET, r) && r.out_quarantine == EXO_QUARANTINE_TEMPLATE);
 		CHECK(!CALL(&k, EXO_NR_ROOT_DEL, del) && kit_info(&k).out_held == 0 && kit_info(&k).out_waiting == 6);

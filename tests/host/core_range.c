@@ -53,7 +53,7 @@ static void sets(void)
 	u32 round, i;
 
 	for (round = 0; round < 20000; round++) {
-		struct exo_set a = { 0 }, b = { 0 }, minus = { 0 }, meet = { 0 }, plain = { 0 };
+		struct exo_set a = {0}, b = {0}, minus = {0}, meet = {0}, plain = {0};
 		u8 ma[N], mb[N], got[N];
 		struct exo_rng hit;
 
@@ -97,7 +97,7 @@ static void sets(void)
 
 static void bits(void)
 {
-	u64 map[3] = { 0 };
+	u64 map[3] = {0};
 	u32 round, i;
 
 	for (round = 0; round < 2000; round++) {
@@ -122,15 +122,16 @@ static void bits(void)
 
 static void caps(void)
 {
-	struct exo_cap root = { .rights = 3 }, user = { .name = { 1, 1000 }, .depth = 2, .rights = 3 }, other = user,
-		       below = { .name = { 1, 1000, 7 }, .depth = 3, .rights = 3 }, ro = user, bad;
+	struct exo_cap root = {.rights = 3}, user = {.name = {1, 1000}, .depth = 2, .rights = 3}, other = user,
+		       below = {.name = {1, 1000, 7}, .depth = 3, .rights = 3}, ro = user, bad;
 
 	other.name[1] = 1001;
 	ro.rights = EXO_RIGHT_READ;
 	CHECK(exo_cap_dominates(&root, &user, 3) && !exo_cap_dominates(&user, &root, 1));
 	CHECK(exo_cap_dominates(&user, &user, 3) && !exo_cap_dominates(&user, &other, 1));
 	CHECK(exo_cap_dominates(&user, &below, 3) && !exo_cap_dominates(&below, &user, 1));
-	CHECK(exo_cap_dominates(&ro, &user, 1) && !exo_cap_dominates(&ro, &user, 2) && !exo_cap_dominates(&ro, &user, 3));
+	CHECK(exo_cap_dominates(&ro, &user, 1) && !exo_cap_dominates(&ro, &user, 2) &&
+	      !exo_cap_dominates(&ro, &user, 3));
 	CHECK(exo_cap_same_name(&ro, &user) && !exo_cap_same_name(&below, &user));
 	CHECK(exo_cap_root(&root) && !exo_cap_root(&user));
 	root.rights = 1;
@@ -151,10 +152,15 @@ static void caps(void)
 static void formats(void)
 {
 	u8 s[512], again[512];
-	struct exo_super super = { .blocks = 5000, .user_quota = 7, .generation = 3, .map_sum = 9, .clean = 1 }, s2;
-	struct exo_tmpl_head t = { .name = "t", .owner = { .rights = 3 }, .partition = 512, .ninsns = 3, .nrefs = 2,
-				   .refs = { 3, 4 } }, t2;
-	struct exo_root_head r = { .name = "r", .owner = { .rights = 3 }, .start = 9, .count = 8, .tmpl = 3 }, r2;
+	struct exo_super super = {.blocks = 5000, .user_quota = 7, .generation = 3, .map_sum = 9, .clean = 1}, s2;
+	struct exo_tmpl_head t = {.name = "t",
+				  .owner = {.rights = 3},
+				  .partition = 512,
+				  .ninsns = 3,
+				  .nrefs = 2,
+				  .refs = {3, 4}},
+			     t2;
+	struct exo_root_head r = {.name = "r", .owner = {.rights = 3}, .start = 9, .count = 8, .tmpl = 3}, r2;
 	u32 round, i;
 
 	memset(s, 0, sizeof(s));
@@ -169,7 +175,8 @@ static void formats(void)
 		else
 			exo_root_put(&r, s);
 		if (round < 3) {
-			CHECK(kind != 0 || (!exo_super_get(&s2, s) && s2.blocks == 5000 && s2.clean == 1 && s2.map_sum == 9));
+			CHECK(kind != 0 ||
+			      (!exo_super_get(&s2, s) && s2.blocks == 5000 && s2.clean == 1 && s2.map_sum == 9));
 			CHECK(kind != 1 || (exo_tmpl_get(&t2, s) == 1 && !memcmp(&t, &t2, sizeof(t))));
 			CHECK(kind != 2 || (exo_root_get_entry(&r2, s) == 1 && !memcmp(&r, &r2, sizeof(r))));
 		}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * core_rule_off.c: functions that stand in for the core's own, each without one rule of the write order. The linker puts one of them in
- * place (--wrap) in a test program of its own, which then has to find that something is wrong: that is how the crash test
- * is known to see. The core's sources have no switch for it.
+ * core_rule_off.c: functions that stand in for the core's own, each without one rule of the write order. The linker
+ * puts one of them in place (--wrap) in a test program of its own, which then has to find that something is wrong: that
+ * is how the crash test is known to see. The core's sources have no switch for it.
  */
 #include "../../kmod/core/internal.h"
 

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * core_threads.c [SEED [ROUNDS]]: several users at once, each with a root of its own and one that all share, in histories whose every
- * switch is drawn from the seed. Each finds its own bytes again, nobody is refused without a reason that concurrency explains,
- * and in the end all counts are what a walk finds.
+ * core_threads.c [SEED [ROUNDS]]: several users at once, each with a root of its own and one that all share, in
+ * histories whose every switch is drawn from the seed. Each finds its own bytes again, nobody is refused without a
+ * reason that concurrency explains, and in the end all counts are what a walk finds.
  */
 #include "core_kit.h"
 
-#define FRAMES 96		/* few, so that buffers are reclaimed all the time */
+#define FRAMES 96 /* few, so that buffers are reclaimed all the time */
 #define BLOCKS 4400
 #define THREADS 4u
-#define MINE 10u		/* extents of one thread at a time */
+#define MINE 10u /* extents of one thread at a time */
 #define STEPS 120u
 
 struct worker {
@@ -41,8 +41,8 @@ static bool may_be(struct worker *o, int err, u32 a, u32 b, u32 c)
 
 	if (!err || r == a || r == b || r == c)
 		return true;
-	fprintf(stderr, "seed %llu thread %u: %d, reason %u, detail %llu\n", (unsigned long long)now_seed, o->id, err, r,
-		(unsigned long long)o->k.detail);
+	fprintf(stderr, "seed %llu thread %u: %d, reason %u, detail %llu\n", (unsigned long long)now_seed, o->id, err,
+		r, (unsigned long long)o->k.detail);
 	return false;
 }
 
@@ -55,7 +55,7 @@ static u64 top_of(struct worker *o, u32 i)
 static bool hold_top(struct worker *o, bool shared, u32 *frame)
 {
 	u64 top = shared ? shared_top : o->top;
-	struct exo_claim c = { .start = top, .count = 1, .template_id = o->k.tmpl };
+	struct exo_claim c = {.start = top, .count = 1, .template_id = o->k.tmpl};
 	int err = kit_bind(&o->k, shared ? shared_root : o->root, EXO_NOBLOCK, 0, c, EXO_RIGHT_READ, 0, frame);
 
 	CHECK(may_be(o, err, EXO_R_NO_FRAMES, 0, 0));
@@ -79,7 +79,7 @@ static void alloc(struct worker *o, u32 i)
 		if (!kit_free(&o->k, b))
 			continue;
 		txn_slot(&o->t, top_of(o, i), kit_version(&o->k, top_of(o, i)), o->x[i].part, i,
-			 (struct slot){ b, 1, 0, o->id, 0 });
+			 (struct slot){b, 1, 0, o->id, 0});
 		txn_decl(&o->t, EXO_DECL_ALLOC, 0, b, 1);
 		err = txn_go(&o->k, &o->t);
 		CHECK(may_be(o, err, EXO_R_VERSION, EXO_R_NOT_FREE, EXO_R_NEEDS_FREE));
@@ -101,7 +101,7 @@ static void release(struct worker *o, u32 i)
 	if (!hold_top(o, o->x[i].shared, &frame))
 		return;
 	do {
-		txn_slot(&o->t, top_of(o, i), kit_version(&o->k, top_of(o, i)), o->x[i].part, i, (struct slot){ 0 });
+		txn_slot(&o->t, top_of(o, i), kit_version(&o->k, top_of(o, i)), o->x[i].part, i, (struct slot){0});
 		txn_decl(&o->t, EXO_DECL_FREE, 0, o->x[i].start, 1);
 		err = txn_go(&o->k, &o->t);
 		CHECK(may_be(o, err, EXO_R_VERSION, 0, 0));
@@ -118,8 +118,8 @@ static void move(struct worker *o, u32 i)
 
 	if (to == o->x[i].part || !hold_top(o, o->x[i].shared, &frame))
 		return;
-	txn_slot(&o->t, top_of(o, i), kit_version(&o->k, top_of(o, i)), o->x[i].part, i, (struct slot){ 0 });
-	txn_slot(&o->t, top_of(o, i), o->t.edits[0].version, to, i, (struct slot){ o->x[i].start, 1, 0, o->id, 0 });
+	txn_slot(&o->t, top_of(o, i), kit_version(&o->k, top_of(o, i)), o->x[i].part, i, (struct slot){0});
+	txn_slot(&o->t, top_of(o, i), o->t.edits[0].version, to, i, (struct slot){o->x[i].start, 1, 0, o->id, 0});
 	txn_decl(&o->t, EXO_DECL_MOVE, 0, o->x[i].start, 1);
 	err = txn_go(&o->k, &o->t);
 	CHECK(may_be(o, err, EXO_R_VERSION, EXO_R_CYCLE, 0));
@@ -130,7 +130,7 @@ static void move(struct worker *o, u32 i)
 
 static void touch(struct worker *o, u32 i, bool write)
 {
-	struct exo_claim c = { .start = o->x[i].start, .count = 1 };
+	struct exo_claim c = {.start = o->x[i].start, .count = 1};
 	u32 frame, top;
 	u64 was = 0;
 	int err;
@@ -157,11 +157,16 @@ static void touch(struct worker *o, u32 i, bool write)
 static void direct(struct worker *o, u32 i, bool write)
 {
 	u32 frame, top;
-	struct exo_frame_alloc fa = { .head.flags = EXO_FRAME_ANY, .frames = (uintptr_t)&frame, .count = 1 };
-	struct exo_frame_free ff = { .frames = (uintptr_t)&frame, .count = 1 };
-	struct exo_io io = { .head.flags = write ? EXO_IO_WRITE : 0, .disk = o->k.d, .index = o->x[i].part,
-			     .parent = top_of(o, i), .claim = { .start = o->x[i].start, .count = 1 }, .first = o->x[i].start,
-			     .count = 1, .frames = (uintptr_t)&frame };
+	struct exo_frame_alloc fa = {.head.flags = EXO_FRAME_ANY, .frames = (uintptr_t)&frame, .count = 1};
+	struct exo_frame_free ff = {.frames = (uintptr_t)&frame, .count = 1};
+	struct exo_io io = {.head.flags = write ? EXO_IO_WRITE : 0,
+			    .disk = o->k.d,
+			    .index = o->x[i].part,
+			    .parent = top_of(o, i),
+			    .claim = {.start = o->x[i].start, .count = 1},
+			    .first = o->x[i].start,
+			    .count = 1,
+			    .frames = (uintptr_t)&frame};
 	u64 value = sim_random(&o->rng), was = 0;
 	int err;
 
@@ -242,7 +247,7 @@ static void run(u64 seed)
 	memset(w, 0, sizeof(w));
 	kit_start(&k, FRAMES, BLOCKS, seed % 2 ? SIM_VOLATILE : 0);
 	for (n = 0; n < THREADS; n++) {
-		struct exo_cred cred = { .uid = 1000, .admin = n == 0 };
+		struct exo_cred cred = {.uid = 1000, .admin = n == 0};
 
 		w[n].k = kit_as(&k, &cred);
 		w[n].k.cap = n == 0;
@@ -261,7 +266,9 @@ static void run(u64 seed)
 	CHECK(frames_busy(&k) == 0);
 	CHECK(!kit_detach(&k, 0) && !kit_attach(&k, 0));
 	j = kit_info(&k);
-	CHECK_MSG(!(j.out_flags & EXO_DISK_WALKED) && j.out_free == i.out_free, "seed %llu flags %x free %llu %llu", (unsigned long long)seed, j.out_flags, (unsigned long long)j.out_free, (unsigned long long)i.out_free);
+	CHECK_MSG(!(j.out_flags & EXO_DISK_WALKED) && j.out_free == i.out_free, "seed %llu flags %x free %llu %llu",
+		  (unsigned long long)seed, j.out_flags, (unsigned long long)j.out_free,
+		  (unsigned long long)i.out_free);
 	CHECK(!kit_detach(&k, 0) && !kit_attach(&k, EXO_ATTACH_WALK));
 	j = kit_info(&k);
 	CHECK((j.out_flags & EXO_DISK_WALKED) && j.out_free == i.out_free && !j.out_contested && !j.out_quarantined);
