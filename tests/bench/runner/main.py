@@ -18,8 +18,8 @@ HOW = {
     "count": "counted by exo-count in an emulated machine; no seconds, because emulated ones mean nothing",
     "icount": "counted by exo-count in an emulated machine whose clock is nothing but its instruction count",
     "free": "counted by exo-count in an emulated machine whose timer ticks more the slower the host is",
-    "kvm": "counted by the processor in a KVM machine",
-    "bare": "counted by the processor of this machine",
+    "kvm": "in a KVM machine, counted by its processor; ns are real",
+    "bare": "on this machine itself, counted by its processor; ns are real",
 }
 
 
@@ -67,7 +67,7 @@ def pick(names, words, always=None):
 
 def run(spec, o, out=sys.stdout):
     """Runs one benchmark; returns its rows. Fails by rows with problems, not by exceptions."""
-    settings = {"mode": o.mode, "how": HOW[o.mode], "quick": o.quick, "rounds": o.rounds,
+    settings = {"mode": o.mode, "emulated": o.mode in machine.EMULATED, "how": HOW[o.mode], "quick": o.quick, "rounds": o.rounds,
                 "boots": o.boots or (1 if o.quick else 5), "processors": 2, "memory": spec.memory,
                 "disks": spec.disks, "append": machine.APPEND, "date": datetime.datetime.now().isoformat("T", "seconds")}
     points = [p for p in pick(spec.points, o.point) if not (o.quick and p.skip_quick)]
@@ -108,7 +108,7 @@ def run(spec, o, out=sys.stdout):
         for line in results.lines(spec, settings, versions, rows, boots):
             f.write(line + "\n")
     table.show(spec, settings, versions, rows, out)
-    uncounted = [b for _, b in boots if not any(results.raw_counts(b, s) for s in b.guest)]
+    uncounted = [b for _, b in boots if b.guest and not any(results.raw_counts(b, s) for s in b.guest)]
     if uncounted:
         out.write(f"  Instructions, string iterations and system calls are unknown here: {results.why_not(uncounted[0])}.\n"
                   "  Requests, bytes, flushes, faults, context switches and packets are exact all the same.\n")

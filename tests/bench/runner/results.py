@@ -8,6 +8,9 @@ from stats import Series, Verdict, add_up
 
 ENOUGH = 10_000_000     # instructions that a counted run should have
 GUEST = ("switches", "interrupts", "faults", "own_faults", "requests", "disk_bytes", "flushes", "packets", "net_bytes")
+# Of a cost's fields: what processors' own counters tell, what both they and the plugin tell. The rest only the plugin knows.
+REAL = ("cycles", "cache_misses")
+BOTH = ("user", "kernel")
 TRACE = ("seeks", "seek_bytes")
 
 
@@ -147,8 +150,11 @@ def lines(spec, settings, versions, rows, raw):
                 "guest": {k: r.middle(r.guest, k) for k in GUEST}, "trace": {k: r.middle(r.trace, k) for k in TRACE}}
         if r.series:
             m = r.series.median
-            line["cost"] = {**m.values, "total": m.total, "low": r.series.low, "high": r.series.high,
+            known = {k: v for k, v in m.values.items() if settings["emulated"] == (k not in REAL) or k in BOTH}
+            line["cost"] = {**known, "total": m.total, "low": r.series.low, "high": r.series.high,
                             "runs": len(r.series.runs), "boots": len(r.series.boots)}
+        if not settings["emulated"]:
+            line["ns"] = median(r.times) if r.times else None
         if r.verdict:
             v = r.verdict
             line["verdict"] = {"ratio": v.ratio, "low": v.low, "high": v.high, "model_low": v.model_low,

@@ -3,6 +3,7 @@
 
 import sys
 import time
+from statistics import median
 
 from results import GUEST
 
@@ -58,17 +59,21 @@ class Progress:
 
 
 HEAD = ["", "instructions", "range", "user", "kernel", "string", "vector", "calls", "CR3", "faults", "requests", "bytes",
-        "flushes", "seeks", "packets", "ratio", "interval", "verdict"]
+        "flushes", "seeks", "packets", "ns", "ratio", "interval", "verdict"]
 
 
-def cells(r):
+LAST = len(HEAD) - 1
+
+
+def cells(r, real):
     name = r.contender.name + (" *" if r.contender.baseline else "")
     guest = {k: number(r.middle(r.guest, k)) for k in GUEST}
-    tail = [guest["requests"], guest["disk_bytes"], guest["flushes"], number(r.middle(r.trace, "seeks")), guest["packets"]]
+    tail = [guest["requests"], guest["disk_bytes"], guest["flushes"], number(r.middle(r.trace, "seeks")), guest["packets"],
+            number(median(r.times)) if real and r.times else "-"]
     if r.skipped:
-        return [name] + ["-"] * 16 + ["not run: " + r.skipped]
+        return [name] + ["-"] * (LAST - 1) + ["not run: " + r.skipped]
     if r.problems:
-        return [name] + ["-"] * 16 + ["FAILED: " + r.problems[0]]
+        return [name] + ["-"] * (LAST - 1) + ["FAILED: " + r.problems[0][:100]]
     if not r.series:
         return [name] + ["-"] * 8 + [guest["faults"]] + tail + ["-", "-", "not counted"]
     m = r.series.median
@@ -96,14 +101,14 @@ def show(spec, settings, versions, rows, out):
     if spec.note:
         out.write("  " + spec.note.strip().replace("\n", "\n  ") + "\n")
     points = list(dict.fromkeys(r.point.name for r in rows))
-    table = [(p, [cells(r) for r in rows if r.point.name == p]) for p in points]
+    table = [(p, [cells(r, not settings["emulated"]) for r in rows if r.point.name == p]) for p in points]
     every = [HEAD] + [c for _, block in table for c in block]
     # A column that holds nothing but zeroes and dashes says nothing.
-    keep = [i for i in range(len(HEAD)) if i in (0, 1, 15, 16, 17) or any(c[i] not in ("0", "-", "") for c in every[1:])]
+    keep = [i for i in range(len(HEAD)) if i in (0, 1) or i >= LAST - 2 or any(c[i] not in ("0", "-", "") for c in every[1:])]
     width = {i: max(len(c[i]) for c in every) for i in keep}
 
     def line(c):
-        return "  ".join(c[i].ljust(width[i]) if i in (0, 17) else c[i].rjust(width[i]) for i in keep).rstrip()
+        return "  ".join(c[i].ljust(width[i]) if i in (0, LAST) else c[i].rjust(width[i]) for i in keep).rstrip()
 
     for point, block in table:
         out.write(f"\n  {point}\n    {line(HEAD)}\n")
