@@ -17,7 +17,7 @@ struct sync {
 	u64 stamp;
 	u64 need; /* this look's mark */
 	struct exo_node **work;
-	u32 nwork;
+	u32 nwork, room;
 	u32 *frames; /* may be written now */
 	u32 nframes;
 	struct exo_set zero; /* uninitialised data to write as zeroes; enough for one turn */
@@ -31,7 +31,8 @@ struct sync {
 
 static void want(struct sync *s, struct exo_node *n)
 {
-	if (n->need == s->need)
+	/* make_room counted them; one more than that waits for the next look. */
+	if (n->need == s->need || s->nwork == s->room)
 		return;
 	n->need = s->need;
 	s->work[s->nwork++] = n;
@@ -60,6 +61,7 @@ static int want_block(struct sync *s, u64 block)
 		s->flush = true;
 		return 0;
 	}
+	s->nzero++;
 	if (f != EXO_NOFRAME && c->bufs[f].state == EXO_BUF_VALID) {
 		exo_buf_dirty(c, f);
 		want(s, exo_frame_node(c, f));
@@ -69,7 +71,6 @@ static int want_block(struct sync *s, u64 block)
 		s->busy = true;
 		return 0;
 	}
-	s->nzero++;
 	if (s->zero.n && s->zero.r[s->zero.n - 1].start + s->zero.r[s->zero.n - 1].count == block) {
 		s->zero.r[s->zero.n - 1].count++;
 		return 0;
@@ -161,14 +162,32 @@ static int look_entry(struct sync *s, struct exo_node *n)
 	return want_first(s, n);
 }
 
+/* Room for whatever a look can want: dirty and written buffers, entries, and those that it makes dirty itself. */
+static int make_room(struct sync *s)
+{
+	u32 need = s->d->ndirty + s->d->nwriting + EXO_MAX_ROOTS + ZERO;
+
+	if (need <= s->room)
+		return 0;
+	exo_plat_free(s->work);
+	s->room = 0;
+	s->work = exo_plat_alloc((size_t)need * sizeof(*s->work));
+	if (!s->work)
+		return -ENOMEM;
+	s->room = need;
+	return 0;
+}
+
 /* What is to be written, and what of it can go now. */
 static int look(struct sync *s)
 {
 	struct exo_disk *d = s->d;
 	struct exo_core *c = d->c;
 	u32 f, i;
-	int err = 0;
+	int err = make_room(s);
 
+	if (err)
+		return err;
 	s->need = ++c->tick;
 	s->nwork = s->nframes = s->entries = 0;
 	s->zero.n = 0;
@@ -293,9 +312,8 @@ int exo_sync_disk(struct exo_ask *a, struct exo_disk *d, u32 root, u32 *blocks, 
 	bool over = false;
 	int err = 0;
 
-	s.work = exo_plat_alloc(((size_t)c->frames + EXO_MAX_ROOTS) * sizeof(*s.work));
 	s.frames = exo_plat_alloc(BATCH * sizeof(*s.frames));
-	if (!s.work || !s.frames)
+	if (!s.frames)
 		err = exo_nomem(a);
 	s.since = c->tick;
 	s.stamp = ++c->tick;
