@@ -161,6 +161,11 @@ static int plan(struct exo_ask *a, struct io *r)
 		}
 		if (write && exo_flight_hits(d, r->q.first, r->n, true, NULL))
 			return exo_no(a, -EBUSY, EXO_R_BUSY, r->q.first);
+		if (write && d->nwritten > EXO_WRITTEN_MAX) {
+			if (exo_flush_disk(d))
+				return exo_no(a, -EIO, EXO_R_IO, r->q.first);
+			continue;
+		}
 		err = 0;
 		if (write)
 			err = plan_write(a, r);

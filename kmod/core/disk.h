@@ -35,6 +35,7 @@ struct exo_root {
 	u64 qdetail;
 	u32 quarantine; /* EXO_QUARANTINE_* */
 	u8 state;
+	u32 nlose; /* records of blocks that its nodes lost */
 	bool dirty; /* entry differs from the disk's */
 	bool writing;
 };
@@ -99,6 +100,7 @@ struct exo_disk {
 	bool freeing;
 
 	struct exo_done *written; /* complete, waiting for a flush */
+	u32 nwritten; /* of these */
 	bool unflushed;		  /* some write completed since the last flush began */
 	struct exo_flight *flights;
 

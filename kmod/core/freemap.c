@@ -80,8 +80,7 @@ static void bury(struct exo_disk *d)
 			struct exo_lose *l = o->lose;
 
 			o->lose = l->next;
-			exo_hold_put(d, l->start, l->count);
-			exo_plat_free(l);
+			exo_lose_end(d, l);
 		}
 		exo_plat_free(o);
 	}

@@ -177,6 +177,7 @@ int exo_runs_in(struct exo_ask *a, struct exo_disk *d, u64 user, u32 n, u64 **ou
 int exo_write_ready(struct exo_disk *d, u32 frame, struct exo_set *first, bool *ready);
 int exo_write_frames(struct exo_ask *a, struct exo_disk *d, const u32 *frames, u32 n, u64 stamp, u32 *written);
 int exo_flush_disk(struct exo_disk *d);
+#define EXO_WRITTEN_MAX 4096u /* writes that wait for a flush, before the core makes one on its own */
 void exo_write_done(struct exo_disk *d, struct exo_done *done); /* a write that succeeded */
 
 /* entry.c: root catalogue entries as nodes. Lock held. write: those entries with node.need == need that are ready. */

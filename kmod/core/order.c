@@ -3,7 +3,7 @@
 
 #define CHAIN_MAX 4096u	    /* blocks without a durable pointer above each other; a longer chain is refused */
 #define WORK_MAX (1u << 22) /* records that one transaction may look at; the lock is held meanwhile */
-#define WAITS_MAX 1024u	    /* nodes that one waits for */
+#define WAITS_MAX 128u	    /* nodes that one waits for */
 
 static void wait_push(struct exo_wait *w, struct exo_node *src, struct exo_wait **waiters)
 {
@@ -331,6 +331,15 @@ void exo_order_written(struct exo_done *done)
 		w->dst = NULL;
 }
 
+void exo_lose_end(struct exo_disk *d, struct exo_lose *l)
+{
+	/* An orphan may outlive its root, and the next root in the slot started from 0. */
+	if (l->root != EXO_NOROOT && d->roots[l->root].nlose)
+		d->roots[l->root].nlose--;
+	exo_hold_put(d, l->start, l->count);
+	exo_plat_free(l);
+}
+
 void exo_order_durable(struct exo_disk *d, struct exo_done *done)
 {
 	while (done->waiters) {
@@ -359,8 +368,7 @@ void exo_order_durable(struct exo_disk *d, struct exo_done *done)
 		struct exo_lose *l = done->lose;
 
 		done->lose = l->next;
-		exo_hold_put(d, l->start, l->count);
-		exo_plat_free(l);
+		exo_lose_end(d, l);
 	}
 	exo_plat_free(done);
 }

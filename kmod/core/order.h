@@ -31,6 +31,8 @@ struct exo_root;
 struct exo_lose {
 	struct exo_lose *next;
 	u64 start, count;
+	u32 root; /* that it counts for, or EXO_NOROOT */
+	u32 pad;
 };
 
 struct exo_wait {
@@ -118,6 +120,7 @@ void exo_order_submit(struct exo_node *n, struct exo_done *done);
 void exo_order_failed(struct exo_done *done);
 void exo_order_written(struct exo_done *done);
 void exo_order_durable(struct exo_disk *d, struct exo_done *done);
+void exo_lose_end(struct exo_disk *d, struct exo_lose *l); /* its blocks are no longer held; frees it */
 /* Forget everything about a node, freeing the records: its disk is going away. */
 void exo_order_forget(struct exo_node *n);
 

@@ -86,6 +86,8 @@ int exo_owns_nothing(struct exo_disk *d, u32 tmpl, const u8 *block, u32 *reason)
 	return 1;
 }
 
+#define REPORT_MAX 65536u /* ranges; who needs the rest asks again */
+
 int exo_owns_uninit(struct exo_disk *d, u32 frame, struct exo_set *out, u64 *count)
 {
 	struct exo_core *c = d->c;
@@ -112,7 +114,7 @@ int exo_owns_uninit(struct exo_disk *d, u32 frame, struct exo_set *out, u64 *cou
 				if (b == end)
 					break;
 				stop = exo_bit_next(d->uninit, b, end, false);
-				if (out && exo_set_add(out, b, stop - b, c->claims[k].tmpl, 0, 0))
+				if (out && out->n < REPORT_MAX && exo_set_add(out, b, stop - b, c->claims[k].tmpl, 0, 0))
 					return -ENOMEM;
 				*count += stop - b;
 				b = stop;

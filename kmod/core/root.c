@@ -359,6 +359,7 @@ static void bury(struct exo_disk *d, u32 root, u64 *seen, struct exo_cover *agai
 		l->start = b;
 		b = exo_bit_next(seen, b, end, false);
 		l->count = b - l->start;
+		l->root = EXO_NOROOT;
 		l->next = r->node.lose;
 		r->node.lose = l;
 		exo_hold_get(d, l->start, l->count);

@@ -7,6 +7,7 @@
 #include "internal.h"
 
 #define BATCH 256u /* buffers in one write */
+#define IDLE_MAX 8192u /* more than any chain of waits is long */
 #define ZERO 1024u /* blocks of zeroes in one write */
 
 struct sync {
@@ -27,6 +28,12 @@ struct sync {
 	bool flush, busy, direct;
 	u64 stuck; /* some block that cannot go */
 	u64 bad;
+	/*
+	 * Others go on making things that must go first. What stood at the beginning has to become less; when it does not, somebody keeps
+	 * this SYNC from its end.
+	 */
+	u32 old, least, idle; /* wanted for themselves; the fewest so far; writes and flushes since */
+	u64 zeroes;	      /* blocks that may still be written as zeroes */
 };
 
 static void want(struct sync *s, struct exo_node *n)
@@ -85,6 +92,7 @@ static int want_first(struct sync *s, struct exo_node *n)
 	u64 b;
 	int err = 0;
 
+	s->stuck = n->block;
 	for (w = n->waits; w; w = w->src_next) {
 		if (w->dst)
 			want(s, w->dst);
@@ -92,10 +100,12 @@ static int want_first(struct sync *s, struct exo_node *n)
 			s->flush = true;
 	}
 	for (i = 0; i < s->first.n && !err; i++)
-		for (b = s->first.r[i].start; b < s->first.r[i].start + s->first.r[i].count && !err; b++)
-			if (exo_bit(s->d->uninit, b) && s->nzero < ZERO)
+		for (b = s->first.r[i].start; b < s->first.r[i].start + s->first.r[i].count && !err; b++) {
+			if (s->nzero >= ZERO)
+				return 0;
+			if (exo_bit(s->d->uninit, b))
 				err = want_block(s, b);
-	s->stuck = n->block;
+		}
 	return err;
 }
 
@@ -199,6 +209,7 @@ static int look(struct sync *s)
 	for (i = 0; i < EXO_MAX_ROOTS; i++)
 		if ((d->roots[i].dirty || d->roots[i].writing) && (s->root == EXO_NOROOT || s->root == i))
 			want(s, &d->roots[i].node);
+	s->old = s->nwork;
 	/* A write that somebody else started before us must be over, too, before our flush. */
 	for (i = 0; d->nwriting && i < c->frames; i++)
 		if ((c->bufs[i].flags & EXO_BUF_WRITING) && c->bufs[i].disk == d->nr && !c->side[i].direct &&
@@ -263,6 +274,7 @@ static int zero_some(struct sync *s, u32 *blocks)
 	u64 count = s->zero.r[0].count < ZERO ? s->zero.r[0].count : ZERO;
 	int err = zero_run(s, s->zero.r[0].start, count);
 
+	s->zeroes -= count < s->zeroes ? count : s->zeroes;
 	if (!err)
 		*blocks += (u32)count;
 	return err;
@@ -275,6 +287,14 @@ static int turn(struct sync *s, u32 *blocks, u32 *rounds, bool *over)
 
 	if (err)
 		return exo_no(s->a, err, err == -ENOMEM ? EXO_R_NOMEM : EXO_R_UDF_REJECT, s->stuck << 3);
+	if (s->old < s->least) {
+		s->least = s->old;
+		s->idle = 0;
+	}
+	if (s->idle > IDLE_MAX || !s->zeroes)
+		return exo_no(s->a, -EBUSY, EXO_R_BUSY, s->stuck);
+	if (!s->busy)
+		s->idle++;
 	if (s->nframes) {
 		err = exo_write_frames(s->a, d, s->frames, s->nframes, s->stamp, blocks);
 		if (err == -EIO && !d->failed) {
@@ -283,8 +303,14 @@ static int turn(struct sync *s, u32 *blocks, u32 *rounds, bool *over)
 		}
 		return err;
 	}
-	if (s->zero.n)
+	if (s->zero.n) {
+		s->idle = 0;
 		return zero_some(s, blocks);
+	}
+	if (d->nwritten > EXO_WRITTEN_MAX) {
+		++*rounds;
+		return exo_flush_disk(d) ? exo_no(s->a, -EIO, EXO_R_IO, 0) : 0;
+	}
 	if (s->entries)
 		return exo_entry_write(s->a, d, s->need, blocks);
 	if (s->busy || d->flushing) {
@@ -316,6 +342,8 @@ int exo_sync_disk(struct exo_ask *a, struct exo_disk *d, u32 root, u32 *blocks, 
 	if (!s.frames)
 		err = exo_nomem(a);
 	s.since = c->tick;
+	s.least = ~0u;
+	s.zeroes = d->nuninit + 8 * ZERO;
 	s.stamp = ++c->tick;
 	while (!err && !over)
 		err = turn(&s, blocks, rounds, &over);

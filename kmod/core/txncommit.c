@@ -23,6 +23,8 @@ static void lose(struct txn *t, const struct exo_set *s)
 			l->start = b;
 			b = exo_bit_next(d->fresh, b, end, true);
 			l->count = b - l->start;
+			l->root = t->blk[s->r[i].from / EXO_PARTS].root;
+			d->roots[l->root].nlose++;
 			l->next = n->lose;
 			n->lose = l;
 			exo_hold_get(d, l->start, l->count);

@@ -212,12 +212,19 @@ static int pass_waits(struct txn *t, struct txn_meta *m)
 	return 0;
 }
 
+#define LOSE_MAX 65536u /* records of a root, before the transaction that adds to them */
+
 static int count_lose(struct txn *t, const struct exo_set *s)
 {
 	u32 i, n;
 
 	for (i = 0; i < s->n; i++) {
-		int err = exo_hold_reserve(t->d, s->r[i].start, s->r[i].count);
+		int err;
+
+		/* A SYNC of the root ends all of them. */
+		if (t->d->roots[t->blk[s->r[i].from / EXO_PARTS].root].nlose > LOSE_MAX)
+			return exo_no(t->a, -EBUSY, EXO_R_CYCLE, s->r[i].start);
+		err = exo_hold_reserve(t->d, s->r[i].start, s->r[i].count);
 
 		if (err == -EBUSY)
 			return exo_no(t->a, -EBUSY, EXO_R_CYCLE, s->r[i].start);

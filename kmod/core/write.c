@@ -207,6 +207,7 @@ void exo_write_done(struct exo_disk *d, struct exo_done *done)
 	if (d->vol) {
 		done->next = d->written;
 		d->written = done;
+		d->nwritten++;
 	} else {
 		exo_order_durable(d, done);
 	}
@@ -292,6 +293,7 @@ int exo_flush_disk(struct exo_disk *d)
 		return 0;
 	}
 	d->written = NULL;
+	d->nwritten = 0;
 	d->unflushed = false;
 	d->flushing++;
 	exo_unlock(c);
@@ -306,6 +308,7 @@ int exo_flush_disk(struct exo_disk *d)
 		if (err) {
 			done->next = d->written;
 			d->written = done;
+			d->nwritten++;
 		} else {
 			exo_order_durable(d, done);
 		}

@@ -95,6 +95,8 @@ int exo_do_write(struct exo_ask *a, void *arg)
 	if (!err) {
 		exo_lock(a->c);
 		err = by_write(a, d, list, n, frames, &first, &q->out_blocks);
+		if (!err && d->nwritten > EXO_WRITTEN_MAX && exo_flush_disk(d))
+			err = exo_no(a, -EIO, EXO_R_IO, 0);
 		exo_unlock(a->c);
 	}
 	if (err && a->reason == EXO_R_TAINTED)

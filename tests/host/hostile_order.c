@@ -100,8 +100,124 @@ static void loop_and_delete(void)
 	kit_stop(&k);
 }
 
+/*
+ * What a user makes the core remember has a bound. Each turn of `step` leaves a record until the next SYNC; in the end the
+ * user is told to SYNC (EXO_R_CYCLE), or the core does it, and after that goes on.
+ */
+static void grows(const char *what, struct kit *k, int (*step)(struct kit *k, u32 turn), u32 turns, s64 most)
+{
+	s64 live = sim_alloc_live();
+	u32 i, told = 0;
+
+	for (i = 0; i < turns; i++) {
+		int err = step(k, i);
+
+		if (!err)
+			continue;
+		CHECK_MSG(err == -EBUSY && k->reason == EXO_R_CYCLE, "%s: %d, reason %u", what, err, k->reason);
+		told++;
+		break;
+	}
+	CHECK_MSG(sim_alloc_live() - live < most, "%s: %lld records after %u turns", what,
+		  (long long)(sim_alloc_live() - live), i);
+	CHECK(!kit_sync(k, EXO_NOROOT));
+	CHECK_MSG(sim_alloc_live() - live < 32, "%s: %lld left", what, (long long)(sim_alloc_live() - live));
+	CHECK_MSG(!told || !step(k, i), "%s: refused after the SYNC, too", what);
+}
+
+static u64 grow_top;
+
+/* Sectors of 4096 bytes: a partition to another of the same block needs no order. */
+static int move_between_partitions(struct kit *k, u32 turn)
+{
+	u32 i;
+
+	for (i = 0; i < 12; i++) {
+		txn_slot(&t, grow_top, kit_version(k, grow_top), turn % 2, i, slot(0, 0, 0));
+		txn_slot(&t, grow_top, kit_version(k, grow_top), 1 - turn % 2, i, slot(2000 + 2 * i, 1, 0));
+		txn_decl(&t, EXO_DECL_MOVE, 0, 2000 + 2 * i, 1);
+	}
+	return txn_go(k, &t);
+}
+
+static int write_without_flush(struct kit *k, u32 turn)
+{
+	int err;
+
+	txn_bytes(&t, grow_top, kit_version(k, grow_top), 490, &turn, 4);
+	err = txn_go(k, &t);
+	return err ? err : kit_write(k, grow_top, 1);
+}
+
+static void bounded_memory(void)
+{
+	struct kit k;
+	u32 root, i;
+
+	kit_start(&k, FRAMES, BLOCKS, SIM_VOLATILE | SIM_SECTOR_4K);
+	NEED(!kit_root_add(&k, "r", k.tmpl, EXO_NOBLOCK, 1, 0, &root, &grow_top));
+	for (i = 0; i < 12; i++)
+		NEED(!give(&k, grow_top, 0, i, 2000 + 2 * i, 1, 0));
+	NEED(!kit_sync(&k, EXO_NOROOT));
+	grows("moves inside a block", &k, move_between_partitions, 20000, 70000);
+	grows("writes without a flush", &k, write_without_flush, 20000, 10000);
+	kit_stop(&k);
+}
+
+/*
+ * While somebody's SYNC writes, a user keeps a node of his from ever being ready: each time the uninitialised blocks that it points
+ * at were written, it gets one more. The SYNC ends, and says that it was kept from it.
+ */
+static struct kit *hook_kit;
+static u64 hook_top, hook_turns;
+
+static void one_more(void *ctx, struct sim_disk *d, int op)
+{
+	u64 b = 4000;
+	u32 part = hook_turns / SLOTS % PARTS, s = hook_turns % SLOTS;
+	const struct slot *was;
+	u32 reason = hook_kit->reason;
+
+	if (op == EXO_OP_READ || hook_turns > 300000)
+		return;
+	while (!kit_free(hook_kit, b))
+		b += 2;
+	hook_turns++;
+	was = kit_slot(hook_kit, hook_top, part, s);
+	if (was->count)
+		txn_decl(&t, EXO_DECL_FREE, 0, was->start, was->count);
+	txn_slot(&t, hook_top, kit_version(hook_kit, hook_top), part, s, slot(b, 1, 0));
+	txn_decl(&t, EXO_DECL_ALLOC, 0, b, 1);
+	CHECK(!txn_go(hook_kit, &t));
+	hook_kit->reason = reason;
+}
+
+static void sync_ends(void)
+{
+	struct kit k, user;
+	u32 root;
+	int err;
+
+	kit_start(&k, FRAMES, BLOCKS, SIM_VOLATILE);
+	user = kit_as(&k, &kit_user);
+	NEED(!kit_root_add(&user, "r", k.tmpl, EXO_NOBLOCK, 1, 0, &root, &hook_top));
+	NEED(!kit_sync(&k, EXO_NOROOT));
+	NEED(!give(&user, hook_top, 0, 0, 3999, 1, 0));
+	hook_kit = &user;
+	sim_disk_hook(k.disk, one_more, NULL);
+	err = kit_sync(&k, EXO_NOROOT);
+	CHECK(hook_turns < 300000);
+	CHECK_MSG(!err || (err == -EBUSY && k.reason == EXO_R_BUSY), "%d, reason %u", err, k.reason);
+	sim_disk_hook(k.disk, NULL, NULL);
+	CHECK(!kit_sync(&k, EXO_NOROOT));
+	sim_env_close(user.senv);
+	kit_stop(&k);
+}
+
 int main(void)
 {
+	sync_ends();
+	bounded_memory();
 	loop_and_delete();
 	parent_written_not_flushed();
 	(void)seconds;
