@@ -446,7 +446,7 @@ static void start(struct history *h, u64 seed)
 	memset(h, 0, sizeof(*h));
 	h->seed = seed;
 	h->rng = seed * 7919 + 13;
-	kit_start(&h->k, FRAMES, BLOCKS, rnd(h, 4) ? SIM_VOLATILE : 0);
+	kit_start(&h->k, FRAMES, BLOCKS, (rnd(h, 4) ? SIM_VOLATILE : 0) | (rnd(h, 5) ? 0 : SIM_SECTOR_4K));
 	memset(junk, 0xee, sizeof(junk));
 	for (b = 1042; b < BLOCKS - 1; b++)
 		sim_disk_poke(h->k.disk, b, 0, junk, 64);
