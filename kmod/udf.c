@@ -102,6 +102,25 @@ static int exo_prog_load(struct exo_load *l, int *fds, u32 log_level)
 }
 
 /*
+ * The kernel also says -EINVAL when it has no memory for a program, and 524 when the JIT has none. Whether such an answer is about
+ * this program shows one that is certainly good: if that does not load either, memory is short.
+ */
+static bool exo_about_memory(const struct exo_load *l, int *fds)
+{
+	static const struct bpf_insn good[] = { BPF_MOV64_IMM(BPF_REG_0, 0), BPF_EXIT_INSN() };
+	struct exo_load control = *l;
+	int fd;
+
+	control.insns = (const u64 *)good;
+	control.n = ARRAY_SIZE(good);
+	fd = exo_prog_load(&control, fds, 0);
+	if (fd < 0)
+		return true;
+	close_fd(fd);
+	return false;
+}
+
+/*
  * First without a log, because a log that does not fit turns success into -ENOSPC. After a refusal again, with
  * the log, for the words; the first answer stays the answer, unless the second attempt loads.
  */
@@ -110,6 +129,12 @@ static int exo_load_prog(struct exo_load *l, int *fds)
 	int fd, again, err = 0;
 
 	fd = exo_prog_load(l, fds, 0);
+	if (fd == -EINVAL || fd == -ENOTSUPP) {
+		if (exo_about_memory(l, fds))
+			return -ENOMEM;
+		/* Memory may have been short a moment ago: only an answer that stays is about the program. */
+		fd = exo_prog_load(l, fds, 0);
+	}
 	if (fd < 0 && l->log && l->mm) {
 		again = exo_prog_load(l, fds, 1);
 		if (again >= 0)
