@@ -9,8 +9,8 @@
  * exo tries a failed block request again, block by block, so one failure says little. Here the device dies: from some byte of
  * its traffic on every request fails.
  *
- * Kernel threads have no fail-nth. For what they do on a caller's behalf (loading a program) the attribute itself is set:
- * every `interval`-th allocation below exo.ko, whoever makes it, once.
+ * Nobody can set a kernel thread's fail-nth in time. For what one does on a caller's behalf (loading a program) the attribute
+ * itself is set: every `interval`-th allocation below the thread's function, whoever makes it, once.
  */
 #ifndef TESTS_VM_FAILNTH_H
 #define TESTS_VM_FAILNTH_H
@@ -74,23 +74,28 @@ static inline void fn_find_module(void)
 	need(fn_text != 0, "exo.ko is loaded and its address is readable");
 }
 
-static inline void fn_find_function(const char *wanted, uint64_t *first, uint64_t *end)
+/* One pass over all functions: the address of one, or the lowest one above `above`; 0: there is none. */
+static inline uint64_t fn_symbol(const char *wanted, uint64_t above)
 {
 	char line[512], name[256];
-	unsigned long at;
+	unsigned long at, found = 0;
 	FILE *f = fopen("/proc/kallsyms", "re");
 
-	*first = *end = 0;
 	need(f != NULL, "open /proc/kallsyms");
-	while (!*end && fgets(line, sizeof(line), f)) {
+	while (fgets(line, sizeof(line), f)) {
 		if (sscanf(line, "%lx %*c %255s", &at, name) != 2)
 			continue;
-		if (*first && at > *first)
-			*end = at;
-		else if (!strcmp(name, wanted))
-			*first = at;
+		if (wanted ? !strcmp(name, wanted) : at > above && (!found || at < found))
+			found = at;
 	}
 	fclose(f);
+	return found;
+}
+
+static inline void fn_find_function(const char *wanted, uint64_t *first, uint64_t *end)
+{
+	*first = fn_symbol(wanted, 0);
+	*end = *first ? fn_symbol(NULL, *first) : 0;
 	need(*end != 0, "find %s in /proc/kallsyms", wanted);
 }
 
@@ -152,7 +157,7 @@ static inline bool fn_disarm(void)
 }
 
 /*
- * The same for all tasks, for one attribute (failslab or fail_page_alloc) and what happens below exo.ko. The kernel counts
+ * The same for all tasks, for one attribute, failslab or fail_page_alloc. The kernel counts
  * candidates only while the probability is not 0, and fails those whose number `interval` divides, except that an
  * interval of 1 does not count. *counted starts as 0, which is true once after boot.
  */
