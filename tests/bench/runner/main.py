@@ -3,6 +3,7 @@
 
 import argparse
 import datetime
+import hashlib
 import os
 import platform
 import subprocess
@@ -28,6 +29,19 @@ def output_of(words):
         return subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip().split("\n")[0]
     except OSError:
         return ""
+
+
+def built():
+    """One hash over everything that is measured and built here."""
+    total = hashlib.sha256()
+    for folder in ("kmod", "lib", "bin", "udf"):
+        base = os.path.join(TOP, "build", folder)
+        for name in sorted(os.listdir(base)) if os.path.isdir(base) else []:
+            path = os.path.join(base, name)
+            if os.path.isfile(path):
+                with open(path, "rb") as f:
+                    total.update(name.encode() + b"\0" + hashlib.file_digest(f, "sha256").digest())
+    return total.hexdigest()[:12]
 
 
 def tree_version():
@@ -70,6 +84,7 @@ def run(spec, o, out=sys.stdout):
     settings = {"mode": o.mode, "emulated": o.mode in machine.EMULATED, "how": HOW[o.mode], "quick": o.quick, "rounds": o.rounds,
                 "boots": o.boots or (1 if o.quick else 5), "processors": 2, "memory": spec.memory,
                 "disks": spec.disks, "append": machine.APPEND, "date": datetime.datetime.now().isoformat("T", "seconds")}
+    settings["built"] = built()
     points = [p for p in pick(spec.points, o.point) if not (o.quick and p.skip_quick)]
     if not points:
         raise SpecError(f"{spec.name}: no point has that name")
@@ -87,6 +102,7 @@ def run(spec, o, out=sys.stdout):
             progress.boot(n + 1, settings["boots"], "begins")
             boots.append(machine.boot(spec, able, make_steps, o.mode, progress))
         progress.end()
+    settings["rebuilt"] = built() != settings["built"]
     settings["repeats"] = sum(b.repeats for _, b in boots)
     rows = results.collect(spec, points, able, boots)
     versions = {"exo": tree_version(), "host": platform.release()}

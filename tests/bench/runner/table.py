@@ -96,6 +96,8 @@ def show(spec, settings, versions, rows, out):
               (", QUICK: too few for a published number\n" if settings["quick"] else "\n"))
     if settings.get("repeats"):
         out.write(f"  {settings['repeats']} more boots were thrown away because QEMU's emulation failed the guest (int3)\n")
+    if settings["rebuilt"]:
+        out.write("  WARNING: build/ changed while this ran; boots may have measured different programs\n")
     if versions:
         out.write("  " + ", ".join(f"{k} {v}" if not v.startswith(k) else v for k, v in versions.items()) + "\n")
     if spec.note:
