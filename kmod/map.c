@@ -104,7 +104,19 @@ static vm_fault_t exo_pool_mkwrite(struct vm_fault *vmf)
 	return exo_pool_install(vmf, true, true);
 }
 
+static void exo_pool_open(struct vm_area_struct *vma)
+{
+	exo_env_map(vma->vm_file->private_data, true);
+}
+
+static void exo_pool_close(struct vm_area_struct *vma)
+{
+	exo_env_unmap(vma->vm_file->private_data);
+}
+
 static const struct vm_operations_struct exo_pool_ops = {
+	.open = exo_pool_open,
+	.close = exo_pool_close,
 	.fault = exo_pool_fault,
 	.pfn_mkwrite = exo_pool_mkwrite,
 };
@@ -112,9 +124,13 @@ static const struct vm_operations_struct exo_pool_ops = {
 static int exo_pool_mmap(struct vm_area_struct *vma)
 {
 	u64 first = vma->vm_pgoff - EXO_POOL_PGOFF;
+	int err;
 
 	if (first >= exo_frame_count() || vma_pages(vma) > exo_frame_count() - first)
 		return -EINVAL;
+	err = exo_env_map(vma->vm_file->private_data, false);
+	if (err)
+		return err;
 	vm_flags_set(vma, VM_PFNMAP | VM_IO | VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY);
 	vma->vm_ops = &exo_pool_ops;
 	return 0;

@@ -22,6 +22,7 @@
 #include <linux/fdtable.h>
 #include <linux/filter.h>
 #include <linux/kthread.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -38,9 +39,13 @@ struct exo_udf {
 	spinlock_t lock;	/* contents of both arrays, from filling `in` to copying `out` */
 };
 
-/* One load: the caller waits for it, so all of it is the caller's stack. */
+/*
+ * One load. The verifier's words go to user memory, which may never answer, so a caller that is killed does not wait for the end;
+ * then the thread is the last to know this. Its reference to mm lets the address space go only after that.
+ */
 struct exo_load {
-	const u64 *insns;
+	refcount_t refs;
+	const u64 *insns;	/* a copy, freed with this */
 	u32 n;
 	u64 log;		/* user address in mm, or 0 */
 	u32 log_size;
@@ -188,58 +193,109 @@ static struct cred *exo_bpf_cred(void)
 	return c;
 }
 
-/* The thread's whole life. It ends inside the kernel proper, so unloading the module cannot cut it off. */
+static void exo_load_put(struct exo_load *l)
+{
+	if (!refcount_dec_and_test(&l->refs))
+		return;
+	exo_plat_udf_unload(l->udf);
+	kvfree(l->insns);
+	kfree(l);
+}
+
+/* The thread's whole life. It has a reference to the module, and ends inside the kernel proper. */
 static int exo_load_thread(void *arg)
 {
 	struct exo_load *l = arg;
+	struct mm_struct *mm = l->mm;
 	const struct cred *old;
 	struct cred *c;
 
 	c = exo_bpf_cred();
 	if (!c) {
 		l->err = -ENOMEM;
-		kthread_complete_and_exit(&l->done, 0);
+	} else {
+		old = override_creds(c);
+		if (mm)
+			kthread_use_mm(mm);
+		l->err = exo_load_all(l);
+		if (mm)
+			kthread_unuse_mm(mm);
+		revert_creds(old);
+		put_cred(c);
 	}
-	old = override_creds(c);
-	if (l->mm)
-		kthread_use_mm(l->mm);
-	l->err = exo_load_all(l);
-	if (l->mm)
-		kthread_unuse_mm(l->mm);
-	revert_creds(old);
-	put_cred(c);
-	kthread_complete_and_exit(&l->done, 0);
+	complete(&l->done);
+	exo_load_put(l);
+	if (mm)
+		mmput(mm);
+	module_put_and_kthread_exit(0);
 }
 
-int exo_plat_udf_load(const u64 *insns, u32 n, u32 partition, u64 log, u32 log_size, struct exo_udf **out)
+static struct exo_load *exo_load_new(const u64 *insns, u32 n, u32 partition)
 {
-	struct exo_load l = {
-		.insns = insns,
-		.n = n,
-		.log = log_size ? log : 0,
-		.log_size = log_size,
-		.mm = current->mm,	/* stays: this task waits here */
-	};
+	struct exo_load *l = kzalloc(sizeof(*l), GFP_KERNEL_ACCOUNT);
+
+	if (!l)
+		return NULL;
+	refcount_set(&l->refs, 1);
+	init_completion(&l->done);
+	l->n = n;
+	l->insns = kvmemdup(insns, n * sizeof(*insns), GFP_KERNEL_ACCOUNT);
+	l->udf = kzalloc(sizeof(*l->udf), GFP_KERNEL_ACCOUNT);
+	if (!l->insns || !l->udf) {
+		exo_load_put(l);
+		return NULL;
+	}
+	l->udf->partition = partition;
+	spin_lock_init(&l->udf->lock);
+	return l;
+}
+
+/* Without a log no user memory is touched, and the end is not far: an attach is not cut off by a signal. */
+static int exo_load_run(struct exo_load *l)
+{
 	struct task_struct *t;
 
-	l.udf = kzalloc(sizeof(*l.udf), GFP_KERNEL_ACCOUNT);
-	if (!l.udf)
-		return -ENOMEM;
-	l.udf->partition = partition;
-	spin_lock_init(&l.udf->lock);
-	init_completion(&l.done);
-	t = kthread_run(exo_load_thread, &l, "exo-udf");
-	if (IS_ERR(t))
-		l.err = PTR_ERR(t);
-	else
-		wait_for_completion(&l.done);
-	if (l.err) {
-		exo_plat_udf_unload(l.udf);
-		/* 524 means nothing in user space. */
-		return l.err == -ENOTSUPP ? -EOPNOTSUPP : l.err;
+	if (l->log) {
+		l->mm = current->mm;
+		mmget(l->mm);
 	}
-	*out = l.udf;
-	return 0;
+	__module_get(THIS_MODULE);
+	refcount_inc(&l->refs);
+	t = kthread_run(exo_load_thread, l, "exo-udf");
+	if (IS_ERR(t)) {
+		refcount_dec(&l->refs);
+		module_put(THIS_MODULE);
+		if (l->mm)
+			mmput(l->mm);
+		return PTR_ERR(t) == -EINTR ? -EINTR : -ENOMEM;
+	}
+	if (!l->log)
+		wait_for_completion(&l->done);
+	else if (wait_for_completion_killable(&l->done))
+		return -EINTR;
+	return l->err;
+}
+
+/* A load that was cut off says -EINTR: nothing is known of the program. */
+int exo_plat_udf_load(const u64 *insns, u32 n, u32 partition, u64 log, u32 log_size, struct exo_udf **out)
+{
+	struct exo_load *l = exo_load_new(insns, n, partition);
+	int err;
+
+	if (!l)
+		return -ENOMEM;
+	if (log && log_size && current->mm) {
+		l->log = log;
+		l->log_size = log_size;
+	}
+	err = exo_load_run(l);
+	if (!err) {
+		*out = l->udf;
+		l->udf = NULL;
+	}
+	exo_load_put(l);
+	/* 524 means nothing in user space. */
+	return err == -ENOTSUPP ? -EOPNOTSUPP : err;
 }
 
 void exo_plat_udf_unload(struct exo_udf *u)

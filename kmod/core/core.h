@@ -26,6 +26,7 @@ struct exo_cred {
 	const u32 *gids;
 	bool admin;
 };
+/* open: -EMFILE when this uid, not an administrator, has EXO_MAX_ENVS open. */
 int exo_env_open(struct exo_core *c, const struct exo_cred *cred, struct exo_env **out);
 void exo_env_close(struct exo_env *e);
 
@@ -40,6 +41,13 @@ int exo_call(struct exo_env *e, u32 nr, u64 arg);
  */
 int exo_fault_begin(struct exo_env *e, u32 frame, bool write, bool *writable);
 void exo_fault_end(struct exo_env *e);
+
+/*
+ * A mapping of the pool begins or ends; `force`: it is a piece of one that exists. -EMFILE: too many. A frame is taken from all
+ * mappings under the lock, so that their number is everybody's business.
+ */
+int exo_env_map(struct exo_env *e, bool force);
+void exo_env_unmap(struct exo_env *e);
 
 /*
  * Direct I/O in two halves, for asynchronous platforms (IO is the synchronous whole of it). begin copies the request in, checks it,

@@ -17,8 +17,8 @@ static void add_cap(struct exo_env *e, u32 depth, u32 space, u32 id)
 
 int exo_env_open(struct exo_core *c, const struct exo_cred *cred, struct exo_env **out)
 {
-	struct exo_env *e = exo_plat_alloc(sizeof(*e));
-	u32 i;
+	struct exo_env *e = exo_plat_alloc(sizeof(*e)), *o;
+	u32 i, n = 0;
 
 	if (!e)
 		return -ENOMEM;
@@ -33,7 +33,16 @@ int exo_env_open(struct exo_core *c, const struct exo_cred *cred, struct exo_env
 	add_cap(e, 2, EXO_CAP_NS_UID, cred->uid);
 	for (i = 0; i < cred->ngids; i++)
 		add_cap(e, 2, EXO_CAP_NS_GID, cred->gids[i]);
+	e->uid = cred->uid;
 	exo_lock(c);
+	for (o = c->envs; o; o = o->next)
+		n += o->uid == e->uid;
+	if (!cred->admin && n >= EXO_MAX_ENVS) {
+		exo_unlock(c);
+		exo_plat_free(e->grants);
+		exo_plat_free(e);
+		return -EMFILE;
+	}
 	do {
 		e->id = ++c->next_env;
 	} while (!e->id);
@@ -300,6 +309,26 @@ int exo_do_user_words(struct exo_ask *a, void *arg)
 	}
 	exo_unlock(c);
 	return err;
+}
+
+int exo_env_map(struct exo_env *e, bool force)
+{
+	int err = 0;
+
+	exo_lock(e->c);
+	if (!force && e->maps >= EXO_MAX_MAPS)
+		err = -EMFILE;
+	else
+		e->maps++;
+	exo_unlock(e->c);
+	return err;
+}
+
+void exo_env_unmap(struct exo_env *e)
+{
+	exo_lock(e->c);
+	e->maps--;
+	exo_unlock(e->c);
 }
 
 /* Core's lock stays held from a 0 of begin to end, so that a revocation cannot slip in between check and install. */

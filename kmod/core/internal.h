@@ -30,6 +30,8 @@ struct exo_env {
 	struct exo_env *next, **at;
 	u8 *grants; /* EXO_GRANT_* per frame */
 	u32 id;
+	u32 uid;
+	u32 maps; /* mappings of the pool, or pieces of them */
 	u32 nprivate, nbound;
 	u32 ncaps;
 	struct exo_cap caps[EXO_MAX_CAPS];

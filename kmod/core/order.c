@@ -333,8 +333,7 @@ void exo_order_written(struct exo_done *done)
 
 void exo_lose_end(struct exo_disk *d, struct exo_lose *l)
 {
-	/* An orphan may outlive its root, and the next root in the slot started from 0. */
-	if (l->root != EXO_NOROOT && d->roots[l->root].nlose)
+	if (l->root != EXO_NOROOT)
 		d->roots[l->root].nlose--;
 	exo_hold_put(d, l->start, l->count);
 	exo_plat_free(l);

@@ -91,7 +91,8 @@ int exo_plat_flush(struct exo_dev *d);
 
 /*
  * UDFs. `insns` were scanned by core. load: 0; -EACCES or the verifier's errno, with its words in the user buffer
- * log/log_size when log is not 0; -ERANGE when the program reads outside struct exo_udf_ctx.
+ * log/log_size when log is not 0; -ERANGE when the program reads outside struct exo_udf_ctx;
+ * -EINTR when the caller is being killed.
  * run: fills all EXO_MAX_SLOTS slots of out and returns the program's 32-bit result (0: well-formed) as a non-negative s64,
  * or -errno when it could not run. May be called with core's lock held; concurrent calls of one program are serialised
  * or use instances.

@@ -47,8 +47,9 @@ static int gates(struct exo_core *c, const u64 *insns, u32 n, u32 size, u64 log,
 		*reason = EXO_R_UDF_CTX;
 		return -EPERM;
 	}
-	if (err == -ENOMEM || err == -EFAULT) {
-		*reason = err == -ENOMEM ? EXO_R_NOMEM : EXO_R_POINTER;
+	/* -EINTR: the caller is being killed; it says nothing about the program. */
+	if (err == -ENOMEM || err == -EFAULT || err == -EINTR) {
+		*reason = err == -EFAULT ? EXO_R_POINTER : EXO_R_NOMEM;
 		*detail = err == -EFAULT ? log : 0;
 		return err;
 	}
@@ -106,7 +107,7 @@ static int load_slot(struct exo_disk *d, u32 id, const u8 *sector)
 		if (t->h.refs[i] == id)
 			return 0;
 	err = gates(d->c, t->insns, t->h.ninsns, t->h.partition, 0, 0, &t->udf, &reason, &detail);
-	return err == -ENOMEM ? err : 0;
+	return err == -ENOMEM || err == -EINTR ? err : 0;
 }
 
 int exo_templates_load(struct exo_disk *d)

@@ -12,6 +12,8 @@ VM_PROGS := \
 	gone_test \
 	io_test \
 	uring_test \
+	limits_test \
+	stall_test \
 	failnth \
 	failload \
 
