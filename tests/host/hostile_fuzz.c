@@ -2,7 +2,8 @@
 /*
  * hostile_fuzz.c [SEED [STEPS]]: every call, from three envs of three users, its struct filled so that it would often work and with
  * some members changed to what an attacker would try. Memory, devices and user addresses fail now and then. After every batch
- * the core's books must add up, and in the end everything is given back.
+ * the core's books must add up, and in the end everything is given back. In every second run all are plain users without public
+ * roots: there nobody ever sees a word that another user stored, or that lay on the disk before.
  */
 #include <sys/mman.h>
 #include "../../kmod/core/internal.h"
@@ -23,6 +24,7 @@ struct fuzz {
 	struct exo_ioreq *flying[8];
 	u64 seed, at;
 	u64 ok[EXO_NR_MAX + 1], no[EXO_NR_MAX + 1], why[128];	/* why: TXN's refusals */
+	bool strict;	/* plain users, no public roots */
 	bool quarantined;	/* some root was: use counts need not add up any more */
 };
 
@@ -32,7 +34,7 @@ static u8 args[65536] __attribute__((aligned(8)));
 static struct exo_io flying_io[8];
 static u32 flying_frames[8][4];
 
-static const struct exo_cred creds[ENVS] = { { .uid = 1000 }, { .uid = 1001 }, { .uid = 1000 }, { .uid = 0, .admin = true } };
+static struct exo_cred creds[ENVS] = { { .uid = 1000 }, { .uid = 1001 }, { .uid = 1000 } };	/* the last: see run */
 
 static u64 rnd(struct fuzz *f, u64 n)
 {
@@ -328,7 +330,7 @@ static size_t fill(struct fuzz *f, u32 nr, u32 e)
 		q->add.count = 1 + rnd(f, 3);
 		q->add.quota = rnd(f, 3) ? 0 : 8 + rnd(f, 40);
 		q->add.template_id = rnd(f, 4) ? f->k.tmpl : 0;
-		q->add.root_flags = (u32)(rnd(f, 4) ? 0 : EXO_ROOT_PUBLIC_READ);
+		q->add.root_flags = rnd(f, 4) || f->strict ? 0 : EXO_ROOT_PUBLIC_READ;
 		return sizeof(q->add);
 	case EXO_NR_ROOT_DEL:
 		q->del.disk = f->k.d;
@@ -476,14 +478,39 @@ static void land(struct fuzz *f)
 	}
 }
 
+/* In the upper bits of every word that an env stores. */
+static u64 tag(u32 e)
+{
+	return 0xa000 + creds[e].uid;
+}
+
 static void store(struct fuzz *f, u32 e)
 {
 	u32 at = (u32)rnd(f, FRAMES);
-	u64 v = sim_random(&f->rng);
+	u64 v = sim_random(&f->rng) >> 16 | tag(e) << 48;
 	u8 g = f->u[e].e->grants[at];
 	bool did = sim_poke(sim_pool(f->u[e].senv) + at * 4096ul + rnd(f, 512) * 8, &v, 8);
 
 	CHECK(did == !!(g & (EXO_GRANT_WRITE | EXO_GRANT_PRIVATE)));
+}
+
+/* Whatever an env can see holds its user's words, or zeroes. */
+static void check_sight(struct fuzz *f)
+{
+	u32 e, i, w;
+
+	for (e = 0; e < ENVS && f->strict; e++) {
+		for (i = 0; f->open[e] && i < FRAMES; i++) {
+			const u64 *mem = exo_plat_frame(i);
+
+			if (!f->u[e].e->grants[i] || (f->k.core->bufs[i].flags & EXO_BUF_META))
+				continue;
+			for (w = 0; w < 512 && (!mem[w] || mem[w] >> 48 == tag(e)); w++)
+				;
+			CHECK_MSG(w == 512, "seed %llu step %llu: user %u sees %llx in frame %u", (unsigned long long)f->seed,
+				  (unsigned long long)f->at, creds[e].uid, (unsigned long long)mem[w % 512], i);
+		}
+	}
 }
 
 /* ---- the books ---- */
@@ -604,7 +631,12 @@ static void run(struct fuzz *f, u64 seed, u64 steps)
 	memset(f, 0, sizeof(*f));
 	f->seed = seed;
 	f->rng = seed;
+	f->strict = seed % 2;
+	creds[ENVS - 1] = f->strict ? (struct exo_cred){ .uid = 1001 } : (struct exo_cred){ .uid = 0, .admin = true };
 	kit_start(&f->k, FRAMES, BLOCKS, seed % 3 == 0 ? 0 : seed % 3 == 1 ? SIM_VOLATILE : SIM_VOLATILE | SIM_SECTOR_4K);
+	memset(args, 0xee, sizeof(args));
+	for (i = AREA0 - 10; i < BLOCKS - 1; i++)
+		sim_disk_poke(f->k.disk, i, 0, args, 4096);
 	for (f->at = 0; f->at < steps; f->at++) {
 		e = (u32)rnd(f, ENVS);
 		if (!f->open[e]) {
@@ -640,6 +672,7 @@ static void run(struct fuzz *f, u64 seed, u64 steps)
 			land(f);
 			check_frames(f);
 			check_blocks(f);
+			check_sight(f);
 		}
 		if (f->at % (BATCH * 32) == BATCH * 32 - 1) {
 			sim_disk_fail(f->k.disk, 0, 0, 0, 0, 0);
