@@ -383,6 +383,26 @@ static size_t fill(struct fuzz *f, u32 nr, u32 e)
 	}
 }
 
+/* Versions, states and use of what is not this user's: the sum does not change by any call but those that anybody may make. */
+static u64 others(struct fuzz *f, u32 e)
+{
+	struct exo_disk *d = f->k.core->disks[f->k.d];
+	u64 sum = 0;
+	u32 i;
+
+	for (i = 0; i < EXO_MAX_ROOTS; i++)
+		if (d->roots[i].state != EXO_ROOT_EMPTY && d->roots[i].h.owner.name[1] != creds[e].uid)
+			sum = (sum ^ (d->roots[i].h.used << 8 | d->roots[i].state)) * 0x100000001b3ull + i;
+	for (i = 0; i < FRAMES; i++) {
+		const struct exo_buf *b = &f->k.core->bufs[i];
+
+		if (b->state == EXO_BUF_VALID && (b->flags & EXO_BUF_META) && b->root < EXO_MAX_ROOTS &&
+		    d->roots[b->root].h.owner.name[1] != creds[e].uid && (b->flags & EXO_BUF_DIRTY))
+			sum = (sum ^ b->version) * 0x100000001b3ull + i;
+	}
+	return sum;
+}
+
 static void call(struct fuzz *f, u32 e)
 {
 	static const u8 pick[] = { EXO_NR_TXN, EXO_NR_TXN, EXO_NR_TXN, EXO_NR_TXN, EXO_NR_TXN, EXO_NR_TXN, EXO_NR_BIND,
@@ -392,6 +412,7 @@ static void call(struct fuzz *f, u32 e)
 	u32 nr = rnd(f, 4) ? pick[rnd(f, sizeof(pick))] : 1 + (u32)rnd(f, EXO_NR_MAX);
 	struct exo_head *h = (void *)args;
 	size_t size;
+	u64 was;
 	int err;
 
 	/* These three have tests of their own; as administrator they would end the run. */
@@ -418,8 +439,12 @@ static void call(struct fuzz *f, u32 e)
 	}
 	if (rnd(f, 60) == 0)
 		sim_alloc_fail(1 + rnd(f, 12));
+	was = others(f, e);
 	err = exo_call(f->u[e].e, nr, rnd(f, 500) ? (uintptr_t)args : odd(f));
 	sim_alloc_fail(0);
+	if (f->strict && (nr == EXO_NR_TXN || nr == EXO_NR_ROOT_ADD || nr == EXO_NR_ROOT_DEL || nr == EXO_NR_IO))
+		CHECK_MSG(others(f, e) == was, "call %u of user %u changed another's, step %llu", nr, creds[e].uid,
+			  (unsigned long long)f->at);
 	if (err)
 		f->no[nr]++;
 	else
