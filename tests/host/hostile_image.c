@@ -3,12 +3,14 @@
  * hostile_image.c: disks that lie, and devices that fail at the right moment. Nobody loses a block to a root that the attach could
  * not follow, and a damaged root takes nothing with it when it goes.
  */
+#include <time.h>
 #include "../../kmod/core/format.h"
 #include "../udf/insn.h"
 #include "core_kit.h"
 
 #define FRAMES 512
 #define BLOCKS 8192
+#define MASS 100000u	/* blocks of a disk that claims everything twice */
 
 static struct txn t;
 
@@ -164,8 +166,61 @@ static void two_readings(bool first_goes_first)
 	kit_stop(&k);
 }
 
+static double seconds(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+/* `parts` partitions of a root's node claim the same large extent. */
+static int attach_mass(struct kit *k, u32 parts, u32 *root)
+{
+	struct slot x = { 2000, MASS - 4000, 0, 1, 0 };
+	u32 i;
+
+	kit_start(k, FRAMES, MASS, 0);
+	NEED(!kit_root_add(k, "a", k->tmpl, 1200, 1, 0, root, NULL));
+	NEED(!kit_detach(k, 0));
+	for (i = 0; i < parts; i++)
+		sim_disk_poke(k->disk, 1200, i * PART, &x, sizeof(x));
+	return kit_attach(k, EXO_ATTACH_WALK);
+}
+
+/* Everything has two owners: that takes time in proportion, and goes away with the root. */
+static void all_contested(void)
+{
+	double begin = seconds();
+	struct kit k;
+	u64 free_blocks;
+	u32 root;
+
+	NEED(!attach_mass(&k, 2, &root));
+	CHECK(kit_info(&k).out_contested == MASS - 4000);
+	free_blocks = kit_info(&k).out_free;
+	CHECK(!root_del(&k, root));
+	CHECK(!kit_sync(&k, EXO_NOROOT));
+	CHECK(!kit_info(&k).out_contested && kit_info(&k).out_free == free_blocks + MASS - 4000 + 1);
+	CHECK_MSG(seconds() - begin < 10, "%.1f s", seconds() - begin);
+	kit_stop(&k);
+}
+
+/* Far more claims than any crash leaves behind: not followed to the end, and the device is let go. */
+static void endless_claims(void)
+{
+	struct kit k;
+	u32 root;
+
+	CHECK(attach_mass(&k, 8, &root) == -EUCLEAN && k.reason == EXO_R_CONTESTED);
+	CHECK(!sim_disk_opened(k.disk));
+	kit_stop(&k);
+}
+
 int main(void)
 {
+	all_contested();
+	endless_claims();
 	stale_map();
 	unread_then_deleted();
 	two_readings(true);
