@@ -265,6 +265,9 @@ bool map_same(struct cffs *fs, const struct mpath *p);
 /* In a transaction. They change the slot's bytes (extents, level, ref, blocks), not node->di: see node_store. */
 int map_insert(struct cffs *fs, struct node *node, const struct ref *home, const struct extent *e);
 int map_remove(struct cffs *fs, struct node *node, const struct ref *home, const struct mpath *p);
+/* The content extent becomes two, in one sector. */
+int map_split(struct cffs *fs, struct node *node, const struct ref *home, const struct mpath *p,
+	      const struct extent *low, const struct extent *high);
 /* Replace the content extent. */
 int map_change(struct cffs *fs, struct node *node, const struct ref *home, const struct mpath *p,
 	       const struct extent *e);

@@ -156,7 +156,7 @@ static int check_map(struct walk *w, struct node *n, u64 *owned, u64 *content)
 	return 0;
 }
 
-static int fix_blocks_once(struct cffs *fs, struct node *n, u64 blocks)
+static int fix_counts_once(struct cffs *fs, struct node *n, u64 blocks, u64 size)
 {
 	struct ref home;
 	u8 *part;
@@ -167,10 +167,12 @@ static int fix_blocks_once(struct cffs *fs, struct node *n, u64 blocks)
 	err = txn_begin(fs);
 	if (!err) {
 		part = txn_part(fs, &home, n->loc.part);
-		if (part)
+		if (part) {
 			put32(part + CFFS_SLOT(n->loc.slot) + CFFS_S_BLOCKS, blocks);
-		else
+			put64(part + CFFS_SLOT(n->loc.slot) + CFFS_S_BYTES, size);
+		} else {
 			err = -EAGAIN;
+		}
 		if (err)
 			txn_abort(fs);
 		else
@@ -183,7 +185,7 @@ static int fix_blocks_once(struct cffs *fs, struct node *n, u64 blocks)
 static void check_inode(struct walk *w, struct node *n)
 {
 	unsigned long long ino = n->n.ino;
-	u64 owned, content;
+	u64 owned, content, size;
 	bool fixed = false;
 	int err = check_map(w, n, &owned, &content);
 
@@ -191,19 +193,20 @@ static void check_inode(struct walk *w, struct node *n)
 		problem(w, ino, n->loc.block, false, "inode %llu: its map cannot be read (%s)", ino, strerror(-err));
 		return;
 	}
-	if (owned != n->di.blocks) {
+	size = S_ISDIR(n->di.mode) ? content * BLK : n->di.size;
+	if (owned != n->di.blocks || size != n->di.size) {
 		if (w->flags & EXO_FS_REPAIR) {
-			CFFS_RETRY(err, w->fs, fix_blocks_once(w->fs, n, owned));
+			CFFS_RETRY(err, w->fs, fix_counts_once(w->fs, n, owned, size));
 			fixed = !err;
 		}
-		problem(w, ino, n->loc.block, fixed, "inode %llu: says %u blocks, owns %llu", ino, n->di.blocks,
-			(unsigned long long)owned);
+		/* With map blocks these counts are not in the sector of what they count: a power cut may part them. */
+		if (!n->di.level)
+			problem(w, ino, n->loc.block, fixed,
+				"inode %llu: says %u blocks and %llu bytes, has %llu and %llu", ino, n->di.blocks,
+				(unsigned long long)n->di.size, (unsigned long long)owned, (unsigned long long)size);
 	}
 	if (S_ISDIR(n->di.mode)) {
 		w->count->dirs++;
-		if (n->di.size != content * BLK)
-			problem(w, ino, n->loc.block, false, "directory %llu: size %llu, has %llu leaves", ino,
-				(unsigned long long)n->di.size, (unsigned long long)content);
 	} else if (S_ISREG(n->di.mode)) {
 		w->count->files++;
 		w->count->bytes += n->di.size;
@@ -251,6 +254,7 @@ static void twice(struct walk *w, struct seen *a, struct seen *b)
 static int note(struct walk *w, struct node *dir, const struct loc *loc, const struct inode *di, const char *name)
 {
 	struct seen *s, *old;
+	bool again = false;
 	u64 at;
 
 	if (2 * (w->used + 1) > w->room && table_grow(w))
@@ -276,12 +280,14 @@ static int note(struct walk *w, struct node *dir, const struct loc *loc, const s
 		twice(w, old, s);
 		if (goes(old, s)) {
 			w->table[at] = s;
+			/* The one that was looked at owned nothing: what this one owns is still to be seen. */
+			again = !old->owns && s->owns;
 			s = old;
 		}
 	}
 	node_put(w->fs, s->dir);
 	free(s);
-	return 1;
+	return !again;
 }
 
 /* ---- the walk ---- */

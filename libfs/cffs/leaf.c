@@ -12,8 +12,9 @@
 
 #define LEAF_ENTRIES (CFFS_PARTS * CFFS_SLOTS)
 /*
- * With more entries than this a leaf that has no room for a name becomes two, though packing it tighter might do: a packed one is full again
- * soon, and each building is a transaction. At 14 there are 1.2 transactions a file created and 11 entries a leaf.
+ * With more entries than this a leaf that has no room for a name becomes two, though packing it tighter might do: a
+ * packed one is full again soon, and each building is a transaction. At 14 there are 1.2 transactions a file created
+ * and 11 entries a leaf.
  */
 #define LEAF_FULL 14
 
@@ -193,9 +194,8 @@ static int replace(struct cffs *fs, struct node *dir, struct found *f, const u8 
 	if (!err)
 		err = txn_free(fs, f->leaf.block, 1, true);
 	if (!err)
-		err = map_change(fs, dir, &f->home, &f->path, &low);
-	if (!err && low_n < n)
-		err = map_insert(fs, dir, &f->home, &high);
+		err = low_n < n ? map_split(fs, dir, &f->home, &f->path, &low, &high)
+				: map_change(fs, dir, &f->home, &f->path, &low);
 	if (!err && low_n < n)
 		err = dir_resize(fs, dir, &f->home, 1);
 	return err;

@@ -224,35 +224,20 @@ static int by_key(const void *x, const void *y)
 	return a->key < b->key ? -1 : a->key > b->key;
 }
 
-/* Root of the tree: the two extents of the slot. Full: they and the new one go into a map block. */
-static int insert_home(struct cffs *fs, struct node *node, const struct ref *home, const struct extent *e)
+/* The tree grows by a level: what the slot would hold goes into a map block, and the slot points at that. */
+static int grow(struct cffs *fs, struct node *node, u8 *slot, struct extent *all, u32 n)
 {
-	u8 *slot = slot_of(fs, node, home), *ext;
-	struct extent all[CFFS_S_EXTS + 1];
-	u32 i, level;
+	u32 level = slot[CFFS_S_LEVEL];
 	struct ref r;
 	int err;
 
-	if (!slot)
-		return -EAGAIN;
-	level = slot[CFFS_S_LEVEL];
-	for (i = 0; i < CFFS_S_EXTS; i++) {
-		ext = slot + CFFS_S_EXT + CFFS_E_SIZE * i;
-		extent_get(ext, &all[i]);
-		if (all[i].count)
-			continue;
-		extent_put(ext, e);
-		slot[CFFS_S_REF] = level || S_ISDIR(node->di.mode) ? CFFS_REF_META : CFFS_REF_DATA;
-		return 0;
-	}
 	if (level == CFFS_LEVEL_MAX)
 		return -EFBIG;
 	err = new_map_block(fs, node, &r);
 	if (err)
 		return err;
-	all[CFFS_S_EXTS] = *e;
-	qsort(all, CFFS_S_EXTS + 1, sizeof(*all), by_key);
-	err = fill(fs, &r, node, level, all, CFFS_S_EXTS + 1);
+	qsort(all, n, sizeof(*all), by_key);
+	err = fill(fs, &r, node, level, all, n);
 	if (err)
 		return err;
 	memset(slot + CFFS_S_EXT, 0, CFFS_S_EXTS * CFFS_E_SIZE);
@@ -260,6 +245,28 @@ static int insert_home(struct cffs *fs, struct node *node, const struct ref *hom
 	slot[CFFS_S_LEVEL] = level + 1;
 	slot[CFFS_S_REF] = CFFS_REF_META;
 	return blocks_add(slot, 1);
+}
+
+/* Root of the tree: the two extents of the slot. Full: they and the new one go into a map block. */
+static int insert_home(struct cffs *fs, struct node *node, const struct ref *home, const struct extent *e)
+{
+	u8 *slot = slot_of(fs, node, home), *ext;
+	struct extent all[CFFS_S_EXTS + 1];
+	u32 i;
+
+	if (!slot)
+		return -EAGAIN;
+	for (i = 0; i < CFFS_S_EXTS; i++) {
+		ext = slot + CFFS_S_EXT + CFFS_E_SIZE * i;
+		extent_get(ext, &all[i]);
+		if (all[i].count)
+			continue;
+		extent_put(ext, e);
+		slot[CFFS_S_REF] = slot[CFFS_S_LEVEL] || S_ISDIR(node->di.mode) ? CFFS_REF_META : CFFS_REF_DATA;
+		return 0;
+	}
+	all[CFFS_S_EXTS] = *e;
+	return grow(fs, node, slot, all, CFFS_S_EXTS + 1);
 }
 
 static void replace_child(struct cffs *fs, struct node *node, const struct ref *home, const struct mpath *p, int at,
@@ -300,40 +307,143 @@ static int wipe(struct cffs *fs, const struct ref *r)
 	return 0;
 }
 
+static int replace_by_two(struct cffs *fs, struct node *node, const struct ref *home, const struct mpath *p, int at,
+			  const struct extent *low, const struct extent *high);
+
+/* All extents of a map block, as the transaction has it. */
+static u32 collect(struct cffs *fs, const struct ref *r, struct extent *set, u32 *level)
+{
+	u32 k, i, n = 0;
+
+	for (k = 0; k < CFFS_PARTS; k++) {
+		const u8 *see = txn_see(fs, r, k);
+
+		if (!get32(see + CFFS_H_MAGIC))
+			continue;
+		*level = see[CFFS_H_LEVEL];
+		for (i = 0; i < CFFS_MAP_EXTS; i++) {
+			map_extent(see, i, &set[n]);
+			n += !!set[n].count;
+		}
+	}
+	return n;
+}
+
+/* The map block at level `at` of the path gives way to a new one with this content, or to two. */
+static int rebuild(struct cffs *fs, struct node *node, const struct ref *home, const struct mpath *p, int at,
+		   struct extent *set, u32 n, u32 level)
+{
+	const struct ref *r = &p->at[at].c.parent;
+	u32 half = n > SET_MAX * 3 / 4 ? n / 2 : n, key = p->at[at - 1].c.ext.key;
+	u8 *slot = slot_of(fs, node, home);
+	struct extent low, high;
+	struct ref a, b;
+	int err;
+
+	if (!slot)
+		return -EAGAIN;
+	qsort(set, n, sizeof(*set), by_key);
+	err = new_map_block(fs, node, &a);
+	if (!err)
+		err = fill(fs, &a, node, level, set, half);
+	if (!err && half < n)
+		err = new_map_block(fs, node, &b);
+	if (!err && half < n)
+		err = fill(fs, &b, node, level, set + half, n - half);
+	if (!err)
+		err = wipe(fs, r);
+	if (!err)
+		err = txn_free(fs, r->block, 1, true);
+	if (err)
+		return err;
+	low = (struct extent){a.block, 1, key < set[0].key ? key : set[0].key};
+	if (half == n) {
+		replace_child(fs, node, home, p, at - 1, &low, &err);
+		return err;
+	}
+	blocks_add(slot, 1);
+	high = (struct extent){b.block, 1, set[half].key};
+	return replace_by_two(fs, node, home, p, at - 1, &low, &high);
+}
+
+/*
+ * The extent at level `at` of the path becomes two, in one sector: a torn write must not lose one of them. Where the
+ * sector has no room, the block is built anew.
+ */
+static int replace_by_two(struct cffs *fs, struct node *node, const struct ref *home, const struct mpath *p, int at,
+			  const struct extent *low, const struct extent *high)
+{
+	struct extent set[SET_MAX + 1], one;
+	u32 n, i, level = 0;
+	u8 *part, *slot;
+	int err = 0;
+
+	if (!at) {
+		slot = slot_of(fs, node, home);
+		if (!slot)
+			return -EAGAIN;
+		replace_child(fs, node, home, p, 0, low, &err);
+		if (err)
+			return err;
+		for (i = n = 0; i < CFFS_S_EXTS; i++) {
+			extent_get(slot + CFFS_S_EXT + CFFS_E_SIZE * i, &set[n]);
+			n += !!set[n].count;
+		}
+		if (n < CFFS_S_EXTS)
+			return insert_home(fs, node, home, high);
+		set[n++] = *high;
+		return grow(fs, node, slot, set, n);
+	}
+	part = txn_part(fs, &p->at[at].c.parent, p->at[at].c.part);
+	if (!part)
+		return -EAGAIN;
+	replace_child(fs, node, home, p, at, low, &err);
+	if (err)
+		return err;
+	for (i = 0; i < CFFS_MAP_EXTS; i++) {
+		map_extent(part, i, &one);
+		if (one.count)
+			continue;
+		extent_put(part + CFFS_H_SIZE + CFFS_E_SIZE * i, high);
+		return 0;
+	}
+	n = collect(fs, &p->at[at].c.parent, set, &level);
+	set[n++] = *high;
+	return rebuild(fs, node, home, p, at, set, n, level);
+}
+
+int map_split(struct cffs *fs, struct node *node, const struct ref *home, const struct mpath *p,
+	      const struct extent *low, const struct extent *high)
+{
+	u8 *slot = slot_of(fs, node, home);
+	int err = slot ? replace_by_two(fs, node, home, p, p->n - 1, low, high) : -EAGAIN;
+
+	return err ? err : blocks_add(slot, (int64_t)low->count + high->count - p->at[p->n - 1].c.ext.count);
+}
+
 /* Put e into the container at level `at` of the path (0: the slot), splitting upwards. */
 static int insert_at(struct cffs *fs, struct node *node, const struct ref *home, const struct mpath *p, int at,
 		     const struct extent *e)
 {
 	struct extent set[SET_MAX + 1], one;
 	const struct ref *r;
-	struct ref n1, n2;
-	u32 i, k, n = 0, level = 0, max = 0, half;
+	u32 i, k, n, level = 0, max = 0;
 	u8 *slot, *part;
-	int err = 0;
+	struct ref next;
+	int err;
 
 	if (at <= 0)
 		return insert_home(fs, node, home, e);
 	r = &p->at[at].c.parent;
-	/* Room? The chosen neighbour's partition first, then an existing one, then a new one. */
-	for (k = 0; k < CFFS_PARTS; k++) {
-		u32 pi = (p->at[at].c.part + k) % CFFS_PARTS;
-		const u8 *see = txn_see(fs, r, pi);
-
-		if (get32(see + CFFS_H_MAGIC))
-			level = see[CFFS_H_LEVEL];
+	n = collect(fs, r, set, &level);
+	/* Room? The chosen neighbour's partition first. */
+	for (k = 0; n < SET_MAX && k < CFFS_PARTS; k++) {
+		part = (u8 *)txn_see(fs, r, (p->at[at].c.part + k) % CFFS_PARTS);
 		for (i = 0; i < CFFS_MAP_EXTS; i++) {
-			if (get32(see + CFFS_H_MAGIC))
-				map_extent(see, i, &one);
-			else
-				one.count = 0;
-			if (one.count) {
-				if (n < SET_MAX)
-					set[n++] = one;
-				if (one.key > max)
-					max = one.key;
+			map_extent(part, i, &one);
+			if (get32(part + CFFS_H_MAGIC) && one.count)
 				continue;
-			}
-			part = txn_part(fs, r, pi);
+			part = txn_part(fs, r, (p->at[at].c.part + k) % CFFS_PARTS);
 			if (!part)
 				return -EAGAIN;
 			if (!get32(part + CFFS_H_MAGIC)) {
@@ -344,36 +454,24 @@ static int insert_at(struct cffs *fs, struct node *node, const struct ref *home,
 			return 0;
 		}
 	}
+	for (i = 0; i < n; i++)
+		if (set[i].key > max)
+			max = set[i].key;
+	if (e->key < max) {
+		set[n++] = *e;
+		return rebuild(fs, node, home, p, at, set, n, level);
+	}
 	slot = slot_of(fs, node, home);
 	if (!slot)
 		return -EAGAIN;
-	err = new_map_block(fs, node, &n2);
+	err = new_map_block(fs, node, &next);
+	if (!err)
+		err = fill(fs, &next, node, level, e, 1);
 	if (err)
 		return err;
 	blocks_add(slot, 1);
-	if (e->key > max) {
-		err = fill(fs, &n2, node, level, e, 1);
-		one = (struct extent){n2.block, 1, e->key};
-		return err ? err : insert_at(fs, node, home, p, at - 1, &one);
-	}
-	err = new_map_block(fs, node, &n1);
-	if (err)
-		return err;
-	set[n++] = *e;
-	qsort(set, n, sizeof(*set), by_key);
-	half = n / 2;
-	err = fill(fs, &n1, node, level, set, half);
-	if (!err)
-		err = fill(fs, &n2, node, level, set + half, n - half);
-	if (!err)
-		err = wipe(fs, r);
-	if (!err)
-		err = txn_free(fs, r->block, 1, true);
-	one = (struct extent){n1.block, 1, p->at[at - 1].c.ext.key < set[0].key ? p->at[at - 1].c.ext.key : set[0].key};
-	if (!err)
-		replace_child(fs, node, home, p, at - 1, &one, &err);
-	one = (struct extent){n2.block, 1, set[half].key};
-	return err ? err : insert_at(fs, node, home, p, at - 1, &one);
+	one = (struct extent){next.block, 1, e->key};
+	return insert_at(fs, node, home, p, at - 1, &one);
 }
 
 int map_insert(struct cffs *fs, struct node *node, const struct ref *home, const struct extent *e)

@@ -368,7 +368,7 @@ static void cut(struct world *w, size_t at, u64 seed)
 int main(int argc, char **argv)
 {
 	u64 seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 3;
-	u32 rounds = argc > 2 ? atoi(argv[2]) : 6, cuts = argc > 3 ? atoi(argv[3]) : 40, i;
+	u32 rounds = argc > 2 ? atoi(argv[2]) : 10, cuts = argc > 3 ? atoi(argv[3]) : 100, i;
 
 	if (argc > 4)
 		rounds++;
