@@ -382,7 +382,7 @@ struct exo_format {
  * Damage quarantines single roots and does not fail the call: see DISK_INFO.
  * Fails if: as FORMAT; not exo; unknown version; superblock damaged; device truncated.
  */
-#define EXO_ATTACH_WALK 1u	/* walk even after a clean detach */
+#define EXO_ATTACH_WALK 1u	/* walk even after a clean detach: for a disk that somebody else could write */
 #define EXO_ATTACH_READONLY 2u
 struct exo_attach {
 	struct exo_head head;

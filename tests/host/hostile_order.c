@@ -214,8 +214,42 @@ static void sync_ends(void)
 	kit_stop(&k);
 }
 
+/*
+ * Below a chain of nodes that were never written, a move waits for all of them. A long one is refused: the search would keep the
+ * lock, and the records the memory. After the SYNC that the refusal asks for it goes.
+ */
+static void long_chain(void)
+{
+	struct kit k;
+	u64 top, node;
+	u32 root, i;
+	int err;
+
+	kit_start(&k, FRAMES, BLOCKS, SIM_VOLATILE);
+	NEED(!kit_root_add(&k, "r", k.tmpl, EXO_NOBLOCK, 1, 0, &root, &top));
+	NEED(!give(&k, top, 0, 0, 2000, 1, 0));
+	NEED(!kit_sync(&k, EXO_NOROOT));
+	for (node = top, i = 0; i < 1000; i++) {
+		NEED(!give(&k, node, 1, 0, 3000 + i, 1, 1));
+		node = 3000 + i;
+	}
+	for (i = 0; i < 2; i++) {
+		txn_slot(&t, top, kit_version(&k, top), 0, 0, slot(0, 0, 0));
+		txn_slot(&t, node, kit_version(&k, node), 0, 0, slot(2000, 1, 0));
+		txn_decl(&t, EXO_DECL_MOVE, 0, 2000, 1);
+		err = txn_go(&k, &t);
+		if (i)
+			CHECK(!err);
+		else
+			CHECK(err == -EBUSY && k.reason == EXO_R_CYCLE);
+		CHECK(!kit_sync(&k, EXO_NOROOT));
+	}
+	kit_stop(&k);
+}
+
 int main(void)
 {
+	long_chain();
 	sync_ends();
 	bounded_memory();
 	loop_and_delete();
