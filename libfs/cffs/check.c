@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include "cffs.h"
 
+#define SETTLE_PASSES 64
+
 struct seen {
 	u64 ino;
 	struct node *dir; /* with a reference */
@@ -447,14 +449,26 @@ int cffs_check(struct exo_fs *xfs, unsigned flags, exo_fs_problem_fn fn, void *a
 	return err ? err : w.stop ? w.stop : (int)(count->problems < INT_MAX ? count->problems : INT_MAX);
 }
 
+/*
+ * A leaf that is itself contested, because its directory is, takes no change; so first directories, then, in another
+ * pass, what is in them. Contested blocks of other trees stay, and are nobody's business here.
+ */
 int settle(struct cffs *fs)
 {
-	struct exo_fs_count count = {0};
+	struct exo_fs_count count;
 	struct exo_range range[8];
-	int n = exo_contested(fs->fs.x, fs->fs.disk, range, 8), err;
+	int n, err, pass;
 
-	if (n <= 0)
-		return n;
-	err = cffs_check(&fs->fs, EXO_FS_REPAIR, NULL, NULL, &count);
-	return err < 0 ? err : 0;
+	for (pass = 0; pass < SETTLE_PASSES; pass++) {
+		n = exo_contested(fs->fs.x, fs->fs.disk, range, 8);
+		if (n <= 0)
+			return n;
+		memset(&count, 0, sizeof(count));
+		err = cffs_check(&fs->fs, EXO_FS_REPAIR, NULL, NULL, &count);
+		if (err < 0)
+			return err;
+		if (!count.repaired)
+			break;
+	}
+	return 0;
 }

@@ -183,6 +183,10 @@ struct node *node_get(struct cffs *fs, struct node *dir, const char *name, size_
 				node_put(fs, old);
 		}
 	}
+	/* Seen under a name, it is not gone, even if another entry of it was just removed (what a power cut left
+	 * twice). */
+	if (dir && dir != fs->orphans)
+		n->gone = false;
 	n->loc = *loc;
 	adopt(n, di, r->frame, r->version);
 	return n;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * A disk that is full, and a quota that is used up: the call says so, what was there stays whole, and after a removal it works again. Also a
- * pool so small that frames have to be given back all the time.
+ * A disk that is full, and a quota that is used up: the call says so, what was there stays whole, and after a removal
+ * it works again. Also a pool so small that frames have to be given back all the time.
  */
 #include <errno.h>
 #include <fcntl.h>
