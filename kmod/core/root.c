@@ -142,7 +142,7 @@ static int add(struct exo_ask *a, struct exo_disk *d, struct exo_root_add *q, st
 	r->quarantine = 0;
 	r->qdetail = 0;
 	r->dirty = true;
-	r->node.fresh = true;
+	r->node.fresh = 1;
 	for (i = 0; h->tmpl && i < h->count; i++) {
 		exo_buf_insert(c, m.frame[i], d->nr, h->start + i, EXO_BUF_VALID, EXO_BUF_META, h->tmpl, slot);
 		exo_link_add(m.link[i], &r->node, exo_frame_node(c, m.frame[i]), 0);
@@ -373,7 +373,7 @@ static void bury(struct exo_disk *d, u32 root, u64 *seen, struct exo_cover *agai
 	}
 	r->state = EXO_ROOT_DYING;
 	r->dirty = true;
-	r->node.fresh = false;
+	r->node.fresh = 0;
 	r->h.used = 0;
 }
 

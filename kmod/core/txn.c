@@ -55,7 +55,7 @@ static void metas_free(struct txn_metas *l)
 void exo_txn_undo(struct txn *t)
 {
 	struct exo_core *c = t->c;
-	u32 i;
+	u32 i, k;
 
 	while (t->npassed) {
 		struct txn_moved_wait *p = &t->passed[--t->npassed];
@@ -103,6 +103,9 @@ void exo_txn_undo(struct txn *t)
 	exo_set_free(&t->moved);
 	exo_set_free(&t->in);
 	exo_set_free(&t->out);
+	for (i = 0; i < t->nblk; i++)
+		for (k = 0; k < EXO_PARTS; k++)
+			exo_plat_free(t->blk[i].owned[k]);
 	exo_plat_free(t->images);
 	t->images = NULL;
 	memset(t->delta, 0, sizeof(t->delta));

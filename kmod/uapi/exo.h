@@ -292,6 +292,7 @@ struct exo_stats {
 	__aligned_u64 frames_dirty;	/* now */
 	__aligned_u64 disks;		/* now: attached */
 	__aligned_u64 udfs;		/* now: loaded programs */
+	__aligned_u64 udf_cached;	/* owns-UDF invocations saved, because the bytes were seen before */
 };
 
 /* ---- what a UDF sees --------------------------------------------------- */
