@@ -111,6 +111,7 @@ int exo_give_ranges(struct exo_ask *a, u64 user, u32 room, const struct exo_rang
 /* call.c: the struct of a call in and out, as the dispatch does it. out returns err, or -EFAULT. */
 int exo_call_in(struct exo_ask *a, u32 nr, u64 arg, void *mem, u32 *size);
 int exo_call_out(struct exo_ask *a, u32 nr, u64 arg, void *mem, u32 size, int err);
+void exo_call_result(struct exo_ask *a, void *mem, int err); /* reason and detail into the head */
 
 /* pool.c: frames. Lock held. */
 u32 exo_pool_take(struct exo_core *c); /* zeroed, identity-less, not FREE any more; EXO_NOFRAME */
@@ -225,6 +226,7 @@ int exo_do_root_add(struct exo_ask *a, void *arg);
 int exo_do_root_del(struct exo_ask *a, void *arg);
 int exo_do_root_get(struct exo_ask *a, void *arg);
 int exo_do_txn(struct exo_ask *a, void *arg);
+int exo_do_txns(struct exo_ask *a, void *arg);
 int exo_do_bind(struct exo_ask *a, void *arg);
 int exo_do_unbind(struct exo_ask *a, void *arg);
 int exo_do_read(struct exo_ask *a, void *arg);
