@@ -172,6 +172,7 @@ int exo_call_out(struct exo_ask *a, u32 nr, u64 arg, void *mem, u32 size, int er
 	a->c->stats->calls++;
 	a->c->stats->refusals += err != 0;
 	exo_unlock(a->c);
+	exo_plat_trace_call(a->env, nr, err, err ? a->reason : EXO_R_NONE, err ? a->detail : 0);
 	if (!size)
 		return err;
 	exo_call_result(a, mem, err);
@@ -182,7 +183,7 @@ int exo_call_out(struct exo_ask *a, u32 nr, u64 arg, void *mem, u32 size, int er
 
 int exo_call(struct exo_env *e, u32 nr, u64 arg)
 {
-	struct exo_ask a = {.c = e->c, .e = e};
+	struct exo_ask a = {.c = e->c, .e = e, .env = e->id};
 	u64 mem[ARG_MAX_BYTES / 8];
 	u32 size;
 	int err;

@@ -69,6 +69,7 @@ struct exo_ask {
 	struct exo_core *c;
 	struct exo_env *e;
 	struct exo_disk *d; /* of exo_disk_get */
+	u32 env;	    /* its id, which outlives e: a transfer may end after its env */
 	u32 away;	    /* nesting of exo_away */
 	u32 reason;
 	u32 flags;

@@ -24,15 +24,14 @@ void exo_roots_load(struct exo_disk *d, const u8 *mem)
 			/* Nothing in it can be believed; only the root of the name space may remove it. */
 			memset(&r->h, 0, sizeof(r->h));
 			r->h.owner.rights = EXO_RIGHT_ALL;
-			r->quarantine = EXO_QUARANTINE_ENTRY;
+			exo_quarantine(d, i, EXO_QUARANTINE_ENTRY, 0);
 		} else if (r->h.flags & EXO_ROOT_TEMPORARY) {
 			/* Not walked, so its blocks are free. The entry goes with the next SYNC; until then attach
 			 * drops it again. */
 			r->state = d->readonly ? EXO_ROOT_EMPTY : EXO_ROOT_DYING;
 			r->dirty = !d->readonly;
 		} else if (r->h.tmpl && (d->tmpl[r->h.tmpl].state != EXO_TMPL_LIVE || !d->tmpl[r->h.tmpl].udf)) {
-			r->quarantine = EXO_QUARANTINE_TEMPLATE;
-			r->qdetail = r->h.tmpl;
+			exo_quarantine(d, i, EXO_QUARANTINE_TEMPLATE, r->h.tmpl);
 		}
 	}
 }

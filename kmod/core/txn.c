@@ -194,9 +194,8 @@ static int answer(struct txn *t, u64 *versions, int err)
 	return err ? err : bad;
 }
 
-int exo_do_txn(struct exo_ask *a, void *arg)
+static int do_txn(struct exo_ask *a, struct exo_txn *q)
 {
-	struct exo_txn *q = arg;
 	struct txn *t;
 	u64 *versions;
 	u32 i;
@@ -242,5 +241,14 @@ int exo_do_txn(struct exo_ask *a, void *arg)
 	}
 	txn_free(t);
 	exo_plat_free(versions);
+	return err;
+}
+
+int exo_do_txn(struct exo_ask *a, void *arg)
+{
+	struct exo_txn *q = arg;
+	int err = do_txn(a, q);
+
+	exo_plat_trace_txn(a->env, q, err, err ? a->reason : EXO_R_NONE, err ? a->detail : 0);
 	return err;
 }

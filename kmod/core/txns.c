@@ -30,6 +30,7 @@ static int read_all(struct exo_ask *a, const struct exo_txns *q, struct one *lis
 
 		o->a.c = a->c;
 		o->a.e = a->e;
+		o->a.env = a->env;
 		o->err = exo_call_in(&o->a, EXO_NR_TXN, address(q, i), &o->q, &o->size);
 		/* Even a struct that says it is shorter than its head has room for one: txn_size says so. */
 		if (o->err == -EINVAL && !o->size && !exo_plat_copy_in(&o->q.head, address(q, i), sizeof(o->q.head)))
