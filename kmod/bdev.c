@@ -4,6 +4,7 @@
  * device-mapper, is refused with -EBUSY, and none of those can take it while exo has it.
  */
 #include "module.h"
+#include "trace.h"
 
 #include <linux/blkdev.h>
 #include <linux/err.h>
@@ -92,5 +93,6 @@ int exo_plat_flush(struct exo_dev *d)
 {
 	if (READ_ONCE(d->dead))
 		return -EIO;
+	trace_exo_io(d->bdev->bd_dev, EXO_TRACE_FLUSH, 0, 0);
 	return blkdev_issue_flush(d->bdev) ? -EIO : 0;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* bio.c: segments become block requests. Segments that follow each other on the device share a request of up to 1 MiB. */
 #include "module.h"
+#include "trace.h"
 
 #include <linux/bio.h>
 #include <linux/blkdev.h>
@@ -103,6 +104,8 @@ void exo_bio_submit(struct exo_dev *d, int op, const struct exo_seg *seg, u32 n,
 			exo_batch_put(b);
 			return;
 		}
+	if (n)
+		trace_exo_io(d->bdev->bd_dev, op, seg[0].block, n);
 	blk_start_plug(&plug);
 	for (i = 0; i < n; i++) {
 		const struct exo_seg *s = &seg[i];

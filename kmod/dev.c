@@ -59,8 +59,15 @@ static long exo_dev_ioctl(struct file *filp, unsigned int cmd, unsigned long arg
 
 static void exo_dev_fdinfo(struct seq_file *m, struct file *filp)
 {
+	struct exo_env_holds h;
+
+	exo_env_holds(filp->private_data, &h);
 	seq_printf(m, "exo-abi:\t%u\n", EXO_ABI_VERSION);
 	seq_printf(m, "exo-uid:\t%u\n", from_kuid_munged(seq_user_ns(m), filp->f_cred->fsuid));
+	seq_printf(m, "exo-env:\t%u\n", h.id);
+	seq_printf(m, "exo-bound:\t%u\n", h.bound);
+	seq_printf(m, "exo-private:\t%u\n", h.priv);
+	seq_printf(m, "exo-caps:\t%u\n", h.caps);
 }
 
 static const struct file_operations exo_dev_fops = {

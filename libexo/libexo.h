@@ -95,6 +95,8 @@ int exo_root_find(struct exo *x, uint32_t disk, const char *name, struct exo_roo
 
 /* Metadata, data, order. Fill in the struct but for head; why->range gets the ranges. */
 int exo_txn(struct exo *x, struct exo_txn *t, struct exo_why *why);
+/* Many of them in one call, each by itself; each txns[i].head has its own out_reason and out_detail. How many were committed. */
+int exo_txns(struct exo *x, uint32_t count, struct exo_txn *txns, uint32_t flags, struct exo_why *why);
 int exo_bind(struct exo *x, struct exo_bind *b, uint32_t flags, struct exo_why *why);
 int exo_unbind(struct exo *x, uint32_t count, const uint32_t *frames, struct exo_why *why);
 int exo_read(struct exo *x, uint32_t disk, uint32_t nruns, const struct exo_run *runs, struct exo_why *why); /* blocks read */

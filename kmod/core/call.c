@@ -39,6 +39,7 @@ static const struct call {
 	[EXO_NR_SYNC] = {sizeof(struct exo_sync), NO_PAD, 0, exo_do_sync},
 	[EXO_NR_IO] = {sizeof(struct exo_io), PAD(exo_io, pad), EXO_IO_WRITE | EXO_IO_FUA, exo_do_io},
 	[EXO_NR_CONTESTED] = {sizeof(struct exo_contested), PAD(exo_contested, pad), 0, exo_do_contested},
+	[EXO_NR_TXNS] = {sizeof(struct exo_txns), NO_PAD, EXO_TXNS_STOP, exo_do_txns},
 	[EXO_NR_USER_WORDS] = {sizeof(struct exo_user_words), PAD(exo_user_words, pad), 0, exo_do_user_words},
 };
 
@@ -155,20 +156,26 @@ int exo_call_in(struct exo_ask *a, u32 nr, u64 arg, void *mem, u32 *size)
 	return pad ? exo_no(a, -EOPNOTSUPP, EXO_R_RESERVED, 0) : 0;
 }
 
+void exo_call_result(struct exo_ask *a, void *mem, int err)
+{
+	struct exo_head *h = mem;
+
+	h->out_reason = err ? a->reason : EXO_R_NONE;
+	h->out_detail = err ? a->detail : 0;
+}
+
 /* EFAULT here does not undo a call that has succeeded; the caller's memory held at the way in, so its owner changed it.
  */
 int exo_call_out(struct exo_ask *a, u32 nr, u64 arg, void *mem, u32 size, int err)
 {
-	struct exo_head *h = mem;
-
 	exo_lock(a->c);
 	a->c->stats->calls++;
 	a->c->stats->refusals += err != 0;
 	exo_unlock(a->c);
+	exo_plat_trace_call(a->env, nr, err, err ? a->reason : EXO_R_NONE, err ? a->detail : 0);
 	if (!size)
 		return err;
-	h->out_reason = err ? a->reason : EXO_R_NONE;
-	h->out_detail = err ? a->detail : 0;
+	exo_call_result(a, mem, err);
 	if (exo_plat_copy_out(arg, mem, size))
 		return -EFAULT;
 	return err;
@@ -176,7 +183,7 @@ int exo_call_out(struct exo_ask *a, u32 nr, u64 arg, void *mem, u32 size, int er
 
 int exo_call(struct exo_env *e, u32 nr, u64 arg)
 {
-	struct exo_ask a = {.c = e->c, .e = e};
+	struct exo_ask a = {.c = e->c, .e = e, .env = e->id};
 	u64 mem[ARG_MAX_BYTES / 8];
 	u32 size;
 	int err;

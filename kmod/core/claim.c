@@ -15,9 +15,7 @@ static int parent_claims(struct exo_ask *a, struct exo_disk *d, const struct exo
 
 	if (w->index >= EXO_BLOCK_SIZE / size)
 		return exo_no(a, -EINVAL, EXO_R_RANGE, w->index);
-	err = exo_owns_raw(d, tmpl, (u8 *)exo_plat_frame(frame) + w->index * size, w->index, c->raw, c->claims, &n,
-			   &reason);
-	c->stats->udf_runs++;
+	err = exo_owns_frame_raw(d, frame, w->index, c->claims, &n, &reason);
 	if (err)
 		return exo_no(a, err, reason, w->parent << 3 | w->index);
 	for (i = 0; i < n; i++)

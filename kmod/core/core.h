@@ -30,6 +30,12 @@ struct exo_cred {
 int exo_env_open(struct exo_core *c, const struct exo_cred *cred, struct exo_env **out);
 void exo_env_close(struct exo_env *e);
 
+/* What an env holds now: buffers bound, private frames, capabilities. */
+struct exo_env_holds {
+	u32 id, bound, priv, caps;
+};
+void exo_env_holds(struct exo_env *e, struct exo_env_holds *out);
+
 /* The one dispatch: nr is EXO_NR_*, arg the user address of its struct. 0, or -errno. */
 int exo_call(struct exo_env *e, u32 nr, u64 arg);
 

@@ -16,6 +16,7 @@ struct io {
 	u32 *frames, n;
 	u32 *covered; /* dirty buffers that the write replaces, pinned */
 	u32 ncovered, nmore;
+	u32 env; /* id */
 	u64 arg;
 	struct exo_io q;
 };
@@ -314,7 +315,7 @@ int exo_do_io(struct exo_ask *a, void *arg)
 
 int exo_io_begin(struct exo_env *e, u64 arg, struct exo_ioreq **out)
 {
-	struct exo_ask a = {.c = e->c, .e = e};
+	struct exo_ask a = {.c = e->c, .e = e, .env = e->id};
 	struct exo_io q;
 	struct io *r = NULL;
 	u32 size = 0;
@@ -327,6 +328,7 @@ int exo_io_begin(struct exo_env *e, u64 arg, struct exo_ioreq **out)
 		return err;
 	}
 	r->arg = arg;
+	r->env = e->id;
 	r->q = q;
 	*out = &r->req;
 	return 0;
@@ -335,7 +337,7 @@ int exo_io_begin(struct exo_env *e, u64 arg, struct exo_ioreq **out)
 int exo_io_done(struct exo_ioreq *req, int err, u64 bad_block)
 {
 	struct io *r = (struct io *)req;
-	struct exo_ask a = {.c = r->c};
+	struct exo_ask a = {.c = r->c, .env = r->env};
 	struct exo_io q = r->q;
 	u64 arg = r->arg;
 	u32 size = q.head.size;

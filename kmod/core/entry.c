@@ -13,6 +13,7 @@ void exo_quarantine(struct exo_disk *d, u32 root, u32 why, u64 detail)
 		return;
 	r->quarantine = why;
 	r->qdetail = detail;
+	exo_plat_trace_quarantine(d->nr, root, why, detail);
 }
 
 /* A deleted root and a new one of its name must not both be found after a crash. */

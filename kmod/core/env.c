@@ -101,6 +101,16 @@ void exo_env_close(struct exo_env *e)
 	exo_plat_free(e);
 }
 
+void exo_env_holds(struct exo_env *e, struct exo_env_holds *out)
+{
+	exo_lock(e->c);
+	out->id = e->id;
+	out->bound = e->nbound;
+	out->priv = e->nprivate;
+	out->caps = e->ncaps;
+	exo_unlock(e->c);
+}
+
 int exo_slot(struct exo_ask *a, u32 slot, const struct exo_cap **cap)
 {
 	if (slot >= EXO_MAX_CAPS || !a->e->caps[slot].rights)

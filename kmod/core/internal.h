@@ -6,11 +6,13 @@
 #include "bits.h"
 #include "core.h"
 #include "disk.h"
+#include "owned.h"
 
 /* What the core knows of a frame beyond its registry entry; never mapped. */
 struct exo_side {
 	struct exo_node node;
-	u32 pins; /* I/O or a call uses the frame: it keeps its identity */
+	struct exo_owned *owned; /* what its partitions own, as far as kept */
+	u32 pins;		 /* I/O or a call uses the frame: it keeps its identity */
 	u32 free_prev, free_next;
 	u32 dirty_prev, dirty_next;
 	u64 dirty_since; /* core's tick when it became dirty */
@@ -55,7 +57,9 @@ struct exo_core {
 	struct exo_env *envs;
 	struct exo_area *areas;
 	struct exo_disk *disks[EXO_MAX_DISKS];
-	void *zero;				 /* a block of zeroes */
+	void *zero; /* a block of zeroes */
+	struct exo_owned *owned_oldest, *owned_newest;
+	size_t owned_bytes;
 	struct exo_udf_claim raw[EXO_MAX_SLOTS]; /* scratch of owns.c */
 	struct exo_rng claims[EXO_MAX_SLOTS];
 };
@@ -65,6 +69,7 @@ struct exo_ask {
 	struct exo_core *c;
 	struct exo_env *e;
 	struct exo_disk *d; /* of exo_disk_get */
+	u32 env;	    /* its id, which outlives e: a transfer may end after its env */
 	u32 away;	    /* nesting of exo_away */
 	u32 reason;
 	u32 flags;
@@ -107,6 +112,7 @@ int exo_give_ranges(struct exo_ask *a, u64 user, u32 room, const struct exo_rang
 /* call.c: the struct of a call in and out, as the dispatch does it. out returns err, or -EFAULT. */
 int exo_call_in(struct exo_ask *a, u32 nr, u64 arg, void *mem, u32 *size);
 int exo_call_out(struct exo_ask *a, u32 nr, u64 arg, void *mem, u32 size, int err);
+void exo_call_result(struct exo_ask *a, void *mem, int err); /* reason and detail into the head */
 
 /* pool.c: frames. Lock held. */
 u32 exo_pool_take(struct exo_core *c); /* zeroed, identity-less, not FREE any more; EXO_NOFRAME */
@@ -149,8 +155,13 @@ int exo_owns_raw(struct exo_disk *d, u32 tmpl, const void *part, u32 index, stru
 /* The same, sorted and merged, an overlap refused (EXO_R_OVERLAP). */
 int exo_owns(struct exo_disk *d, u32 tmpl, const void *part, u32 index, struct exo_udf_claim *raw, struct exo_rng *out,
 	     u32 *n, u32 *reason);
-/* Does the metadata block own nothing? 1, 0, or an error as above. Lock held. */
-int exo_owns_nothing(struct exo_disk *d, u32 tmpl, const u8 *block, u32 *reason);
+/* The second half of it alone. */
+int exo_owns_normal(struct exo_rng *out, u32 *n, u32 *reason);
+/* The same two of a partition of metadata in core, from its record when there is one. Lock held; they count the run. */
+int exo_owns_frame_raw(struct exo_disk *d, u32 frame, u32 index, struct exo_rng *out, u32 *n, u32 *reason);
+int exo_owns_frame(struct exo_disk *d, u32 frame, u32 index, struct exo_rng *out, u32 *n, u32 *reason);
+/* Does metadata in core own nothing, but for the partitions in `skip`? 1, 0, or an error as above. Lock held. */
+int exo_owns_nothing(struct exo_disk *d, u32 frame, u8 skip, u32 *reason);
 /* Uninitialised blocks that a buffer's claims name, appended to `out` when it is not NULL. Clears fresh on submission.
  */
 int exo_owns_uninit(struct exo_disk *d, u32 frame, struct exo_set *out, u64 *count);
@@ -216,6 +227,7 @@ int exo_do_root_add(struct exo_ask *a, void *arg);
 int exo_do_root_del(struct exo_ask *a, void *arg);
 int exo_do_root_get(struct exo_ask *a, void *arg);
 int exo_do_txn(struct exo_ask *a, void *arg);
+int exo_do_txns(struct exo_ask *a, void *arg);
 int exo_do_bind(struct exo_ask *a, void *arg);
 int exo_do_unbind(struct exo_ask *a, void *arg);
 int exo_do_read(struct exo_ask *a, void *arg);

@@ -279,7 +279,7 @@ void exo_order_submit(struct exo_node *n, struct exo_done *done)
 	n->wfirst = n->first;
 	n->wlast = n->last;
 	n->first = n->last = 0;
-	n->fresh = false;
+	n->fresh = 0;
 }
 
 void exo_order_failed(struct exo_done *done)
@@ -316,7 +316,7 @@ void exo_order_failed(struct exo_done *done)
 	n->last |= n->wlast;
 	n->wfirst = n->wlast = 0;
 	/* Some claims may count as written now without being so; looking at them once more costs little. */
-	n->fresh = true;
+	n->fresh = 0xff; /* which of them it was is not kept */
 	done->node = NULL;
 }
 
@@ -401,6 +401,6 @@ void exo_order_forget(struct exo_node *n)
 		exo_plat_free(k);
 	}
 	n->link = NULL;
-	n->fresh = false;
+	n->fresh = 0;
 	n->first = n->last = n->wfirst = n->wlast = 0;
 }

@@ -13,7 +13,8 @@
  *  kids   metadata blocks whose first durable pointer will be this node's (rule 1 for metadata, and what rule 3 needs
  *         to know which nodes a new pointer is reached through).
  *
- *  fresh  some claim of the node may be of an uninitialised block, or of one that has no durable pointer yet.
+ *  fresh  partitions of which some claim may be of an uninitialised block, or of one that has no durable pointer yet:
+ *         what they gained since the last submission. A catalogue entry counts as one partition.
  *
  * When a write of the node is submitted, lose, kids and waiters move to a struct exo_done; they come back if the write
  * fails, and take effect once it is durable. All memory is allocated before the write is submitted.
@@ -68,7 +69,7 @@ struct exo_node {
 	u64 need;  /* a SYNC that wants it written */
 	u64 block; /* where it is written */
 	u32 id;	   /* frame, or EXO_NODE_ROOT | disk << 8 | root */
-	bool fresh;
+	u8 fresh;
 	u8 first, last;	  /* sectors to write before, and after, the others (MOVE inside the block) */
 	u8 wfirst, wlast; /* the same of the write that runs */
 };

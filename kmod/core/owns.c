@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-/* owns.c: run a template's program on a partition and check every claim that comes back. */
+/* owns.c: run a template's program on a partition and check every claim that comes back; keep the answer (owned.h). */
 #include "internal.h"
 
 int exo_owns_raw(struct exo_disk *d, u32 tmpl, const void *part, u32 index, struct exo_udf_claim *raw,
@@ -51,14 +51,10 @@ int exo_owns_raw(struct exo_disk *d, u32 tmpl, const void *part, u32 index, stru
 	return 0;
 }
 
-int exo_owns(struct exo_disk *d, u32 tmpl, const void *part, u32 index, struct exo_udf_claim *raw, struct exo_rng *out,
-	     u32 *n, u32 *reason)
+int exo_owns_normal(struct exo_rng *out, u32 *n, u32 *reason)
 {
 	struct exo_rng hit;
-	int err = exo_owns_raw(d, tmpl, part, index, raw, out, n, reason);
 
-	if (err)
-		return err;
 	exo_rng_sort(out, *n);
 	if (exo_rng_overlap(out, *n, &hit)) {
 		*reason = EXO_R_OVERLAP;
@@ -69,15 +65,69 @@ int exo_owns(struct exo_disk *d, u32 tmpl, const void *part, u32 index, struct e
 	return 0;
 }
 
-int exo_owns_nothing(struct exo_disk *d, u32 tmpl, const u8 *block, u32 *reason)
+int exo_owns(struct exo_disk *d, u32 tmpl, const void *part, u32 index, struct exo_udf_claim *raw, struct exo_rng *out,
+	     u32 *n, u32 *reason)
+{
+	int err = exo_owns_raw(d, tmpl, part, index, raw, out, n, reason);
+
+	return err ? err : exo_owns_normal(out, n, reason);
+}
+
+/* *normal: the claims are sorted, without overlap and merged already. */
+static int of_frame(struct exo_disk *d, u32 frame, u32 index, struct exo_rng *out, u32 *n, u32 *reason, bool *normal)
 {
 	struct exo_core *c = d->c;
-	u32 size = d->tmpl[tmpl].h.partition, i, n;
+	u32 tmpl = c->bufs[frame].template_id;
+	const struct exo_owned *o = exo_owned_find(c, frame, index);
+	int err;
 
-	for (i = 0; i < EXO_BLOCK_SIZE / size; i++) {
-		int err = exo_owns(d, tmpl, block + i * size, i, c->raw, c->claims, &n, reason);
+	*normal = false;
+	*reason = 0;
+	if (o) {
+		c->stats->udf_cached++;
+		*n = o->n;
+		memcpy(out, o->r, o->n * sizeof(*out));
+		*normal = o->normal;
+		return 0;
+	}
+	c->stats->udf_runs++;
+	err = exo_owns_raw(d, tmpl, (u8 *)exo_plat_frame(frame) + index * d->tmpl[tmpl].h.partition, index, c->raw, out,
+			   n, reason);
+	if (!err)
+		exo_owned_keep(c, frame, index, exo_owned_new(out, *n, index));
+	return err;
+}
 
-		c->stats->udf_runs++;
+int exo_owns_frame_raw(struct exo_disk *d, u32 frame, u32 index, struct exo_rng *out, u32 *n, u32 *reason)
+{
+	bool normal;
+
+	return of_frame(d, frame, index, out, n, reason, &normal);
+}
+
+int exo_owns_frame(struct exo_disk *d, u32 frame, u32 index, struct exo_rng *out, u32 *n, u32 *reason)
+{
+	bool normal;
+	int err = of_frame(d, frame, index, out, n, reason, &normal);
+
+	return err || normal ? err : exo_owns_normal(out, n, reason);
+}
+
+static u32 partitions(struct exo_disk *d, u32 frame)
+{
+	return EXO_BLOCK_SIZE / d->tmpl[d->c->bufs[frame].template_id].h.partition;
+}
+
+int exo_owns_nothing(struct exo_disk *d, u32 frame, u8 skip, u32 *reason)
+{
+	u32 i, n, parts = partitions(d, frame);
+
+	for (i = 0; i < parts; i++) {
+		int err;
+
+		if (skip >> i & 1)
+			continue;
+		err = exo_owns_frame(d, frame, i, d->c->claims, &n, reason);
 		if (err)
 			return err;
 		if (n)
@@ -91,17 +141,18 @@ int exo_owns_nothing(struct exo_disk *d, u32 tmpl, const u8 *block, u32 *reason)
 int exo_owns_uninit(struct exo_disk *d, u32 frame, struct exo_set *out, u64 *count)
 {
 	struct exo_core *c = d->c;
-	u32 tmpl = c->bufs[frame].template_id;
-	u32 size = d->tmpl[tmpl].h.partition, i, k, n, reason;
-	const u8 *mem = exo_plat_frame(frame);
+	u8 fresh = exo_frame_node(c, frame)->fresh;
+	u32 i, k, n, reason, parts = partitions(d, frame);
 
 	*count = 0;
 	if (!d->nuninit)
 		return 0;
-	for (i = 0; i < EXO_BLOCK_SIZE / size; i++) {
-		int err = exo_owns(d, tmpl, mem + i * size, i, c->raw, c->claims, &n, &reason);
+	for (i = 0; i < parts; i++) {
+		int err;
 
-		c->stats->udf_runs++;
+		if (!(fresh >> i & 1))
+			continue;
+		err = exo_owns_frame(d, frame, i, c->claims, &n, &reason);
 		if (err)
 			return err;
 		for (k = 0; k < n; k++) {
@@ -127,14 +178,15 @@ int exo_owns_uninit(struct exo_disk *d, u32 frame, struct exo_set *out, u64 *cou
 int exo_owns_submit(struct exo_disk *d, u32 frame)
 {
 	struct exo_core *c = d->c;
-	u32 tmpl = c->bufs[frame].template_id;
-	u32 size = d->tmpl[tmpl].h.partition, i, k, n, reason;
-	const u8 *mem = exo_plat_frame(frame);
+	u8 fresh = exo_frame_node(c, frame)->fresh;
+	u32 i, k, n, reason, parts = partitions(d, frame);
 
-	for (i = 0; i < EXO_BLOCK_SIZE / size; i++) {
-		int err = exo_owns(d, tmpl, mem + i * size, i, c->raw, c->claims, &n, &reason);
+	for (i = 0; i < parts; i++) {
+		int err;
 
-		c->stats->udf_runs++;
+		if (!(fresh >> i & 1))
+			continue;
+		err = exo_owns_frame(d, frame, i, c->claims, &n, &reason);
 		if (err)
 			return err;
 		for (k = 0; k < n; k++) {

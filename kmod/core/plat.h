@@ -101,6 +101,19 @@ int exo_plat_udf_load(const u64 *insns, u32 n, u32 partition, u64 log, u32 log_s
 void exo_plat_udf_unload(struct exo_udf *u);
 s64 exo_plat_udf_run(struct exo_udf *u, const void *bytes, u32 partition, u32 index, struct exo_udf_claim *out);
 
+/*
+ * What happened, for whoever looks (kmod/doc/trace.md). They decide nothing, may be called with core's lock held, and must not sleep.
+ * refused: block may not be written yet; taint: uninitialised blocks that it points at, waits: blocks that must go first for
+ * another reason. reclaim: a clean buffer's frame is taken for something else.
+ */
+void exo_plat_trace_call(u32 env, u32 nr, int err, u32 reason, u64 detail);
+void exo_plat_trace_txn(u32 env, const struct exo_txn *q, int err, u32 reason, u64 detail);
+void exo_plat_trace_refused(u32 disk, u64 block, u32 taint, u32 waits);
+void exo_plat_trace_reclaim(u32 frame, u32 disk, u64 block);
+void exo_plat_trace_quarantine(u32 disk, u32 root, u32 why, u64 detail);
+/* A walk of an attach goes on: every few seconds, for a person to read. Without core's lock. */
+void exo_plat_walk_progress(u32 disk, u64 visited, u64 known, u64 owned, u64 ns);
+
 void exo_plat_sha256(const void *data, size_t bytes, u8 out[32]);
 void exo_plat_random(void *buf, size_t bytes); /* for disk uuids only */
 u64 exo_plat_now_ns(void);

@@ -59,7 +59,9 @@ u32 exo_pool_take(struct exo_core *c)
 	if (!c->free_first) {
 		if (!c->reg->lru_first)
 			return EXO_NOFRAME;
-		exo_buf_drop(c, c->reg->lru_first - 1);
+		frame = c->reg->lru_first - 1;
+		exo_plat_trace_reclaim(frame, c->bufs[frame].disk, c->bufs[frame].block);
+		exo_buf_drop(c, frame);
 		c->stats->reclaims++;
 	}
 	frame = c->free_first - 1;

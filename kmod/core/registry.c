@@ -68,6 +68,7 @@ void exo_buf_know(struct exo_core *c, u32 frame, u32 tmpl, u32 root)
 {
 	struct exo_buf *b = &c->bufs[frame];
 
+	exo_owned_drop(c, frame);
 	exo_buf_begin(c, frame);
 	b->flags &= (u8)~EXO_BUF_UNKNOWN;
 	if (tmpl)
@@ -219,6 +220,7 @@ static void forget(struct exo_core *c, u32 frame, u8 state)
 	struct exo_side *s = &c->side[frame];
 
 	exo_buf_clean(c, frame);
+	exo_owned_drop(c, frame);
 	if (s->in_lru)
 		lru_remove(c, frame);
 	unhash(c, frame);

@@ -24,15 +24,14 @@ void exo_roots_load(struct exo_disk *d, const u8 *mem)
 			/* Nothing in it can be believed; only the root of the name space may remove it. */
 			memset(&r->h, 0, sizeof(r->h));
 			r->h.owner.rights = EXO_RIGHT_ALL;
-			r->quarantine = EXO_QUARANTINE_ENTRY;
+			exo_quarantine(d, i, EXO_QUARANTINE_ENTRY, 0);
 		} else if (r->h.flags & EXO_ROOT_TEMPORARY) {
 			/* Not walked, so its blocks are free. The entry goes with the next SYNC; until then attach
 			 * drops it again. */
 			r->state = d->readonly ? EXO_ROOT_EMPTY : EXO_ROOT_DYING;
 			r->dirty = !d->readonly;
 		} else if (r->h.tmpl && (d->tmpl[r->h.tmpl].state != EXO_TMPL_LIVE || !d->tmpl[r->h.tmpl].udf)) {
-			r->quarantine = EXO_QUARANTINE_TEMPLATE;
-			r->qdetail = r->h.tmpl;
+			exo_quarantine(d, i, EXO_QUARANTINE_TEMPLATE, r->h.tmpl);
 		}
 	}
 }
@@ -142,7 +141,7 @@ static int add(struct exo_ask *a, struct exo_disk *d, struct exo_root_add *q, st
 	r->quarantine = 0;
 	r->qdetail = 0;
 	r->dirty = true;
-	r->node.fresh = true;
+	r->node.fresh = 1;
 	for (i = 0; h->tmpl && i < h->count; i++) {
 		exo_buf_insert(c, m.frame[i], d->nr, h->start + i, EXO_BUF_VALID, EXO_BUF_META, h->tmpl, slot);
 		exo_link_add(m.link[i], &r->node, exo_frame_node(c, m.frame[i]), 0);
@@ -373,7 +372,7 @@ static void bury(struct exo_disk *d, u32 root, u64 *seen, struct exo_cover *agai
 	}
 	r->state = EXO_ROOT_DYING;
 	r->dirty = true;
-	r->node.fresh = false;
+	r->node.fresh = 0;
 	r->h.used = 0;
 }
 

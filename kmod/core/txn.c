@@ -55,7 +55,7 @@ static void metas_free(struct txn_metas *l)
 void exo_txn_undo(struct txn *t)
 {
 	struct exo_core *c = t->c;
-	u32 i;
+	u32 i, k;
 
 	while (t->npassed) {
 		struct txn_moved_wait *p = &t->passed[--t->npassed];
@@ -103,6 +103,9 @@ void exo_txn_undo(struct txn *t)
 	exo_set_free(&t->moved);
 	exo_set_free(&t->in);
 	exo_set_free(&t->out);
+	for (i = 0; i < t->nblk; i++)
+		for (k = 0; k < EXO_PARTS; k++)
+			exo_plat_free(t->blk[i].owned[k]);
 	exo_plat_free(t->images);
 	t->images = NULL;
 	memset(t->delta, 0, sizeof(t->delta));
@@ -191,9 +194,8 @@ static int answer(struct txn *t, u64 *versions, int err)
 	return err ? err : bad;
 }
 
-int exo_do_txn(struct exo_ask *a, void *arg)
+static int do_txn(struct exo_ask *a, struct exo_txn *q)
 {
-	struct exo_txn *q = arg;
 	struct txn *t;
 	u64 *versions;
 	u32 i;
@@ -239,5 +241,14 @@ int exo_do_txn(struct exo_ask *a, void *arg)
 	}
 	txn_free(t);
 	exo_plat_free(versions);
+	return err;
+}
+
+int exo_do_txn(struct exo_ask *a, void *arg)
+{
+	struct exo_txn *q = arg;
+	int err = do_txn(a, q);
+
+	exo_plat_trace_txn(a->env, q, err, err ? a->reason : EXO_R_NONE, err ? a->detail : 0);
 	return err;
 }

@@ -13,14 +13,16 @@
 
 struct txn_block {
 	u64 block, version, newver;
-	u32 frame, tmpl, root, size; /* size: of a partition */
-	u8 *image;		     /* the block as edited */
-	u8 parts;		     /* touched */
-	u8 first, last;		     /* sectors, as in exo_node: its own, of a write that runs, and added */
-	u8 add_first, add_last;	     /* by this transaction */
-	bool isnew;		     /* allocated by this transaction */
-	bool freed;		     /* freed by it */
-	bool gains;
+	u32 frame, tmpl, root, size;	    /* size: of a partition */
+	u8 *part[EXO_PARTS];		    /* touched partitions as edited, else NULL */
+	struct exo_owned *owned[EXO_PARTS]; /* of them, for the commit to keep; NULL: no memory for it */
+	u8 parts;			    /* touched */
+	u8 owning;			    /* of them, own something as edited */
+	u8 gains;			    /* of them, gained something */
+	u8 first, last;			    /* sectors, as in exo_node: its own, of a write that runs, and added */
+	u8 add_first, add_last;		    /* by this transaction */
+	bool isnew;			    /* allocated by this transaction */
+	bool freed;			    /* freed by it */
 };
 
 /* A metadata block that the transaction allocates or frees. */

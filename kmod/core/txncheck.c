@@ -177,29 +177,51 @@ static int find_block(struct txn *t, struct txn_block *b)
 	return buf->version == b->version ? 0 : exo_no(a, -ESTALE, EXO_R_VERSION, b->block);
 }
 
+/* Copies of the touched partitions, edited. What a transaction costs depends on these, not on the size of a block. */
 static int make_images(struct txn *t)
 {
 	const u8 *from = t->bytes;
+	size_t total = 0;
 	u32 i, p;
+	u8 *at;
 
-	t->images = exo_plat_alloc((size_t)t->nblk * EXO_BLOCK_SIZE);
-	if (!t->images)
-		return exo_nomem(t->a);
-	for (i = 0; i < t->nblk; i++) {
-		struct txn_block *b = &t->blk[i];
-
-		b->image = t->images + (size_t)i * EXO_BLOCK_SIZE;
-		if (!b->isnew)
-			memcpy(b->image, exo_plat_frame(b->frame), EXO_BLOCK_SIZE);
-	}
 	for (i = 0; i < t->q->nedits; i++) {
 		const struct exo_edit *e = &t->edits[i];
 		struct txn_block *b = &t->blk[t->of_edit[i]];
 
-		memcpy(b->image + e->offset, from, e->len);
-		from += e->len;
-		for (p = e->offset / b->size; p <= (e->offset + e->len - 1) / b->size; p++)
+		for (p = e->offset / b->size; p <= (e->offset + e->len - 1) / b->size; p++) {
+			if (!(b->parts >> p & 1))
+				total += b->size;
 			b->parts |= (u8)(1u << p);
+		}
+	}
+	t->images = exo_plat_alloc(total);
+	if (!t->images)
+		return exo_nomem(t->a);
+	at = t->images;
+	for (i = 0; i < t->nblk; i++) {
+		struct txn_block *b = &t->blk[i];
+
+		for (p = 0; p < EXO_BLOCK_SIZE / b->size; p++) {
+			if (!(b->parts >> p & 1))
+				continue;
+			b->part[p] = at;
+			at += b->size;
+			if (!b->isnew)
+				memcpy(b->part[p], (u8 *)exo_plat_frame(b->frame) + p * b->size, b->size);
+		}
+	}
+	for (i = 0; i < t->q->nedits; i++) {
+		const struct exo_edit *e = &t->edits[i];
+		struct txn_block *b = &t->blk[t->of_edit[i]];
+		u32 pos = e->offset, end = e->offset + e->len, n;
+
+		for (; pos < end; pos += n, from += n) {
+			n = b->size - pos % b->size;
+			if (n > end - pos)
+				n = end - pos;
+			memcpy(b->part[pos / b->size] + pos % b->size, from, n);
+		}
 	}
 	return 0;
 }
@@ -212,15 +234,16 @@ static int compare(struct txn *t, u32 blk, u32 part)
 	int err;
 
 	if (!b->isnew) {
-		const u8 *old = exo_plat_frame(b->frame);
-
-		t->c->stats->udf_runs++;
-		err = exo_owns(t->d, b->tmpl, old + part * b->size, part, t->raw, t->old, &no, &reason);
+		err = exo_owns_frame(t->d, b->frame, part, t->old, &no, &reason);
 		if (err)
 			return exo_no(t->a, err, reason, b->block << 3 | part);
 	}
 	t->c->stats->udf_runs++;
-	err = exo_owns(t->d, b->tmpl, b->image + part * b->size, part, t->raw, t->new, &nn, &reason);
+	err = exo_owns_raw(t->d, b->tmpl, b->part[part], part, t->raw, t->new, &nn, &reason);
+	if (!err) {
+		b->owned[part] = exo_owned_new(t->new, nn, part);
+		err = exo_owns_normal(t->new, &nn, &reason);
+	}
 	if (err && reason == EXO_R_OVERLAP) {
 		struct exo_set s = {.r = t->new, .n = 1, .room = 1};
 
@@ -229,13 +252,16 @@ static int compare(struct txn *t, u32 blk, u32 part)
 	}
 	if (err)
 		return exo_no(t->a, err, reason, b->block << 3 | part);
+	if (nn)
+		b->owning |= (u8)(1u << part);
 	if (exo_set_minus(&t->gained, t->new, nn, t->old, no) || exo_set_minus(&t->lost, t->old, no, t->new, nn))
 		return exo_nomem(t->a);
 	for (i = gained; i < t->gained.n; i++)
 		t->gained.r[i].to = label;
 	for (i = lost; i < t->lost.n; i++)
 		t->lost.r[i].from = label;
-	b->gains |= t->gained.n > gained;
+	if (t->gained.n > gained)
+		b->gains |= (u8)(1u << part);
 	return 0;
 }
 
@@ -431,8 +457,10 @@ static int check_freed_meta(struct txn *t, struct txn_meta *m)
 		m->frame = EXO_NOFRAME;
 		return exo_no(a, -EBUSY, EXO_R_CYCLE, m->block);
 	}
-	r = exo_owns_nothing(t->d, m->tmpl, m->blk == TXN_NONE ? exo_plat_frame(m->frame) : t->blk[m->blk].image,
-			     &reason);
+	if (m->blk != TXN_NONE && t->blk[m->blk].owning)
+		r = 0;
+	else
+		r = exo_owns_nothing(t->d, m->frame, m->blk == TXN_NONE ? 0 : t->blk[m->blk].parts, &reason);
 	if (r == 1) {
 		if (m->blk != TXN_NONE)
 			t->blk[m->blk].freed = true;

@@ -92,13 +92,28 @@ static void free_range(struct txn *t, const struct exo_rng *r)
 	}
 }
 
+/* The touched partitions as edited, and what they own from now on. */
+static void put_parts(struct txn *t, struct txn_block *b, u32 frame)
+{
+	u8 *mem = exo_plat_frame(frame);
+	u32 p;
+
+	for (p = 0; p < EXO_BLOCK_SIZE / b->size; p++) {
+		if (!(b->parts >> p & 1))
+			continue;
+		memcpy(mem + p * b->size, b->part[p], b->size);
+		exo_owned_keep(t->c, frame, p, b->owned[p]);
+		b->owned[p] = NULL;
+	}
+}
+
 static void alloc_meta(struct txn *t, struct txn_meta *m)
 {
 	struct exo_core *c = t->c;
 	struct txn_block *b = m->blk == TXN_NONE ? NULL : &t->blk[m->blk];
 
 	if (b)
-		memcpy(exo_plat_frame(m->frame), b->image, EXO_BLOCK_SIZE);
+		put_parts(t, b, m->frame);
 	exo_buf_insert(c, m->frame, t->d->nr, m->block, EXO_BUF_VALID, EXO_BUF_META, m->tmpl, m->root);
 	exo_buf_dirty(c, m->frame);
 	if (b)
@@ -108,14 +123,11 @@ static void alloc_meta(struct txn *t, struct txn_meta *m)
 static void edit(struct txn *t, struct txn_block *b)
 {
 	struct exo_core *c = t->c;
-	u32 p;
 
 	if (b->isnew || b->freed)
 		return;
 	exo_buf_begin(c, b->frame);
-	for (p = 0; p < EXO_BLOCK_SIZE / b->size; p++)
-		if (b->parts >> p & 1)
-			memcpy((u8 *)exo_plat_frame(b->frame) + p * b->size, b->image + p * b->size, b->size);
+	put_parts(t, b, b->frame);
 	b->newver = exo_buf_end(c, b->frame);
 	exo_buf_dirty(c, b->frame);
 }

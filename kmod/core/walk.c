@@ -9,7 +9,8 @@
  */
 #include "internal.h"
 
-#define READ_AT_ONCE 64u
+#define READ_AT_ONCE 256u /* 1 MiB, as much as one request of the platform takes */
+#define SAY_AFTER_NS 5000000000ull
 #define LOOKUPS 4096u /* searches for the first owner of a doubly claimed metadata block, before all count as damage   \
 		       */
 
@@ -34,7 +35,8 @@ struct walk {
 	struct exo_set *again;	/* blocks claimed once more, each time */
 	struct exo_set crossed; /* attach: of them, by two roots or templates */
 	u64 runs, owned, visited;
-	u64 budget; /* further claims that will be noted */
+	u64 begin, said; /* attach: time at the start, and of the last word about progress */
+	u64 budget;	 /* further claims that will be noted */
 };
 
 static void blame(struct walk *w, u32 root, u32 why, u64 detail)
@@ -256,6 +258,17 @@ static int batch(struct walk *w, u32 from, u32 n)
 	return 0;
 }
 
+/* A walk that takes long says how far it is. */
+static void progress(struct walk *w)
+{
+	u64 now = exo_plat_now_ns();
+
+	if (w->collect || now - w->said < SAY_AFTER_NS)
+		return;
+	w->said = now;
+	exo_plat_walk_progress(w->d->nr, w->visited, w->n, w->owned, now - w->begin);
+}
+
 static int levels(struct walk *w)
 {
 	u32 from = 0, to, i;
@@ -264,8 +277,10 @@ static int levels(struct walk *w)
 	while (!err && from < w->n) {
 		to = w->n;
 		sort_level(w->items + from, to - from);
-		for (i = from; !err && i < to; i += READ_AT_ONCE)
+		for (i = from; !err && i < to; i += READ_AT_ONCE) {
 			err = batch(w, i, to - i < READ_AT_ONCE ? to - i : READ_AT_ONCE);
+			progress(w);
+		}
 		from = to;
 	}
 	return err;
@@ -312,6 +327,7 @@ int exo_walk_attach(struct exo_disk *d)
 	if (!err) {
 		w->seen = seen;
 		w->again = &again;
+		w->begin = w->said = begin;
 	}
 	for (i = 0; !err && i < EXO_MAX_ROOTS; i++) {
 		struct exo_root *r = &d->roots[i];

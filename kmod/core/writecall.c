@@ -25,6 +25,16 @@ static int ranges_out(struct exo_ask *a, struct exo_write *q, const struct exo_s
 	return err;
 }
 
+static void trace_refused(struct exo_disk *d, u32 frame)
+{
+	const struct exo_wait *w;
+	u32 waits = 0;
+
+	for (w = exo_frame_node(d->c, frame)->waits; w; w = w->src_next)
+		waits++;
+	exo_plat_trace_refused(d->nr, d->c->bufs[frame].block, d->c->bufs[frame].taint, waits);
+}
+
 static int by_write(struct exo_ask *a, struct exo_disk *d, const u64 *list, u32 n, u32 *frames, struct exo_set *first,
 		    u32 *written)
 {
@@ -57,8 +67,10 @@ again:
 		err = exo_write_ready(d, f, first, &ready);
 		if (err)
 			return exo_no(a, err, err == -ENOMEM ? EXO_R_NOMEM : EXO_R_UDF_REJECT, list[i] << 3);
-		if (!ready)
+		if (!ready) {
 			tainted = list[i];
+			trace_refused(d, f);
+		}
 		frames[k++] = f;
 	}
 	if (first->n || tainted) {

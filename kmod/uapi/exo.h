@@ -59,6 +59,7 @@
 #define EXO_MAX_SLOTS 64u	/* claims of one partition */
 #define EXO_MAX_EDITS 256u	/* per transaction */
 #define EXO_MAX_DECLS 1024u	/* per transaction */
+#define EXO_MAX_TXNS 64u	/* per TXNS */
 #define EXO_MAX_RUNS 1024u	/* per READ or WRITE */
 #define EXO_MAX_BIND 1024u	/* blocks per BIND, frames per call, blocks per IO */
 #define EXO_MAX_ENVS 256u	/* open at a time by one uid without CAP_SYS_ADMIN; open fails with EMFILE */
@@ -292,6 +293,7 @@ struct exo_stats {
 	__aligned_u64 frames_dirty;	/* now */
 	__aligned_u64 disks;		/* now: attached */
 	__aligned_u64 udfs;		/* now: loaded programs */
+	__aligned_u64 udf_cached;	/* owns-UDF invocations saved, because the bytes were seen before */
 };
 
 /* ---- what a UDF sees --------------------------------------------------- */
@@ -338,7 +340,8 @@ struct exo_udf_claim {
 #define EXO_NR_IO 21
 #define EXO_NR_CONTESTED 22
 #define EXO_NR_USER_WORDS 23
-#define EXO_NR_MAX 23
+#define EXO_NR_TXNS 24
+#define EXO_NR_MAX 24
 
 #define EXO_CALL(nr) _IO('x', nr)
 
@@ -627,6 +630,26 @@ struct exo_txn {
 	__aligned_u64 ranges;	/* struct exo_range [ranges_room]; may be 0 */
 	__u32 ranges_room;
 	__u32 out_nranges;	/* how many there are, may exceed the room */
+};
+
+/*
+ * TXNS: many transactions in one system call, one after the other, each as if by a TXN of its own: each is accepted or refused
+ * by itself, sees what those before it committed, and has its answer in its own struct: head.out_reason (EXO_R_NONE: committed)
+ * and out_detail, versions, ranges, out_nranges. They are independent: other callers' transactions may come between them, and a
+ * refused one does not stop the next. With EXO_TXNS_STOP it does; the structs behind it are left as they were.
+ * `txn_size` is the distance between two structs, and each must have it as its head.size (else that one is refused with SIZE).
+ * Returns 0 when the transactions were answered, also when all were refused: see out_refused.
+ * Fails if: count or txn_size out of bounds (RANGE, SIZE); a struct cannot be read or written (EFAULT, POINTER, its address; found before
+ * the first transaction begins).
+ */
+#define EXO_TXNS_STOP 1u
+struct exo_txns {
+	struct exo_head head;
+	__aligned_u64 txns;	/* struct exo_txn [count] */
+	__u32 count;		/* 1..EXO_MAX_TXNS */
+	__u32 txn_size;		/* bytes of the caller's struct exo_txn, a multiple of 8 up to 4096 */
+	__u32 out_done;		/* answered, counted from the first: count, or with EXO_TXNS_STOP up to and with the refused one */
+	__u32 out_refused;	/* of them, refused */
 };
 
 /*

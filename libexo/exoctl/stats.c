@@ -35,6 +35,7 @@ static const struct {
 	COUNTER(frames_dirty, "now: of them, dirty"),
 	COUNTER(disks, "now: attached disks"),
 	COUNTER(udfs, "now: loaded UDFs"),
+	COUNTER(udf_cached, "runs of an owns-UDF saved: answer known"),
 };
 
 static int run_stats(const struct args *a)

@@ -166,7 +166,7 @@ static void refusals(uint32_t disk)
 {
 	static const uint8_t bytes[8];
 	struct exo_edit edit = {.block = 5, .version = 2, .len = 8, .bytes = (uintptr_t)bytes};
-	struct exo_txn t = {.disk = disk, .cap = exo_cap_user(alice), .nedits = 1, .edits = (uintptr_t)&edit};
+	struct exo_txn t = {.disk = disk, .cap = exo_cap_user(alice), .nedits = 1, .edits = (uintptr_t)&edit}, two[2];
 	struct exo_udf_code code = {.insns = (uint64_t[]){0x85}, .ninsns = 1, .partition = 512, .name = "bad"};
 	struct exo_template_get get = {.disk = disk, .template_id = 7};
 	struct exo_why why;
@@ -182,6 +182,17 @@ static void refusals(uint32_t disk)
 	CHECK(why.code == EXO_R_RANGE);
 	CHECK(exo_template_get(alice, &get, &why) == -ENOENT && why.code == EXO_R_NO_TEMPLATE && why.detail == 7);
 	CHECK(exo_call_raw(alice, EXO_NR_MAX + 1, &get) == -ENOTTY);
+	/* Many at once: each has its own reason, the heads are the library's. */
+	two[0] = two[1] = t;
+	two[0].head.flags = two[1].head.flags = 99;
+	two[1].nedits = 0;
+	CHECK(exo_txns(alice, 2, two, 0, &why) == 0);
+	CHECK(two[0].head.out_reason == EXO_R_RANGE && two[0].head.out_detail == 5);
+	CHECK(two[1].head.out_reason == EXO_R_RANGE && two[1].head.out_detail == 0);
+	two[1].head.out_reason = 0;
+	CHECK(exo_txns(alice, 2, two, EXO_TXNS_STOP, &why) == 0 && two[0].head.out_reason && !two[1].head.out_reason);
+	CHECK(exo_txns(alice, EXO_MAX_TXNS + 1, two, 0, &why) == -EINVAL && why.code == EXO_R_RANGE && why.call == EXO_NR_TXNS);
+	CHECK(exo_txns(alice, 2, two, 8, &why) == -EOPNOTSUPP && why.code == EXO_R_FLAGS);
 }
 
 static void detach_and_come_back(uint32_t disk)

@@ -81,6 +81,10 @@ int sim_open(struct exo_core *c, const struct exo_cred *cred, struct exo **out, 
 #define SIM_MOUNTED 8u	  /* somebody else holds it */
 #define SIM_NOT_BLOCK 16u /* a file, not a block device */
 
+/* How often core called a trace hook, since the process began. */
+enum sim_said { SIM_SAID_CALL, SIM_SAID_TXN, SIM_SAID_REFUSED, SIM_SAID_RECLAIM, SIM_SAID_QUARANTINE, SIM_SAID_PROGRESS, SIM_SAID };
+u64 sim_said(enum sim_said what);
+
 struct sim_disk;
 struct sim_image; /* content of a disk at one moment; sparse */
 

@@ -14,6 +14,7 @@ VM_PROGS := \
 	uring_test \
 	limits_test \
 	stall_test \
+	trace_test \
 	failnth \
 	failload \
 
