@@ -35,6 +35,8 @@ struct exo_env {
 	u32 nprivate, nbound;
 	u32 ncaps;
 	struct exo_cap caps[EXO_MAX_CAPS];
+	u32 uid, ngids; /* of who opened, for acl.c; like caps they never change */
+	u32 gids[EXO_ACL_GIDS];
 };
 
 struct exo_core {
@@ -58,6 +60,7 @@ struct exo_core {
 	void *zero;				 /* a block of zeroes */
 	struct exo_udf_claim raw[EXO_MAX_SLOTS]; /* scratch of owns.c */
 	struct exo_rng claims[EXO_MAX_SLOTS];
+	u8 *acl_in; /* scratch of acl.c: an acl's input at its largest */
 };
 
 /* One call being answered. */
@@ -155,6 +158,20 @@ int exo_owns_nothing(struct exo_disk *d, u32 tmpl, const u8 *block, u32 *reason)
  */
 int exo_owns_uninit(struct exo_disk *d, u32 frame, struct exo_set *out, u64 *count);
 int exo_owns_submit(struct exo_disk *d, u32 frame);
+
+/*
+ * acl.c: the acl-UDF of a template, if it has one. 0; -EPERM with EXO_R_ACL, or the platform's errno. Lock held.
+ * `before` and `after` are whole partitions, NULL for zeroes.
+ */
+struct exo_acl_about {
+	u32 op;		 /* EXO_ACL_* */
+	u32 cap;	 /* slot that the call names */
+	u32 tmpl, index; /* the partition: its template, and number in `block` */
+	u32 claim_slot;
+	u64 block;
+	const void *before, *after;
+};
+int exo_acl(struct exo_ask *a, struct exo_disk *d, const struct exo_acl_about *w);
 
 /* claim.c: does the caller hold this claim? Lock held. */
 struct exo_want {
