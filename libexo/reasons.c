@@ -73,7 +73,7 @@ const struct exo_reason exo_reasons[] = {
 	REASON(UDF_CLAIM, PARTITION,
 	       "partition %2 of block %1 makes an impossible claim: it overflows, leaves the disk or names no template",
 	       "check start, count and ref of every slot against the disk's size and the template's refs"),
-	REASON(UDF_CTX, ERRNO, "the %2 reads outside struct exo_udf_ctx",
+	REASON(UDF_CTX, PROGRAM, "the %1 reads outside struct exo_udf_ctx",
 	       "use only the members partition and index of the context"),
 	REASON(TEMPLATES_FULL, NONE, "the disk's template catalogue is full",
 	       "use a template that is installed: 'exoctl templates DISK' lists them"),

@@ -96,6 +96,9 @@ static void numbers(uint8_t kind, uint64_t detail, char one[64], char two[64])
 		snprintf(one, 64, "%" PRIu64, detail >> 3);
 		snprintf(two, 64, "%u", (unsigned)(detail & 7));
 		break;
+	case DETAIL_PROGRAM:
+		snprintf(one, 64, "%s", detail & EXO_UDF_ACL ? "acl-UDF" : "UDF");
+		break;
 	case DETAIL_ACL:
 		snprintf(one, 64, "partition %" PRIu32 " of block %" PRIu64, EXO_ACL_INDEX(detail),
 			 (uint64_t)EXO_ACL_BLOCK(detail));

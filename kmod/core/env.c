@@ -38,7 +38,6 @@ int exo_env_open(struct exo_core *c, const struct exo_cred *cred, struct exo_env
 	add_cap(e, 2, EXO_CAP_NS_UID, cred->uid);
 	for (i = 0; i < cred->ngids; i++)
 		add_cap(e, 2, EXO_CAP_NS_GID, cred->gids[i]);
-	e->uid = cred->uid;
 	exo_lock(c);
 	for (o = c->envs; o; o = o->next)
 		n += o->uid == e->uid;

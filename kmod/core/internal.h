@@ -30,13 +30,13 @@ struct exo_env {
 	struct exo_env *next, **at;
 	u8 *grants; /* EXO_GRANT_* per frame */
 	u32 id;
-	u32 uid;
+	u32 uid;  /* of who opened; like caps and gids it never changes */
 	u32 maps; /* mappings of the pool, or pieces of them */
 	u32 nprivate, nbound;
 	u32 ncaps;
 	struct exo_cap caps[EXO_MAX_CAPS];
-	u32 uid, ngids; /* of who opened, for acl.c; like caps they never change */
-	u32 gids[EXO_ACL_GIDS];
+	u32 ngids;
+	u32 gids[EXO_ACL_GIDS]; /* for acl.c */
 };
 
 struct exo_core {
