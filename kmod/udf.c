@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * udf.c: owns-UDFs, loaded through the kernel's own verifier in its strict mode and run on two arrays.
+ * udf.c: owns- and acl-UDFs, loaded through the kernel's own verifier in its strict mode and run on two arrays.
  *
  * Loading makes three file descriptors, and for as long as they stand in a table, whoever shares the table can copy them.
  * So a kernel thread loads: its table belongs to the kernel. It borrows the caller's address space, because the
@@ -8,8 +8,8 @@
  * CAP_PERFMON the verifier refuses whatever would let an address, stale stack or time into the result. For the
  * system-call side the arrays are read-only as well.
  *
- * The input array is read-only to the program and the output array write-only; the module reads and writes both
- * directly. A program has one pair, so one run at a time: a spinlock, because a run is straight-line code that takes
+ * The input array is read-only to the program and the output array, which an acl-UDF lacks, write-only; the module reads and
+ * writes both directly. A program has one pair, so one run at a time: a spinlock, because a run is straight-line code that takes
  * microseconds at most.
  */
 #include "module.h"
@@ -30,12 +30,10 @@
 EXO_IMPORT_NS(BPF_INTERNAL);
 int kern_sys_bpf(int cmd, union bpf_attr *attr, unsigned int size); /* exported, but in no header */
 
-#define EXO_OUT_BYTES (EXO_MAX_SLOTS * sizeof(struct exo_udf_claim))
-
 struct exo_udf {
 	struct bpf_prog *prog;
-	struct bpf_map *in, *out;
-	u32 partition;		/* bytes of `in` */
+	struct bpf_map *in, *out;	/* out: NULL when kind.out_bytes is 0 */
+	struct exo_udf_kind kind;
 	spinlock_t lock;	/* contents of both arrays, from filling `in` to copying `out` */
 };
 
@@ -50,7 +48,7 @@ struct exo_load {
 	u64 log;		/* user address in mm, or 0 */
 	u32 log_size;
 	struct mm_struct *mm;
-	struct exo_udf *udf;	/* partition is set; prog, in and out are filled */
+	struct exo_udf *udf;	/* kind is set; prog, in and out are filled */
 	int err;
 	struct completion done;
 };
@@ -95,7 +93,7 @@ static int exo_prog_load(struct exo_load *l, int *fds, u32 log_level)
 		.insn_cnt = l->n,
 		.license = (unsigned long)"Dual MIT/GPL",
 		.fd_array = (unsigned long)fds,
-		.prog_name = "exo_owns",
+		.prog_name = "exo_udf",
 	};
 
 	if (log_level) {
@@ -161,18 +159,19 @@ static int exo_load_prog(struct exo_load *l, int *fds)
 static int exo_load_all(struct exo_load *l)
 {
 	struct exo_udf *u = l->udf;
-	int fds[2], err;
+	int fds[2] = { -1, -1 }, err = 0;
 
-	fds[0] = exo_array_new("exo_in", u->partition, BPF_F_RDONLY_PROG, &u->in);
+	fds[0] = exo_array_new("exo_in", u->kind.in_bytes, BPF_F_RDONLY_PROG, &u->in);
 	if (fds[0] < 0)
 		return fds[0];
-	fds[1] = exo_array_new("exo_out", EXO_OUT_BYTES, BPF_F_WRONLY_PROG, &u->out);
-	if (fds[1] < 0) {
-		err = fds[1];
-	} else {
-		err = exo_load_prog(l, fds);
-		close_fd(fds[1]);
+	if (u->kind.out_bytes) {
+		fds[1] = exo_array_new("exo_out", u->kind.out_bytes, BPF_F_WRONLY_PROG, &u->out);
+		err = fds[1] < 0 ? fds[1] : 0;
 	}
+	if (!err)
+		err = exo_load_prog(l, fds);
+	if (fds[1] >= 0)
+		close_fd(fds[1]);
 	close_fd(fds[0]);
 	return err;
 }
@@ -230,7 +229,7 @@ static int exo_load_thread(void *arg)
 	module_put_and_kthread_exit(0);
 }
 
-static struct exo_load *exo_load_new(const u64 *insns, u32 n, u32 partition)
+static struct exo_load *exo_load_new(const u64 *insns, u32 n, const struct exo_udf_kind *kind)
 {
 	struct exo_load *l = kzalloc(sizeof(*l), GFP_KERNEL_ACCOUNT);
 
@@ -245,7 +244,7 @@ static struct exo_load *exo_load_new(const u64 *insns, u32 n, u32 partition)
 		exo_load_put(l);
 		return NULL;
 	}
-	l->udf->partition = partition;
+	l->udf->kind = *kind;
 	spin_lock_init(&l->udf->lock);
 	return l;
 }
@@ -277,9 +276,10 @@ static int exo_load_run(struct exo_load *l)
 }
 
 /* A load that was cut off says -EINTR: nothing is known of the program. */
-int exo_plat_udf_load(const u64 *insns, u32 n, u32 partition, u64 log, u32 log_size, struct exo_udf **out)
+int exo_plat_udf_load(const u64 *insns, u32 n, const struct exo_udf_kind *kind, u64 log, u32 log_size,
+		      struct exo_udf **out)
 {
-	struct exo_load *l = exo_load_new(insns, n, partition);
+	struct exo_load *l = exo_load_new(insns, n, kind);
 	int err;
 
 	if (!l)
@@ -311,21 +311,21 @@ void exo_plat_udf_unload(struct exo_udf *u)
 	kfree(u);
 }
 
-s64 exo_plat_udf_run(struct exo_udf *u, const void *bytes, u32 partition, u32 index, struct exo_udf_claim *out)
+s64 exo_plat_udf_run(struct exo_udf *u, const void *in, u32 index, void *out)
 {
-	struct exo_udf_ctx ctx = { .partition = partition, .index = index };
+	struct exo_udf_ctx ctx = { .partition = u->kind.partition, .index = index };
 	u32 ret;
 
-	if (partition != u->partition)
-		return -EINVAL;
 	spin_lock(&u->lock);
-	memcpy(exo_map_value(u->in), bytes, partition);
-	memset(exo_map_value(u->out), 0, EXO_OUT_BYTES);
+	memcpy(exo_map_value(u->in), in, u->kind.in_bytes);
+	if (u->out)
+		memset(exo_map_value(u->out), 0, u->kind.out_bytes);
 	/* No RCU section: the program calls nothing, and the references held here keep it and its arrays. */
 	migrate_disable();
 	ret = bpf_prog_run(u->prog, &ctx);
 	migrate_enable();
-	memcpy(out, exo_map_value(u->out), EXO_OUT_BYTES);
+	if (u->out)
+		memcpy(out, exo_map_value(u->out), u->kind.out_bytes);
 	spin_unlock(&u->lock);
 	return ret;
 }

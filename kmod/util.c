@@ -20,3 +20,8 @@ u64 exo_plat_now_ns(void)
 {
 	return ktime_get_ns();
 }
+
+u64 exo_plat_wall_ns(void)
+{
+	return ktime_get_real_ns();
+}

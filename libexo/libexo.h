@@ -72,12 +72,14 @@ bool exo_free_exact(const struct exo_freemap_head *m, uint64_t near, uint64_t wa
 int exo_frame_alloc(struct exo *x, uint32_t count, uint32_t *frames, uint32_t flags, struct exo_why *why);
 int exo_frame_free(struct exo *x, uint32_t count, const uint32_t *frames, struct exo_why *why);
 
-/* UDFs and templates. An exo_udf is straight code, ready for TEMPLATE_ADD. */
+/* UDFs and templates. An exo_udf_code is straight code, ready for TEMPLATE_ADD. */
 struct exo_udf_code {
 	uint64_t *insns;	/* malloc'ed */
 	uint32_t ninsns;
 	uint32_t partition;	/* bytes, from the object's EXO_UDF() line; 0 if it has none */
 	char name[EXO_NAME_MAX];
+	uint64_t *acl;		/* malloc'ed; NULL: the object has no EXO_ACL() */
+	uint32_t nacl;		/* instructions of it */
 };
 /* Read an eBPF object made with exo_udf.h. exo_udf_free frees the members. */
 int exo_udf_read(const char *path, struct exo_udf_code *code, struct exo_why *why);

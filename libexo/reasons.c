@@ -64,7 +64,7 @@ const struct exo_reason exo_reasons[] = {
 	/* templates and UDFs */
 	REASON(UDF_SCAN, SCAN, "the UDF's instruction %1 is not allowed: %2",
 	       "a UDF is straight code without calls; write it with exo_udf.h, and see udf/README.md"),
-	REASON(UDF_VERIFY, ERRNO, "the kernel's verifier refused the UDF: %1",
+	REASON(UDF_VERIFY, ERRNO, "the kernel's verifier refused the %2: %1",
 	       "read the verifier's words in the log, its last lines first; udf/README.md lists what it dislikes"),
 	REASON(UDF_ZERO, NONE, "the UDF claims blocks for a partition of zeroes",
 	       "give a slot a count of 0 when its pointer in the partition is 0"),
@@ -73,7 +73,7 @@ const struct exo_reason exo_reasons[] = {
 	REASON(UDF_CLAIM, PARTITION,
 	       "partition %2 of block %1 makes an impossible claim: it overflows, leaves the disk or names no template",
 	       "check start, count and ref of every slot against the disk's size and the template's refs"),
-	REASON(UDF_CTX, NONE, "the UDF reads outside struct exo_udf_ctx",
+	REASON(UDF_CTX, PROGRAM, "the %1 reads outside struct exo_udf_ctx",
 	       "use only the members partition and index of the context"),
 	REASON(TEMPLATES_FULL, NONE, "the disk's template catalogue is full",
 	       "use a template that is installed: 'exoctl templates DISK' lists them"),
@@ -83,6 +83,8 @@ const struct exo_reason exo_reasons[] = {
 	       "use 512, 1024, 2048 or 4096"),
 	REASON(UDF_LENGTH, NUMBER, "a UDF cannot have %1 instructions; the limit is 1 to 3072",
 	       "use a smaller partition, or fewer candidate pointers in one"),
+	REASON(ACL, ACL, "the acl-UDF of %1 does not allow it to this user: code %2",
+	       "what the code means is for the template's author to say; ask the owner, or open /dev/exo as another user"),
 	/* roots */
 	REASON(ROOT_EXISTS, NUMBER, "the name is taken by root %1",
 	       "choose another name, or remove that root with 'exoctl root-del'"),

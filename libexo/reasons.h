@@ -13,9 +13,11 @@ enum exo_detail_kind {
 	DETAIL_NONE,		/* no number in the sentence */
 	DETAIL_NUMBER,		/* %1 the detail */
 	DETAIL_HEX,		/* %1 the detail in hexadecimal */
-	DETAIL_ERRNO,		/* %1 the words for an errno */
+	DETAIL_ERRNO,		/* %1 the words for an errno, %2 "UDF", or "acl-UDF" with EXO_UDF_ACL */
 	DETAIL_HALVES,		/* %1 the high 32 bits, %2 the low ones */
 	DETAIL_PARTITION,	/* %1 block (detail >> 3), %2 partition (detail & 7) */
+	DETAIL_PROGRAM,		/* %1 "UDF", or "acl-UDF" with EXO_UDF_ACL */
+	DETAIL_ACL,		/* %1 "partition INDEX of block BLOCK", %2 the code */
 	DETAIL_SCAN,		/* %1 instruction (high 32 bits), %2 words for the EXO_SCAN_* in the low ones */
 };
 

@@ -14,6 +14,8 @@ int exo_template_add(struct exo *x, uint32_t disk, uint32_t cap, const struct ex
 		.ninsns = code->ninsns,
 		.insns = (uintptr_t)code->insns,
 		.nrefs = nrefs,
+		.acl_ninsns = code->nacl,
+		.acl_insns = (uintptr_t)code->acl,
 	};
 	int err;
 

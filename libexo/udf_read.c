@@ -28,6 +28,12 @@ struct meta {
 	char name[EXO_NAME_MAX];
 };
 
+/* One program of the object, while it is read. */
+struct program {
+	uint64_t *insns;
+	uint32_t n;
+};
+
 struct elf {
 	const uint8_t *data;
 	size_t bytes;
@@ -145,13 +151,13 @@ static int read_meta(struct elf *e, struct exo_udf_code *code)
 }
 
 static int relocate(struct elf *e, const Elf64_Shdr *syms, const Elf64_Shdr *strings, const Elf64_Rel *r,
-		    struct exo_udf_code *code)
+		    struct program *p)
 {
 	uint64_t nsyms = syms->sh_size / sizeof(Elf64_Sym), at = r->r_offset / 8, which, offset;
 	const char *name;
 	Elf64_Sym sym;
 
-	if (ELF64_R_SYM(r->r_info) >= nsyms || r->r_offset % 8 || at >= code->ninsns)
+	if (ELF64_R_SYM(r->r_info) >= nsyms || r->r_offset % 8 || at >= p->n)
 		return damaged(e, "a relocation points outside");
 	memcpy(&sym, e->data + syms->sh_offset + ELF64_R_SYM(r->r_info) * sizeof(sym), sizeof(sym));
 	name = string(e, strings, sym.st_name);
@@ -167,17 +173,17 @@ static int relocate(struct elf *e, const Elf64_Shdr *syms, const Elf64_Shdr *str
 			e, -EINVAL, "use local variables and constants only",
 			"the UDF uses the variable or table '%s' at instruction %llu; a UDF has no memory of its own",
 			*name ? name : "(unnamed)", (unsigned long long)at);
-	if (at + 1 >= code->ninsns || (code->insns[at] & 0xf0ff) != LD_IMM64)
+	if (at + 1 >= p->n || (p->insns[at] & 0xf0ff) != LD_IMM64)
 		return damaged(e, "a relocation is not at a 16-byte load");
 	which = strcmp(name, "exo_udf_out") == 0;
 	/* the compiler leaves the offset in the region where the address will go */
-	offset = code->insns[at] >> 32;
-	code->insns[at] = (code->insns[at] & 0x0fffull) | SRC_IDX_VALUE | which << 32;
-	code->insns[at + 1] = offset << 32;
+	offset = p->insns[at] >> 32;
+	p->insns[at] = (p->insns[at] & 0x0fffull) | SRC_IDX_VALUE | which << 32;
+	p->insns[at + 1] = offset << 32;
 	return 0;
 }
 
-static int relocate_all(struct elf *e, uint32_t target, struct exo_udf_code *code)
+static int relocate_all(struct elf *e, uint32_t target, struct program *p)
 {
 	for (uint32_t i = 1; i < e->h.e_shnum; i++) {
 		Elf64_Shdr s, syms, strings;
@@ -195,7 +201,7 @@ static int relocate_all(struct elf *e, uint32_t target, struct exo_udf_code *cod
 			int err;
 
 			memcpy(&r, e->data + s.sh_offset + k * sizeof(r), sizeof(r));
-			err = relocate(e, &syms, &strings, &r, code);
+			err = relocate(e, &syms, &strings, &r, p);
 			if (err)
 				return err;
 		}
@@ -203,29 +209,30 @@ static int relocate_all(struct elf *e, uint32_t target, struct exo_udf_code *cod
 	return 0;
 }
 
-static int read_code(struct elf *e, struct exo_udf_code *code)
+/* insns NULL: there is no such section. */
+static int read_program(struct elf *e, const char *name, struct program *p)
 {
 	Elf64_Shdr s;
-	int err, found = find_section(e, ".exo.owns", &s);
+	int err, found = find_section(e, name, &s);
 
-	if (found < 0)
+	if (found <= 0)
 		return found;
-	if (!found || s.sh_type != SHT_PROGBITS || !s.sh_size)
-		return refuse(e, -ENOEXEC, "write the UDF with EXO_UDF() of exo_udf.h", "this object has no UDF in it");
-	if (s.sh_size % 8 || s.sh_size / 8 > MOST_INSNS)
-		return damaged(e, "its code has an odd length, or is far too long");
-	code->insns = malloc(s.sh_size);
-	if (!code->insns)
+	/* An empty one is not the same as none: its author thinks that there is a program. */
+	if (s.sh_type != SHT_PROGBITS || !s.sh_size || s.sh_size % 8 || s.sh_size / 8 > MOST_INSNS)
+		return damaged(e, "its code has an odd length, is empty, or is far too long");
+	p->insns = malloc(s.sh_size);
+	if (!p->insns)
 		return -ENOMEM;
-	memcpy(code->insns, e->data + s.sh_offset, s.sh_size);
-	code->ninsns = s.sh_size / 8;
-	err = relocate_all(e, found, code);
-	return err ? err : exo_udf_forward(&code->insns, &code->ninsns);
+	memcpy(p->insns, e->data + s.sh_offset, s.sh_size);
+	p->n = s.sh_size / 8;
+	err = relocate_all(e, found, p);
+	return err ? err : exo_udf_forward(&p->insns, &p->n);
 }
 
 int exo_udf_parse(const void *elf, size_t bytes, struct exo_udf_code *code, struct exo_why *why)
 {
 	struct elf e = {.data = elf, .bytes = bytes, .why = why};
+	struct program owns = {0}, acl = {0};
 	int err;
 
 	memset(code, 0, sizeof(*code));
@@ -233,7 +240,15 @@ int exo_udf_parse(const void *elf, size_t bytes, struct exo_udf_code *code, stru
 	if (!err)
 		err = read_meta(&e, code);
 	if (!err)
-		err = read_code(&e, code);
+		err = read_program(&e, ".exo.owns", &owns);
+	if (!err && !owns.insns)
+		err = refuse(&e, -ENOEXEC, "write the UDF with EXO_UDF() of exo_udf.h", "this object has no UDF in it");
+	if (!err)
+		err = read_program(&e, ".exo.acl", &acl);
+	code->insns = owns.insns;
+	code->ninsns = owns.n;
+	code->acl = acl.insns;
+	code->nacl = acl.n;
 	if (err) {
 		if (err == -ENOMEM && why)
 			exo_why_fill(why, EXO_NR_TEMPLATE_ADD, err, EXO_R_NONE, 0);
@@ -289,5 +304,6 @@ out:
 void exo_udf_free(struct exo_udf_code *code)
 {
 	free(code->insns);
+	free(code->acl);
 	memset(code, 0, sizeof(*code));
 }

@@ -85,7 +85,8 @@ static void numbers(uint8_t kind, uint64_t detail, char one[64], char two[64])
 		snprintf(one, 64, "0x%" PRIx64, detail);
 		break;
 	case DETAIL_ERRNO:
-		snprintf(one, 64, "%s", errno_words(detail < 4096 ? (int)detail : -1));
+		snprintf(one, 64, "%s", errno_words(low < 4096 ? (int)low : -1));
+		snprintf(two, 64, "%s", detail & EXO_UDF_ACL ? "acl-UDF" : "UDF");
 		break;
 	case DETAIL_HALVES:
 		snprintf(one, 64, "%" PRIu32, high);
@@ -94,6 +95,14 @@ static void numbers(uint8_t kind, uint64_t detail, char one[64], char two[64])
 	case DETAIL_PARTITION:
 		snprintf(one, 64, "%" PRIu64, detail >> 3);
 		snprintf(two, 64, "%u", (unsigned)(detail & 7));
+		break;
+	case DETAIL_PROGRAM:
+		snprintf(one, 64, "%s", detail & EXO_UDF_ACL ? "acl-UDF" : "UDF");
+		break;
+	case DETAIL_ACL:
+		snprintf(one, 64, "partition %" PRIu32 " of block %" PRIu64, EXO_ACL_INDEX(detail),
+			 (uint64_t)EXO_ACL_BLOCK(detail));
+		snprintf(two, 64, "%" PRIu32, EXO_ACL_CODE(detail));
 		break;
 	case DETAIL_SCAN:
 		snprintf(one, 64, "%" PRIu32, high);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * exo_udf.h: write an owns-UDF in C. A UDF tells the module which blocks one partition of a metadata block owns; see
- * udf/README.md for what it may do and why, and udf/example_list.c for a whole one.
+ * exo_udf.h: write UDFs in C. An owns-UDF tells the module which blocks one partition of a metadata block owns, an acl-UDF
+ * who may change it and use what it claims; see udf/README.md for what they may do and why, udf/example_list.c for a whole
+ * owns-UDF and udf/example_owned.c for both.
  *
  *	#include "exo_udf.h"
  *
@@ -62,7 +63,16 @@ struct exo_udf_meta {
 	_Static_assert(sizeof(#name_) <= EXO_UDF_NAME_MAX, "the template's name is too long");                         \
 	__attribute__((section(".exo.udf"), used)) static const struct exo_udf_meta exo_udf_meta_ = {                  \
 		EXO_UDF_VERSION, (partition_), #name_};                                                                \
+	enum { exo_partition_ = (partition_) };                                                                        \
 	__attribute__((section(".exo.owns"), used)) int name_(struct exo_udf_ctx *ctx);                                \
+	int name_(struct exo_udf_ctx *ctx)
+
+/*
+ * The acl-UDF of the same template, behind EXO_UDF() in the file; the name is for the compiler only. It returns 0 to allow, or a
+ * code 1..2^20 - 1 that the refused caller is told. It reads with exo_acl_*; exo_in_* would read the partition before.
+ */
+#define EXO_ACL(name_)                                                                                                 \
+	__attribute__((section(".exo.acl"), used)) int name_(struct exo_udf_ctx *ctx);                                 \
 	int name_(struct exo_udf_ctx *ctx)
 
 /* for (...) whose body is laid out once per turn; the number of turns must be known to the compiler. */
@@ -83,6 +93,33 @@ struct exo_udf_meta {
 #define exo_in_u32(off) EXO_IN_(4, "u32", off)
 #define exo_in_u16(off) EXO_IN_(2, "u16", off)
 #define exo_in_u8(off) EXO_IN_(1, "u8", off)
+
+/* The partition before and after: EXO_ACL_EDIT; with EXO_ACL_BIND_*, `new` is zeroes. */
+#define exo_acl_old_u64(off) exo_in_u64(off)
+#define exo_acl_old_u32(off) exo_in_u32(off)
+#define exo_acl_old_u16(off) exo_in_u16(off)
+#define exo_acl_old_u8(off) exo_in_u8(off)
+#define exo_acl_new_u64(off) exo_in_u64(exo_partition_ + (off))
+#define exo_acl_new_u32(off) exo_in_u32(exo_partition_ + (off))
+#define exo_acl_new_u16(off) exo_in_u16(exo_partition_ + (off))
+#define exo_acl_new_u8(off) exo_in_u8(exo_partition_ + (off))
+
+/* struct exo_acl_in of the module's ABI, whose comments are the reference. */
+#define EXO_ACL_EDIT 1
+#define EXO_ACL_BIND_READ 2
+#define EXO_ACL_BIND_WRITE 3
+#define EXO_ACL_GIDS 32
+#define EXO_ACL_IN_(off) (2 * exo_partition_ + (off))
+#define exo_acl_op() exo_in_u32(EXO_ACL_IN_(0))
+#define exo_acl_uid() exo_in_u32(EXO_ACL_IN_(4))
+#define exo_acl_ngids() exo_in_u32(EXO_ACL_IN_(8))
+#define exo_acl_claim_slot() exo_in_u32(EXO_ACL_IN_(12))
+#define exo_acl_time() exo_in_u64(EXO_ACL_IN_(16))  /* nanoseconds since 1970 */
+#define exo_acl_admin() exo_in_u32(EXO_ACL_IN_(24)) /* 1: relies on the root of the name space */
+#define exo_acl_cap_name(i) exo_in_u32(EXO_ACL_IN_(32 + 4 * (i)))
+#define exo_acl_cap_depth() exo_in_u32(EXO_ACL_IN_(64))
+#define exo_acl_cap_rights() exo_in_u32(EXO_ACL_IN_(68))
+#define exo_acl_gid(i) exo_in_u32(EXO_ACL_IN_(72 + 4 * (i))) /* 0 from ngids on */
 
 #define EXO_OUT_(type, off, value)                                                                                     \
 	__asm__ volatile("*(" type " *)(%0 + %1) = %2" : : "r"(exo_udf_out), "i"((int)(off)), "r"((exo_u64)(value)))
@@ -117,6 +154,15 @@ struct exo_udf_meta {
 		exo_u64 n_ = (exo_u64)(a) ^ (exo_u64)(b);                                                              \
 		__asm__ volatile("%0 |= %1\n%0 s>>= 63" : "+r"(n_) : "r"(-n_));                                        \
 		n_;                                                                                                    \
+	})
+
+/* All ones if `gid` is one of the caller's groups, without a branch; costs 10 instructions a group. */
+#define exo_acl_in_group(gid)                                                                                          \
+	({                                                                                                             \
+		exo_u64 in_ = 0, g_ = (gid), n_groups_ = exo_acl_ngids();                                              \
+		exo_unroll(int i_ = 0; i_ < EXO_ACL_GIDS; i_++)                                                        \
+			in_ |= ~exo_differ(exo_acl_gid(i_), g_) & exo_less(i_, n_groups_);                             \
+		in_;                                                                                                   \
 	})
 
 #endif

@@ -283,7 +283,7 @@ static void unpublish(struct exo_disk *d)
 	u32 i, n = 0;
 
 	for (i = 0; i < EXO_MAX_TEMPLATES; i++)
-		n += d->tmpl[i].udf != NULL;
+		n += exo_tmpl_programs(&d->tmpl[i]);
 	exo_lock(c);
 	if (c->disks[d->nr] == d)
 		c->disks[d->nr] = NULL;

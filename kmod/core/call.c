@@ -10,10 +10,11 @@
 #define PAD(type, member) offsetof(struct type, member)
 
 static const struct call {
-	u16 size;  /* of this version's struct; a smaller one is refused until a later version is longer */
+	u16 size;  /* of this version's struct */
 	u16 pad;   /* offset of the reserved 32-bit member, if there is one */
 	u32 flags; /* allowed */
 	int (*fn)(struct exo_ask *a, void *arg);
+	u16 min; /* of the first version's struct; 0: has not grown since */
 } calls[EXO_NR_MAX + 1] = {
 	[EXO_NR_QUERY] = {sizeof(struct exo_query), PAD(exo_query, pad), 0, exo_do_query},
 	[EXO_NR_FORMAT] = {sizeof(struct exo_format), NO_PAD, 0, exo_do_format},
@@ -25,8 +26,10 @@ static const struct call {
 	[EXO_NR_FRAME_ALLOC] = {sizeof(struct exo_frame_alloc), PAD(exo_frame_alloc, pad), EXO_FRAME_ANY,
 				exo_do_frame_alloc},
 	[EXO_NR_FRAME_FREE] = {sizeof(struct exo_frame_free), PAD(exo_frame_free, pad), 0, exo_do_frame_free},
-	[EXO_NR_TEMPLATE_ADD] = {sizeof(struct exo_template_add), PAD(exo_template_add, pad), 0, exo_do_template_add},
-	[EXO_NR_TEMPLATE_GET] = {sizeof(struct exo_template_get), PAD(exo_template_get, pad), 0, exo_do_template_get},
+	[EXO_NR_TEMPLATE_ADD] = {sizeof(struct exo_template_add), PAD(exo_template_add, pad), 0, exo_do_template_add,
+				 offsetof(struct exo_template_add, acl_insns)},
+	[EXO_NR_TEMPLATE_GET] = {sizeof(struct exo_template_get), PAD(exo_template_get, pad), 0, exo_do_template_get,
+				 offsetof(struct exo_template_get, acl_insns)},
 	[EXO_NR_ROOT_ADD] = {sizeof(struct exo_root_add), PAD(exo_root_add, pad), 0, exo_do_root_add},
 	[EXO_NR_ROOT_DEL] = {sizeof(struct exo_root_del), PAD(exo_root_del, pad), 0, exo_do_root_del},
 	[EXO_NR_ROOT_GET] = {sizeof(struct exo_root_get), PAD(exo_root_get, pad), EXO_ROOT_BY_NAME, exo_do_root_get},
@@ -122,7 +125,7 @@ int exo_call_in(struct exo_ask *a, u32 nr, u64 arg, void *mem, u32 *size)
 {
 	const struct call *k = &calls[nr];
 	struct exo_head *h = mem;
-	u32 bytes, pad;
+	u32 bytes, pad, min = k->min ? k->min : k->size;
 	int err;
 
 	memset(mem, 0, k->size);
@@ -131,15 +134,15 @@ int exo_call_in(struct exo_ask *a, u32 nr, u64 arg, void *mem, u32 *size)
 	if (err)
 		return err;
 	if (bytes < sizeof(*h))
-		return exo_no(a, -EINVAL, EXO_R_SIZE, k->size);
+		return exo_no(a, -EINVAL, EXO_R_SIZE, min);
 	if (bytes > SIZE_MAX_IN)
 		bytes = SIZE_MAX_IN + 1;
 	err = exo_get(a, mem, arg, bytes < k->size ? bytes : k->size);
 	if (err)
 		return err;
 	*size = bytes < k->size ? bytes : k->size;
-	if (bytes < k->size)
-		return exo_no(a, -EINVAL, EXO_R_SIZE, k->size);
+	if (bytes < min)
+		return exo_no(a, -EINVAL, EXO_R_SIZE, min);
 	if (bytes > SIZE_MAX_IN)
 		return exo_no(a, -E2BIG, EXO_R_SIZE, k->size);
 	h->size = bytes;

@@ -7,10 +7,27 @@ static bool same(const struct exo_claim *a, u64 start, u64 count, u32 tmpl)
 	return a->start == start && a->count == count && a->template_id == tmpl;
 }
 
+/* The slot in which the program reported the n-th claim: exo_owns_raw leaves out those with count 0. */
+static u32 slot_of(const struct exo_core *c, u32 n)
+{
+	u32 s = 0;
+
+	while (!c->raw[s].count || n--)
+		s++;
+	return s;
+}
+
 static int parent_claims(struct exo_ask *a, struct exo_disk *d, const struct exo_want *w, u32 frame)
 {
 	struct exo_core *c = a->c;
 	u32 tmpl = c->bufs[frame].template_id, size = d->tmpl[tmpl].h.partition, i, n, reason;
+	struct exo_acl_about about = {
+		.op = w->rights & EXO_RIGHT_WRITE ? EXO_ACL_BIND_WRITE : EXO_ACL_BIND_READ,
+		.cap = w->cap,
+		.tmpl = tmpl,
+		.index = w->index,
+		.block = w->parent,
+	};
 	int err;
 
 	if (w->index >= EXO_BLOCK_SIZE / size)
@@ -20,8 +37,12 @@ static int parent_claims(struct exo_ask *a, struct exo_disk *d, const struct exo
 		return exo_no(a, err, reason, w->parent << 3 | w->index);
 	for (i = 0; i < n; i++)
 		if (same(&w->claim, c->claims[i].start, c->claims[i].count, c->claims[i].tmpl))
-			return 0;
-	return exo_no(a, -EPERM, EXO_R_NOT_CLAIMED, w->claim.start);
+			break;
+	if (i == n)
+		return exo_no(a, -EPERM, EXO_R_NOT_CLAIMED, w->claim.start);
+	about.before = (u8 *)exo_plat_frame(frame) + w->index * size;
+	about.claim_slot = slot_of(c, i);
+	return exo_acl(a, d, &about);
 }
 
 int exo_claim_check(struct exo_ask *a, struct exo_disk *d, const struct exo_want *w, u32 *root)

@@ -54,7 +54,8 @@ int exo_core_new(u32 frames, struct exo_core **out)
 	c->side = exo_plat_alloc((size_t)frames * sizeof(*c->side));
 	c->stats = exo_plat_alloc_shared(EXO_BLOCK_SIZE);
 	c->zero = exo_plat_alloc(EXO_BLOCK_SIZE);
-	if (!c->lock || !c->side || !c->stats || !c->zero)
+	c->acl_in = exo_plat_alloc(EXO_ACL_BYTES(EXO_BLOCK_SIZE));
+	if (!c->lock || !c->side || !c->stats || !c->zero || !c->acl_in)
 		goto nomem;
 	c->stats->head.magic = EXO_MAGIC_STATS;
 	c->stats->head.version = 1;
@@ -78,6 +79,7 @@ void exo_core_free(struct exo_core *c)
 		exo_plat_lock_free(c->lock);
 	exo_plat_free(c->side);
 	exo_plat_free(c->zero);
+	exo_plat_free(c->acl_in);
 	exo_plat_free(c);
 }
 

@@ -18,7 +18,8 @@ void exo_core_free(struct exo_core *c);
 void exo_core_shutdown(struct exo_core *c);
 
 /*
- * Who opened. Slots: root of the name space if admin; then the uid's; then one per gid (both rights), as many as fit.
+ * Who opened. Slots: root of the name space if admin; then the uid's; then one per gid (both rights), as many as fit. uid and the
+ * first EXO_ACL_GIDS gids are also what acl-UDFs are told; the process's own gid comes first.
  * close is synchronous and complete: grants, private frames, mappings; it never fails and never allocates.
  */
 struct exo_cred {

@@ -117,7 +117,7 @@ int exo_detach_disk(struct exo_ask *a, struct exo_disk *d, bool discard)
 	}
 	exo_disk_drop_buffers(d);
 	for (i = 0; i < EXO_MAX_TEMPLATES; i++)
-		udfs += d->tmpl[i].udf != NULL;
+		udfs += exo_tmpl_programs(&d->tmpl[i]);
 	c->stats->udfs -= udfs;
 	c->stats->disks--;
 	forget_area(d);

@@ -167,6 +167,8 @@ void exo_disk_free(struct exo_disk *d)
 	for (i = 0; i < EXO_MAX_TEMPLATES; i++) {
 		if (d->tmpl[i].udf)
 			exo_plat_udf_unload(d->tmpl[i].udf);
+		if (d->tmpl[i].acl)
+			exo_plat_udf_unload(d->tmpl[i].acl);
 		exo_plat_free(d->tmpl[i].insns);
 	}
 	for (i = 0; i < EXO_ORPHAN_BUCKETS; i++) {

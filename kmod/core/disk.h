@@ -21,10 +21,16 @@ struct exo_area {
 
 struct exo_tmpl {
 	struct exo_tmpl_head h;
-	u64 *insns;	     /* h.ninsns of them; NULL when unreadable */
+	u64 *insns;	     /* h.ninsns, then h.acl_ninsns of them; NULL when unreadable */
 	struct exo_udf *udf; /* NULL: bad */
+	struct exo_udf *acl; /* not NULL exactly if h.acl_ninsns and not bad */
 	u8 state;
 };
+static inline u32 exo_tmpl_programs(const struct exo_tmpl *t)
+{
+	return (t->udf != NULL) + (t->acl != NULL);
+}
+
 #define EXO_TMPL_EMPTY 0
 #define EXO_TMPL_COMING 1 /* slot taken by an installation that runs */
 #define EXO_TMPL_LIVE 2
@@ -35,7 +41,7 @@ struct exo_root {
 	u64 qdetail;
 	u32 quarantine; /* EXO_QUARANTINE_* */
 	u8 state;
-	u32 nlose; /* records of blocks that its nodes lost */
+	u32 nlose;  /* records of blocks that its nodes lost */
 	bool dirty; /* entry differs from the disk's */
 	bool writing;
 };
@@ -100,7 +106,7 @@ struct exo_disk {
 	bool freeing;
 
 	struct exo_done *written; /* complete, waiting for a flush */
-	u32 nwritten; /* of these */
+	u32 nwritten;		  /* of these */
 	bool unflushed;		  /* some write completed since the last flush began */
 	struct exo_flight *flights;
 

@@ -28,12 +28,16 @@ int exo_env_open(struct exo_core *c, const struct exo_cred *cred, struct exo_env
 		return -ENOMEM;
 	}
 	e->c = c;
+	e->uid = cred->uid;
+	while (e->ngids < cred->ngids && e->ngids < EXO_ACL_GIDS) {
+		e->gids[e->ngids] = cred->gids[e->ngids];
+		e->ngids++;
+	}
 	if (cred->admin)
 		add_cap(e, 0, 0, 0);
 	add_cap(e, 2, EXO_CAP_NS_UID, cred->uid);
 	for (i = 0; i < cred->ngids; i++)
 		add_cap(e, 2, EXO_CAP_NS_GID, cred->gids[i]);
-	e->uid = cred->uid;
 	exo_lock(c);
 	for (o = c->envs; o; o = o->next)
 		n += o->uid == e->uid;

@@ -165,6 +165,8 @@ void exo_tmpl_put(const struct exo_tmpl_head *h, u8 *sector)
 	for (i = 0; i < EXO_MAX_REFS; i++)
 		put(sector, &at, h->refs[i], 4);
 	memcpy(sector + at, h->hash, 32);
+	at += 32;
+	put(sector, &at, h->acl_ninsns, 4);
 	seal(sector);
 }
 
@@ -186,8 +188,10 @@ int exo_tmpl_get(struct exo_tmpl_head *h, const u8 *sector)
 	for (i = 0; i < EXO_MAX_REFS; i++)
 		h->refs[i] = (u32)get(sector, &at, 4);
 	memcpy(h->hash, sector + at, 32);
+	at += 32;
+	h->acl_ninsns = (u32)get(sector, &at, 4);
 	if (!exo_name_ok(h->name) || !exo_cap_valid(&h->owner) || h->nrefs > EXO_MAX_REFS || !h->ninsns ||
-	    h->ninsns > EXO_MAX_INSNS)
+	    h->ninsns > EXO_MAX_INSNS || h->acl_ninsns > EXO_MAX_INSNS)
 		return -1;
 	if (h->partition != 512 && h->partition != 1024 && h->partition != 2048 && h->partition != 4096)
 		return -1;

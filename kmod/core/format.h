@@ -10,7 +10,8 @@
 #define EXO_SECTORS (EXO_BLOCK_SIZE / EXO_SECTOR_SIZE)
 #define EXO_SLOT_BLOCKS 16u /* of the template catalogue: a header block, then code */
 #define EXO_CAT_BLOCKS (EXO_MAX_ROOTS / EXO_SECTORS)
-#define EXO_CODE_BLOCKS ((EXO_MAX_INSNS * 8u + EXO_BLOCK_SIZE - 1) / EXO_BLOCK_SIZE)
+#define EXO_CODE_BLOCKS ((2 * EXO_MAX_INSNS * 8u + EXO_BLOCK_SIZE - 1) / EXO_BLOCK_SIZE)
+_Static_assert(EXO_CODE_BLOCKS < EXO_SLOT_BLOCKS, "a slot has room for a header and both programs");
 
 struct exo_layout {
 	u64 templates, roots, map, map_blocks, first, last; /* data lies in [first, last) */
@@ -32,7 +33,8 @@ struct exo_tmpl_head {
 	struct exo_cap owner;
 	u32 partition, ninsns, nrefs;
 	u32 refs[EXO_MAX_REFS];
-	u8 hash[32];
+	u8 hash[32];		/* of all code */
+	u32 acl_ninsns;		/* right behind the first ninsns; 0: no acl */
 };
 
 /* Entry of the root catalogue. */

@@ -32,11 +32,13 @@ struct exo_env {
 	struct exo_env *next, **at;
 	u8 *grants; /* EXO_GRANT_* per frame */
 	u32 id;
-	u32 uid;
+	u32 uid;  /* of who opened; like caps and gids it never changes */
 	u32 maps; /* mappings of the pool, or pieces of them */
 	u32 nprivate, nbound;
 	u32 ncaps;
 	struct exo_cap caps[EXO_MAX_CAPS];
+	u32 ngids;
+	u32 gids[EXO_ACL_GIDS]; /* for acl.c */
 };
 
 struct exo_core {
@@ -62,6 +64,7 @@ struct exo_core {
 	size_t owned_bytes;
 	struct exo_udf_claim raw[EXO_MAX_SLOTS]; /* scratch of owns.c */
 	struct exo_rng claims[EXO_MAX_SLOTS];
+	u8 *acl_in; /* scratch of acl.c: an acl's input at its largest */
 };
 
 /* One call being answered. */
@@ -166,6 +169,20 @@ int exo_owns_nothing(struct exo_disk *d, u32 frame, u8 skip, u32 *reason);
  */
 int exo_owns_uninit(struct exo_disk *d, u32 frame, struct exo_set *out, u64 *count);
 int exo_owns_submit(struct exo_disk *d, u32 frame);
+
+/*
+ * acl.c: the acl-UDF of a template, if it has one. 0; -EPERM with EXO_R_ACL, or the platform's errno. Lock held.
+ * `before` and `after` are whole partitions, NULL for zeroes.
+ */
+struct exo_acl_about {
+	u32 op;		 /* EXO_ACL_* */
+	u32 cap;	 /* slot that the call names */
+	u32 tmpl, index; /* the partition: its template, and number in `block` */
+	u32 claim_slot;
+	u64 block;
+	const void *before, *after;
+};
+int exo_acl(struct exo_ask *a, struct exo_disk *d, const struct exo_acl_about *w);
 
 /* claim.c: does the caller hold this claim? Lock held. */
 struct exo_want {

@@ -15,7 +15,7 @@ int exo_owns_raw(struct exo_disk *d, u32 tmpl, const void *part, u32 index, stru
 		*reason = EXO_R_NO_TEMPLATE;
 		return -EPERM;
 	}
-	r = exo_plat_udf_run(t->udf, part, t->h.partition, index, raw);
+	r = exo_plat_udf_run(t->udf, part, index, raw);
 	if (r < 0) {
 		*reason = EXO_R_NOMEM;
 		return (int)r;

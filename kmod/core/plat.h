@@ -32,13 +32,13 @@ typedef __s64 s64;
 
 #include "../uapi/exo.h"
 
-struct exo_dev;			/* an exclusively claimed block device; the platform's */
-struct exo_udf;			/* a loaded program; the platform's */
-struct exo_lock;		/* a sleeping lock with one condition; the platform's */
+struct exo_dev;	 /* an exclusively claimed block device; the platform's */
+struct exo_udf;	 /* a loaded program; the platform's */
+struct exo_lock; /* a sleeping lock with one condition; the platform's */
 
 /* Memory: zeroed, NULL on failure. `shared` is page-aligned and can be mapped into user space. */
 void *exo_plat_alloc(size_t bytes);
-void exo_plat_free(void *p);	/* NULL is fine */
+void exo_plat_free(void *p); /* NULL is fine */
 void *exo_plat_alloc_shared(size_t bytes);
 void exo_plat_free_shared(void *p, size_t bytes);
 
@@ -56,11 +56,12 @@ int exo_plat_copy_out(u64 user, const void *src, size_t bytes);
 
 /* Frames: address of a frame's 4096 bytes, stable while the frame is in use. */
 void *exo_plat_frame(u32 frame);
-/* Remove a frame from every user mapping; later touches fault. Called with core's lock held, like the faults that map it. */
+/* Remove a frame from every user mapping; later touches fault. Called with core's lock held, like the faults that map
+ * it. */
 void exo_plat_zap(u32 frame);
 /*
- * A frame is about to change hands (content already dead). The platform makes sure that nobody keeps a reference to the old
- * memory, replacing the page if need be, and zeroes it. Called with core's lock held. 0 or -ENOMEM.
+ * A frame is about to change hands (content already dead). The platform makes sure that nobody keeps a reference to the
+ * old memory, replacing the page if need be, and zeroes it. Called with core's lock held. 0 or -ENOMEM.
  */
 int exo_plat_frame_renew(u32 frame);
 
@@ -72,9 +73,9 @@ int exo_plat_frame_renew(u32 frame);
  */
 struct exo_seg {
 	u64 block;
-	void *mem;		/* start of the block's 4096 bytes */
-	u16 first;		/* first sector to transfer, 0..7 */
-	u16 sectors;		/* 1..8 - first */
+	void *mem;   /* start of the block's 4096 bytes */
+	u16 first;   /* first sector to transfer, 0..7 */
+	u16 sectors; /* 1..8 - first */
 	u32 pad;
 };
 #define EXO_OP_READ 0
@@ -83,7 +84,7 @@ struct exo_seg {
 int exo_plat_open(const char *path, bool readonly, struct exo_dev **out);
 void exo_plat_close(struct exo_dev *d);
 u64 exo_plat_blocks(struct exo_dev *d);
-u32 exo_plat_sector(struct exo_dev *d);	/* logical block, bytes */
+u32 exo_plat_sector(struct exo_dev *d); /* logical block, bytes */
 bool exo_plat_volatile(struct exo_dev *d);
 bool exo_plat_same(struct exo_dev *d, const char *path); /* does path name this device? */
 int exo_plat_io(struct exo_dev *d, int op, const struct exo_seg *seg, u32 n, u64 *bad);
@@ -93,13 +94,19 @@ int exo_plat_flush(struct exo_dev *d);
  * UDFs. `insns` were scanned by core. load: 0; -EACCES or the verifier's errno, with its words in the user buffer
  * log/log_size when log is not 0; -ERANGE when the program reads outside struct exo_udf_ctx;
  * -EINTR when the caller is being killed.
- * run: fills all EXO_MAX_SLOTS slots of out and returns the program's 32-bit result (0: well-formed) as a non-negative s64,
- * or -errno when it could not run. May be called with core's lock held; concurrent calls of one program are serialised
- * or use instances.
+ * run: `in` has in_bytes; fills out_bytes of `out` (NULL when that is 0) and returns the program's 32-bit result as a
+ * non-negative s64, or -errno when it could not run. May be called with core's lock held; concurrent calls of one
+ * program are serialised or use instances.
  */
-int exo_plat_udf_load(const u64 *insns, u32 n, u32 partition, u64 log, u32 log_size, struct exo_udf **out);
+struct exo_udf_kind {
+	u32 partition; /* of the ctx */
+	u32 in_bytes;  /* of map index 0 */
+	u32 out_bytes; /* of map index 1; 0: there is none */
+};
+int exo_plat_udf_load(const u64 *insns, u32 n, const struct exo_udf_kind *kind, u64 log, u32 log_size,
+		      struct exo_udf **out);
 void exo_plat_udf_unload(struct exo_udf *u);
-s64 exo_plat_udf_run(struct exo_udf *u, const void *bytes, u32 partition, u32 index, struct exo_udf_claim *out);
+s64 exo_plat_udf_run(struct exo_udf *u, const void *in, u32 index, void *out);
 
 /*
  * What happened, for whoever looks (kmod/doc/trace.md). They decide nothing, may be called with core's lock held, and must not sleep.
@@ -117,5 +124,6 @@ void exo_plat_walk_progress(u32 disk, u64 visited, u64 known, u64 owned, u64 ns)
 void exo_plat_sha256(const void *data, size_t bytes, u8 out[32]);
 void exo_plat_random(void *buf, size_t bytes); /* for disk uuids only */
 u64 exo_plat_now_ns(void);
+u64 exo_plat_wall_ns(void); /* since 1970; may jump. For acl-UDFs only */
 
 #endif

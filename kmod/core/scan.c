@@ -141,7 +141,7 @@ static u32 scan_mem(const struct insn *i)
 }
 
 /* The second half, `next`, is there only when `left` is over 1. */
-static u32 scan_ld(const struct insn *i, u64 next, u32 left)
+static u32 scan_ld(const struct insn *i, u64 next, u32 left, u32 maps)
 {
 	if (MODE(i->code) == ABS || MODE(i->code) == IND)
 		return EXO_SCAN_LEGACY;
@@ -151,12 +151,12 @@ static u32 scan_ld(const struct insn *i, u64 next, u32 left)
 		return EXO_SCAN_TRUNCATED;
 	if (i->src == SRC_FUNC)
 		return EXO_SCAN_SUBPROG;
-	if (i->src != SRC_NUMBER && (i->src != SRC_IDX_VALUE || i->imm > 1))
+	if (i->src != SRC_NUMBER && (i->src != SRC_IDX_VALUE || i->imm >= maps))
 		return EXO_SCAN_MAP;
 	return i->off || (u32)next ? EXO_SCAN_RESERVED : 0;
 }
 
-static u32 scan_one(const struct insn *i, u64 next, u32 left)
+static u32 scan_one(const struct insn *i, u64 next, u32 left, u32 maps)
 {
 	u8 class = CLASS(i->code);
 
@@ -165,7 +165,7 @@ static u32 scan_one(const struct insn *i, u64 next, u32 left)
 		return EXO_SCAN_RESERVED;
 	switch (class) {
 	case LD:
-		return scan_ld(i, next, left);
+		return scan_ld(i, next, left, maps);
 	case ALU:
 	case ALU64:
 		return scan_alu(i);
@@ -176,14 +176,14 @@ static u32 scan_one(const struct insn *i, u64 next, u32 left)
 	return scan_mem(i);
 }
 
-int exo_scan(const u64 *insns, u32 n, u64 *detail)
+static int scan(const u64 *insns, u32 n, u32 maps, u64 *detail)
 {
 	u32 at, why;
 
 	for (at = 0; at < n; at++) {
 		struct insn i = decode(insns[at]);
 
-		why = scan_one(&i, at + 1 < n ? insns[at + 1] : 0, n - at);
+		why = scan_one(&i, at + 1 < n ? insns[at + 1] : 0, n - at, maps);
 		if (why) {
 			*detail = (u64)at << 32 | why;
 			return -EPERM;
@@ -192,4 +192,14 @@ int exo_scan(const u64 *insns, u32 n, u64 *detail)
 			at++;
 	}
 	return 0;
+}
+
+int exo_scan(const u64 *insns, u32 n, u64 *detail)
+{
+	return scan(insns, n, 2, detail);
+}
+
+int exo_scan_acl(const u64 *insns, u32 n, u64 *detail)
+{
+	return scan(insns, n, 1, detail);
 }

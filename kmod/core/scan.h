@@ -10,5 +10,7 @@
  * them. 0, or -EPERM with *detail = index << 32 | EXO_SCAN_*. Takes no lock, allocates nothing, does not sleep.
  */
 int exo_scan(const u64 *insns, u32 n, u64 *detail);
+/* The same for a program without map index 1. */
+int exo_scan_acl(const u64 *insns, u32 n, u64 *detail);
 
 #endif

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
  * template.c: metadata types of a disk. Three gates before one is used, at installation and again at each attach: the
- * scan, the kernel's verifier, and owns(all zeroes) being empty for every partition of a block.
+ * scan, the kernel's verifier, and owns(all zeroes) being empty for every partition of a block. An acl-UDF passes the
+ * first two.
  */
 #include "internal.h"
 #include "scan.h"
@@ -16,7 +17,7 @@ static int zero_owns_nothing(struct exo_core *c, struct exo_udf *u, u32 size)
 	int err = raw ? 0 : -ENOMEM;
 
 	for (i = 0; !err && i < EXO_BLOCK_SIZE / size; i++) {
-		s64 r = exo_plat_udf_run(u, c->zero, size, i, raw);
+		s64 r = exo_plat_udf_run(u, c->zero, i, raw);
 
 		if (r < 0)
 			err = (int)r;
@@ -30,19 +31,26 @@ static int zero_owns_nothing(struct exo_core *c, struct exo_udf *u, u32 size)
 	return err;
 }
 
-/* All three gates. *reason and *detail are set on failure. Not under the lock. */
-static int gates(struct exo_core *c, const u64 *insns, u32 n, u32 size, u64 log, u32 log_size, struct exo_udf **out,
-		 u32 *reason, u64 *detail)
-{
-	struct exo_udf *u = NULL;
-	int err;
+struct programs {
+	struct exo_udf *udf, *acl; /* acl: NULL when there is none */
+};
 
-	*reason = EXO_R_UDF_SCAN;
-	err = exo_scan(insns, n, detail);
-	if (err)
-		return err;
-	*detail = 0;
-	err = exo_plat_udf_load(insns, n, size, log, log_size, &u);
+static void unload(struct programs *p)
+{
+	if (p->udf)
+		exo_plat_udf_unload(p->udf);
+	if (p->acl)
+		exo_plat_udf_unload(p->acl);
+	p->udf = p->acl = NULL;
+}
+
+/* The verifier's gate. `about` is what goes into the detail: 0 or EXO_UDF_ACL. */
+static int verify(const u64 *insns, u32 n, const struct exo_udf_kind *kind, u64 about, u64 log, u32 log_size,
+		  struct exo_udf **out, u32 *reason, u64 *detail)
+{
+	int err = exo_plat_udf_load(insns, n, kind, log, log_size, out);
+
+	*detail = about;
 	if (err == -ERANGE) {
 		*reason = EXO_R_UDF_CTX;
 		return -EPERM;
@@ -55,23 +63,68 @@ static int gates(struct exo_core *c, const u64 *insns, u32 n, u32 size, u64 log,
 	}
 	if (err) {
 		*reason = EXO_R_UDF_VERIFY;
-		*detail = (u64)-err;
+		*detail = about | (u64)-err;
 		return -EPERM;
 	}
-	err = zero_owns_nothing(c, u, size);
+	return 0;
+}
+
+/* All gates, for both programs: insns is the owns-UDF's code, then the acl-UDF's. *reason and *detail are set on
+ * failure. Not under the lock. */
+static int gates(struct exo_core *c, const u64 *insns, const struct exo_tmpl_head *h, u64 log, u32 log_size,
+		 struct programs *out, u32 *reason, u64 *detail)
+{
+	struct exo_udf_kind kind = {
+		.partition = h->partition,
+		.in_bytes = h->partition,
+		.out_bytes = EXO_MAX_SLOTS * sizeof(struct exo_udf_claim),
+	};
+	struct programs p = {NULL, NULL};
+	int err;
+
+	*reason = EXO_R_UDF_SCAN;
+	err = exo_scan(insns, h->ninsns, detail);
+	if (err)
+		return err;
+	err = exo_scan_acl(insns + h->ninsns, h->acl_ninsns, detail);
 	if (err) {
-		*reason = err == -EPERM ? EXO_R_UDF_ZERO : EXO_R_NOMEM;
-		exo_plat_udf_unload(u);
+		*detail += (u64)h->ninsns << 32;
 		return err;
 	}
-	*out = u;
-	return 0;
+	err = verify(insns, h->ninsns, &kind, 0, log, log_size, &p.udf, reason, detail);
+	if (!err) {
+		err = zero_owns_nothing(c, p.udf, h->partition);
+		if (err)
+			*reason = err == -EPERM ? EXO_R_UDF_ZERO : EXO_R_NOMEM;
+	}
+	if (!err && h->acl_ninsns) {
+		kind.in_bytes = EXO_ACL_BYTES(h->partition);
+		kind.out_bytes = 0;
+		err = verify(insns + h->ninsns, h->acl_ninsns, &kind, EXO_UDF_ACL, log, log_size, &p.acl, reason,
+			     detail);
+	}
+	if (err)
+		unload(&p);
+	else
+		*out = p;
+	return err;
+}
+
+static u32 code_bytes(const struct exo_tmpl_head *h)
+{
+	return (h->ninsns + h->acl_ninsns) * 8;
+}
+
+static u32 code_blocks(const struct exo_tmpl_head *h)
+{
+	return (code_bytes(h) + EXO_BLOCK_SIZE - 1) / EXO_BLOCK_SIZE;
 }
 
 /* One slot of the catalogue at attach. The template stays in its slot, without a program, when a gate refuses it. */
 static int load_slot(struct exo_disk *d, u32 id, const u8 *sector)
 {
 	struct exo_tmpl *t = &d->tmpl[id];
+	struct programs p = {NULL, NULL};
 	u8 hash[32], *code;
 	u64 detail;
 	u32 reason, i, blocks;
@@ -85,7 +138,7 @@ static int load_slot(struct exo_disk *d, u32 id, const u8 *sector)
 		t->h.partition = EXO_SECTOR_SIZE;
 		return 0;
 	}
-	blocks = (t->h.ninsns * 8 + EXO_BLOCK_SIZE - 1) / EXO_BLOCK_SIZE;
+	blocks = code_blocks(&t->h);
 	code = exo_plat_alloc((size_t)blocks * EXO_BLOCK_SIZE);
 	if (!code)
 		return -ENOMEM;
@@ -94,7 +147,7 @@ static int load_slot(struct exo_disk *d, u32 id, const u8 *sector)
 		exo_plat_free(code);
 		return err;
 	}
-	exo_plat_sha256(code, t->h.ninsns * 8, hash);
+	exo_plat_sha256(code, code_bytes(&t->h), hash);
 	if (err || memcmp(hash, t->h.hash, sizeof(hash))) {
 		exo_plat_free(code);
 		return 0;
@@ -106,7 +159,9 @@ static int load_slot(struct exo_disk *d, u32 id, const u8 *sector)
 	for (i = 0; i < t->h.nrefs; i++)
 		if (t->h.refs[i] == id)
 			return 0;
-	err = gates(d->c, t->insns, t->h.ninsns, t->h.partition, 0, 0, &t->udf, &reason, &detail);
+	err = gates(d->c, t->insns, &t->h, 0, 0, &p, &reason, &detail);
+	t->udf = p.udf;
+	t->acl = p.acl;
 	return err == -ENOMEM || err == -EINTR ? err : 0;
 }
 
@@ -125,7 +180,7 @@ int exo_templates_load(struct exo_disk *d)
 		}
 		if (!err)
 			err = load_slot(d, id, mem);
-		n += d->tmpl[id].udf != NULL;
+		n += exo_tmpl_programs(&d->tmpl[id]);
 	}
 	exo_plat_free(mem);
 	exo_lock(d->c);
@@ -137,8 +192,9 @@ int exo_templates_load(struct exo_disk *d)
 static bool same_template(const struct exo_tmpl *t, const struct exo_tmpl_head *h)
 {
 	return t->state == EXO_TMPL_LIVE && t->udf && t->h.partition == h->partition && t->h.ninsns == h->ninsns &&
-	       t->h.nrefs == h->nrefs && !memcmp(t->h.refs, h->refs, sizeof(h->refs)) &&
-	       !memcmp(t->h.name, h->name, EXO_NAME_MAX) && !memcmp(t->h.hash, h->hash, 32);
+	       t->h.acl_ninsns == h->acl_ninsns && t->h.nrefs == h->nrefs &&
+	       !memcmp(t->h.refs, h->refs, sizeof(h->refs)) && !memcmp(t->h.name, h->name, EXO_NAME_MAX) &&
+	       !memcmp(t->h.hash, h->hash, 32);
 }
 
 /* Lock held. 0: *id has it already. 1: not there yet. */
@@ -204,7 +260,7 @@ static int install(struct exo_ask *a, struct exo_disk *d, struct exo_template_ad
 		   u64 *code, u32 blocks)
 {
 	struct exo_core *c = a->c;
-	struct exo_udf *u = NULL;
+	struct programs p = {NULL, NULL};
 	u32 id = 0;
 	int err;
 
@@ -218,7 +274,7 @@ static int install(struct exo_ask *a, struct exo_disk *d, struct exo_template_ad
 		return 0;
 	}
 	exo_away(a);
-	err = gates(c, code, h->ninsns, h->partition, q->log, q->log_size, &u, &a->reason, &a->detail);
+	err = gates(c, code, h, q->log, q->log_size, &p, &a->reason, &a->detail);
 	exo_back(a);
 	if (err)
 		return err;
@@ -237,19 +293,20 @@ static int install(struct exo_ask *a, struct exo_disk *d, struct exo_template_ad
 			err = exo_no(a, err, err == -ENOMEM ? EXO_R_NOMEM : EXO_R_IO,
 				     d->l.templates + (u64)id * EXO_SLOT_BLOCKS);
 		} else {
-			d->tmpl[id].udf = u;
+			d->tmpl[id].udf = p.udf;
+			d->tmpl[id].acl = p.acl;
 			d->tmpl[id].insns = code;
 			d->tmpl[id].state = EXO_TMPL_LIVE;
-			c->stats->udfs++;
+			c->stats->udfs += exo_tmpl_programs(&d->tmpl[id]);
 			q->out_template = id;
 		}
 		exo_unlock(c);
 		if (!err)
-			return 1; /* the template keeps code and program */
+			return 1; /* the template keeps code and programs */
 	} else if (!err) {
 		q->out_template = id;
 	}
-	exo_plat_udf_unload(u);
+	unload(&p);
 	return err;
 }
 
@@ -269,6 +326,11 @@ static int head_of(struct exo_ask *a, const struct exo_template_add *q, struct e
 		return exo_no(a, -EINVAL, EXO_R_PARTITION, q->partition);
 	if (!q->ninsns || q->ninsns > EXO_MAX_INSNS)
 		return exo_no(a, -EINVAL, EXO_R_UDF_LENGTH, q->ninsns);
+	if (q->pad2)
+		return exo_no(a, -EOPNOTSUPP, EXO_R_RESERVED, 0);
+	/* Code without a length is a mistake; taken as "no acl" it would leave the template open. */
+	if (q->acl_ninsns > EXO_MAX_INSNS || (q->acl_insns && !q->acl_ninsns))
+		return exo_no(a, -EINVAL, EXO_R_UDF_LENGTH, q->acl_ninsns);
 	if (q->nrefs > EXO_MAX_REFS)
 		return exo_no(a, -EINVAL, EXO_R_RANGE, q->nrefs);
 	if (q->log_size && (q->log_size < 128 || q->log_size > 16u << 20))
@@ -281,6 +343,7 @@ static int head_of(struct exo_ask *a, const struct exo_template_add *q, struct e
 	h->owner = *k;
 	h->partition = q->partition;
 	h->ninsns = q->ninsns;
+	h->acl_ninsns = q->acl_ninsns;
 	h->nrefs = q->nrefs;
 	memcpy(h->refs, q->refs, sizeof(h->refs));
 	return 0;
@@ -301,7 +364,7 @@ int exo_do_template_add(struct exo_ask *a, void *arg)
 	err = exo_disk_get(a, q->disk, true, &d);
 	if (err)
 		return err;
-	blocks = (h.ninsns * 8 + EXO_BLOCK_SIZE - 1) / EXO_BLOCK_SIZE;
+	blocks = code_blocks(&h);
 	code = exo_plat_alloc((size_t)blocks * EXO_BLOCK_SIZE);
 	if (h.partition > d->sector)
 		err = exo_no(a, -EINVAL, EXO_R_PARTITION, h.partition);
@@ -309,8 +372,10 @@ int exo_do_template_add(struct exo_ask *a, void *arg)
 		err = exo_nomem(a);
 	else
 		err = exo_get(a, code, q->insns, h.ninsns * 8);
+	if (!err && h.acl_ninsns)
+		err = exo_get(a, code + h.ninsns, q->acl_insns, h.acl_ninsns * 8);
 	if (!err) {
-		exo_plat_sha256(code, h.ninsns * 8, h.hash);
+		exo_plat_sha256(code, code_bytes(&h), h.hash);
 		err = install(a, d, q, &h, code, blocks);
 		if (err == 1) {
 			code = NULL;
@@ -327,7 +392,7 @@ int exo_do_template_get(struct exo_ask *a, void *arg)
 	struct exo_template_get *q = arg;
 	const struct exo_tmpl *t;
 	struct exo_disk *d;
-	u32 n = 0;
+	u32 n = 0, m = 0;
 	int err = exo_disk_get(a, q->disk, false, &d);
 
 	if (err)
@@ -345,13 +410,18 @@ int exo_do_template_get(struct exo_ask *a, void *arg)
 		memcpy(q->out_refs, t->h.refs, sizeof(q->out_refs));
 		memcpy(q->out_hash, t->h.hash, 32);
 		q->out_owner = t->h.owner;
-		if (t->insns)
+		q->out_acl_ninsns = t->h.acl_ninsns;
+		if (t->insns) {
 			n = t->h.ninsns < q->max_insns ? t->h.ninsns : q->max_insns;
+			m = t->h.acl_ninsns < q->max_acl_insns ? t->h.acl_ninsns : q->max_acl_insns;
+		}
 	}
 	exo_unlock(a->c);
 	/* A live template keeps its code while the disk is attached, and `users` keeps that. */
 	if (!err && q->insns && n)
 		err = exo_give(a, q->insns, t->insns, n * 8);
+	if (!err && q->acl_insns && m)
+		err = exo_give(a, q->acl_insns, t->insns + t->h.ninsns, m * 8);
 	exo_disk_put(a, d);
 	return err;
 }

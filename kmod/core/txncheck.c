@@ -265,6 +265,25 @@ static int compare(struct txn *t, u32 blk, u32 part)
 	return 0;
 }
 
+/* May the caller make these edits? Asked of every touched partition, whatever it gains or loses. */
+static int ask_acl(struct txn *t, u32 blk, u32 part)
+{
+	struct txn_block *b = &t->blk[blk];
+	struct exo_acl_about about = {
+		.op = EXO_ACL_EDIT,
+		.cap = t->q->cap,
+		.tmpl = b->tmpl,
+		.index = part,
+		.claim_slot = EXO_ACL_NO_SLOT,
+		.block = b->block,
+		.after = b->image + part * b->size,
+	};
+
+	if (!b->isnew)
+		about.before = (const u8 *)exo_plat_frame(b->frame) + part * b->size;
+	return exo_acl(t->a, t->d, &about);
+}
+
 static int one_range(struct txn *t, struct exo_rng hit, u32 reason, int err)
 {
 	struct exo_set s = {.r = &hit, .n = 1, .room = 1};
@@ -557,7 +576,7 @@ int exo_txn_check(struct txn *t)
 	for (i = 0; !err && i < t->nblk; i++)
 		for (p = 0; !err && p < EXO_BLOCK_SIZE / t->blk[i].size; p++)
 			if (t->blk[i].parts >> p & 1)
-				err = compare(t, i, p);
+				err = compare(t, i, p) ?: ask_acl(t, i, p);
 	if (!err)
 		err = classify(t);
 	if (!err)

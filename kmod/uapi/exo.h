@@ -108,16 +108,17 @@ struct exo_head {
 #define EXO_R_DISKS_FULL 33	/* all disk numbers are taken */
 #define EXO_R_DIRTY 34		/* dirty buffers cannot be written; detail: how many */
 /* templates and UDFs */
-#define EXO_R_UDF_SCAN 40	/* instruction not allowed; detail: index<<32 | EXO_SCAN_* */
-#define EXO_R_UDF_VERIFY 41	/* kernel verifier refused; its words are in the log; detail: errno */
+#define EXO_R_UDF_SCAN 40	/* instruction not allowed; detail: index<<32 | EXO_SCAN_*; an acl's index counts on behind owns */
+#define EXO_R_UDF_VERIFY 41	/* kernel verifier refused; its words are in the log; detail: errno, plus EXO_UDF_ACL of an acl-UDF */
 #define EXO_R_UDF_ZERO 42	/* owns(all zeroes) is not empty */
 #define EXO_R_UDF_REJECT 43	/* UDF calls the partition malformed; detail: block<<3 | partition index */
 #define EXO_R_UDF_CLAIM 44	/* a claim overflows, leaves the disk, or names no template; detail: as above */
-#define EXO_R_UDF_CTX 45	/* reads outside struct exo_udf_ctx */
+#define EXO_R_UDF_CTX 45	/* reads outside struct exo_udf_ctx; detail: 0, or EXO_UDF_ACL of an acl-UDF */
 #define EXO_R_TEMPLATES_FULL 46
 #define EXO_R_NO_TEMPLATE 47	/* detail: template */
 #define EXO_R_PARTITION 48	/* partition size not 512, 1024, 2048 or 4096, or over the device's logical block; detail: it */
 #define EXO_R_UDF_LENGTH 49	/* 0 or more than EXO_MAX_INSNS; detail: it */
+#define EXO_R_ACL 50		/* acl-UDF says no; detail: EXO_ACL_CODE, _BLOCK and _INDEX take it apart */
 /* roots */
 #define EXO_R_ROOT_EXISTS 60	/* detail: root */
 #define EXO_R_NO_ROOT 61	/* detail: root */
@@ -149,11 +150,13 @@ struct exo_head {
 #define EXO_R_NOMEM 104		/* kernel memory */
 #define EXO_R_BUSY 105		/* another operation is changing it; retry; detail: block */
 
+#define EXO_UDF_ACL (1ull << 32) /* in a detail: it is about the acl-UDF */
+
 /* Sub-codes of EXO_R_UDF_SCAN. */
 #define EXO_SCAN_HELPER 1	/* call of a helper */
 #define EXO_SCAN_KFUNC 2	/* call of a kernel function */
 #define EXO_SCAN_SUBPROG 3	/* call of a subprogram, or address of one */
-#define EXO_SCAN_MAP 4		/* map reference other than index 0 or 1 by value */
+#define EXO_SCAN_MAP 4		/* map reference other than index 0 or (owns only) 1 by value */
 #define EXO_SCAN_LEGACY 5	/* LD_ABS or LD_IND */
 #define EXO_SCAN_ATOMIC 6	/* atomic operation */
 #define EXO_SCAN_OPCODE 7	/* opcode that exo does not know */
@@ -294,6 +297,7 @@ struct exo_stats {
 	__aligned_u64 disks;		/* now: attached */
 	__aligned_u64 udfs;		/* now: loaded programs */
 	__aligned_u64 udf_cached;	/* owns-UDF invocations saved, because the bytes were seen before */
+	__aligned_u64 acl_runs;		/* acl-UDF invocations */
 };
 
 /* ---- what a UDF sees --------------------------------------------------- */
@@ -314,6 +318,50 @@ struct exo_udf_claim {
 	__u32 count;
 	__u32 ref;		/* 0 plain data, 1 the template itself, 2 + i its refs[i] */
 };
+
+/*
+ * acl-UDF: eBPF as an owns-UDF, and as deterministic: it decides who may change a partition of its template, and who may bind or
+ * transfer what a partition claims. Optional; without one the capability of the root decides alone, and with one it still decides
+ * first: an acl can only refuse more. Map index 0 is its input, read-only: the partition before, the partition after, and
+ * struct exo_acl_in, one behind the other (EXO_ACL_BYTES). There is no map index 1. It gets struct exo_udf_ctx. Returns 0 to allow;
+ * any other number refuses the whole call with EPERM, EXO_R_ACL.
+ *
+ *  EDIT        asked by TXN for each partition that an edit touches, with the bytes before and after all edits, even if equal. A
+ *              block that the transaction allocates has zeroes before. ALLOC, FREE and MOVE are edits of the
+ *              partitions that gain and lose; what is in a freed block is not asked.
+ *  BIND_READ   asked by BIND and IO: before = the partition that makes the claim, after = zeroes, claim_slot = the slot
+ *  BIND_WRITE  in which its owns-UDF reports the claim. WRITE is for `rights` with WRITE and for EXO_IO_WRITE.
+ *
+ * Not asked: for the extent of a root itself (parent EXO_NOBLOCK), for ROOT_DEL, and for READ, WRITE, FLUSH and SYNC, which show and change
+ * nothing; there the capability decides alone, or nobody needs to. A grant is a secure binding: it stands until it
+ * is given back or revoked, also when a later edit would make acl refuse it. Metadata is bound by the block, so who may
+ * bind one sees all its partitions.
+ *
+ * Identity is that of the process that opened the env, as then; a passed descriptor passes it on. Nobody is exempt: who relies on the
+ * root of the name space is asked about like everybody else, with `admin` 1, and the program decides what that means.
+ */
+#define EXO_ACL_EDIT 1u
+#define EXO_ACL_BIND_READ 2u
+#define EXO_ACL_BIND_WRITE 3u
+#define EXO_ACL_GIDS 32u
+#define EXO_ACL_NO_SLOT (~0u)
+struct exo_acl_in {
+	__u32 op;		/* EXO_ACL_EDIT.. */
+	__u32 uid;		/* of who opened the env; as the initial user namespace counts */
+	__u32 ngids;		/* entries of gids that are valid: the first EXO_ACL_GIDS of the process's, its own gid first */
+	__u32 claim_slot;	/* 0..EXO_MAX_SLOTS - 1; EXO_ACL_NO_SLOT with EDIT */
+	__aligned_u64 time;	/* nanoseconds since 1970, by the machine's clock: no better than its administrator */
+	__u32 admin;		/* 1: the capability below is the root of the name space with both rights */
+	__u32 pad;		/* 0 */
+	struct exo_cap cap;	/* in the slot that the call names; rights 0: none there, and the root is public */
+	__u32 gids[EXO_ACL_GIDS]; /* behind ngids: 0 */
+};
+#define EXO_ACL_BYTES(partition) (2 * (partition) + (__u32)sizeof(struct exo_acl_in))
+
+/* Detail of EXO_R_ACL: what the program returned, at most 2^20 - 1, and the partition (BIND, IO: the parent's). */
+#define EXO_ACL_CODE(detail) ((__u32)((detail) >> 44))
+#define EXO_ACL_BLOCK(detail) ((detail) >> 3 & ((1ull << 41) - 1))
+#define EXO_ACL_INDEX(detail) ((__u32)((detail)&7))
 
 /* ---- calls ------------------------------------------------------------- */
 
@@ -469,6 +517,7 @@ struct exo_frame_free {
 /*
  * TEMPLATE_ADD: install a metadata type on a disk. Anybody who holds any capability with the write right may;
  * the owner is that capability. Same name, code, partition and refs as an existing one: its id is returned.
+ * An acl-UDF is optional, cannot be changed later either, and passes the same gates but for owns(zeroes).
  * A partition is at most one logical block of the device (DISK_INFO's out_sector), so that a write cannot tear it.
  * Fails if: scan, verifier or owns(zeroes) refuse (EPERM, EXO_R_UDF_*); refs name no template; catalogue or owner's share (16) full.
  * On EXO_R_UDF_VERIFY `log` holds the verifier's words, NUL-terminated.
@@ -487,6 +536,10 @@ struct exo_template_add {
 	__u32 refs[EXO_MAX_REFS]; /* template ids */
 	__u32 out_template;	/* 1..EXO_MAX_TEMPLATES - 1 */
 	__u32 pad;
+	/* The first version ended here. */
+	__aligned_u64 acl_insns; /* struct bpf_insn [acl_ninsns] */
+	__u32 acl_ninsns;	/* 0: no acl; else at most EXO_MAX_INSNS */
+	__u32 pad2;
 };
 
 /* TEMPLATE_GET: facts about a template, and its code. Fails if: no such template. */
@@ -501,11 +554,15 @@ struct exo_template_get {
 	__u32 out_nrefs;
 	__u32 out_flags;	/* EXO_TEMPLATE_* */
 	__u32 out_refs[EXO_MAX_REFS];
-	__u8 out_hash[32];	/* SHA-256 of the code */
+	__u8 out_hash[32];	/* SHA-256 of the code, the acl's right behind the owns-UDF's */
 	struct exo_cap out_owner;
 	__aligned_u64 insns;	/* room for the code, or 0 */
 	__u32 max_insns;	/* room in instructions */
 	__u32 pad;
+	/* The first version ended here. */
+	__aligned_u64 acl_insns; /* room for the acl's code, or 0 */
+	__u32 max_acl_insns;
+	__u32 out_acl_ninsns;	/* 0: no acl */
 };
 
 /*
@@ -585,8 +642,9 @@ struct exo_root_get {
  * FREE   leaves; a metadata block must own nothing afterwards (in core, or refused NOT_IN_CORE). Whoever has it bound loses it.
  *        Of a contested block only this claim goes: the block stays with its other owner.
  * MOVE   leaves one edited partition and enters another; template unchanged. A metadata extent cannot change root.
+ * Templates with an acl: every touched partition is asked for (EXO_ACL_EDIT), and one refusal refuses all.
  * Commit is in core; durability follows by SYNC or WRITE in the enforced order.
- * Fails if: see EXO_R_NOT_FREE .. EXO_R_LEAVES, EXO_R_UDF_*, EXO_R_QUOTA, EXO_R_CONTESTED, EXO_R_CAP.
+ * Fails if: see EXO_R_NOT_FREE .. EXO_R_LEAVES, EXO_R_UDF_*, EXO_R_QUOTA, EXO_R_CONTESTED, EXO_R_CAP, EXO_R_ACL.
  * When the reason has ranges, up to `ranges_room` of them are written to `ranges`.
  */
 #define EXO_VERSION_NEW 0ull
@@ -657,10 +715,11 @@ struct exo_txns {
  * `parent` is a metadata block in core whose partition number `index` makes exactly that claim; or EXO_NOBLOCK for the
  * extent of `root` itself. Needs a capability that dominates the root with READ (unless it is public), and WRITE
  * for `rights` WRITE, which only plain data can have.
+ * If the parent's template has an acl, it is asked (EXO_ACL_BIND_READ or EXO_ACL_BIND_WRITE).
  * Blocks that are not in core are read, unless EXO_BIND_NO_READ (then NOT_IN_CORE). An
  * uninitialised block gives a zeroed frame and no read. Binding again adds rights.
  * A frame mapped writable becomes dirty at the first store after each write of it.
- * Fails if: NOT_CLAIMED, NOT_IN_CORE (parent), META_WRITE, CAP, QUARANTINED, CONTESTED (write), FRAME_LIMIT,
+ * Fails if: NOT_CLAIMED, NOT_IN_CORE (parent), META_WRITE, CAP, ACL, QUARANTINED, CONTESTED (write), FRAME_LIMIT,
  * NO_FRAMES, IO.
  * When a bound block is FREEd, by anybody, the registry forgets the buffer, but who has it bound keeps the frame: it is no block's any more, is
  * never written, and the next owner of the block gets another. So a FREE does not kill a process that is reading.

@@ -20,6 +20,7 @@ static const struct {
 	COUNTER(txns, "transactions committed"),
 	COUNTER(edits, "edits in them"),
 	COUNTER(udf_runs, "runs of an owns-UDF"),
+	COUNTER(acl_runs, "runs of an acl-UDF"),
 	COUNTER(binds, "blocks bound"),
 	COUNTER(faults, "page faults of the pool answered"),
 	COUNTER(blocks_read, "blocks read from devices"),

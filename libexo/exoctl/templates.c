@@ -19,6 +19,7 @@ static void show(const struct exo_template_get *t, bool json)
 		json_str("name", t->out_name);
 		json_u64("partition", t->out_partition);
 		json_u64("instructions", t->out_ninsns);
+		json_u64("acl_instructions", t->out_acl_ninsns);
 		json_str("sha256", hash);
 		json_str("owner", owner);
 		json_bool("bad", t->out_flags & EXO_TEMPLATE_BAD);
@@ -29,8 +30,8 @@ static void show(const struct exo_template_get *t, bool json)
 		json_close();
 		return;
 	}
-	printf("%8" PRIu32 " %9" PRIu32 " %12" PRIu32 "  %.16s  ", t->template_id, t->out_partition, t->out_ninsns,
-	       hash);
+	printf("%8" PRIu32 " %9" PRIu32 " %12" PRIu32 " %6" PRIu32 "  %.16s  ", t->template_id, t->out_partition,
+	       t->out_ninsns, t->out_acl_ninsns, hash);
 	print_escaped(t->out_name);
 	printf("  %s%s\n", owner, t->out_flags & EXO_TEMPLATE_BAD ? ", REFUSED by the verifier at attach" : "");
 }
@@ -61,7 +62,7 @@ static int run_templates(const struct args *a)
 		}
 		t.out_name[sizeof(t.out_name) - 1] = '\0';
 		if (!a->json && !n)
-			printf("template partition instructions  sha256 of code    name  owner\n");
+			printf("template partition instructions of acl  sha256 of code    name  owner\n");
 		show(&t, a->json);
 		n++;
 	}
@@ -88,6 +89,7 @@ static int run_udf(const struct args *a)
 		json_open(NULL, '{');
 		json_str("name", code.name);
 		json_u64("instructions", code.ninsns);
+		json_u64("acl_instructions", code.nacl);
 		json_u64("limit", EXO_MAX_INSNS);
 		json_u64("bytes", (uint64_t)code.ninsns * 8);
 		json_u64("partition", code.partition);
@@ -95,8 +97,11 @@ static int run_udf(const struct args *a)
 	} else {
 		printf("%s: UDF ", a->v[1]);
 		print_escaped(*code.name ? code.name : "(no name)");
-		printf(", %" PRIu32 " instructions of %u (%" PRIu32 " bytes), partition %" PRIu32 " bytes\n",
-		       code.ninsns, EXO_MAX_INSNS, code.ninsns * 8, code.partition);
+		printf(", %" PRIu32 " instructions of %u (%" PRIu32 " bytes), partition %" PRIu32 " bytes", code.ninsns,
+		       EXO_MAX_INSNS, code.ninsns * 8, code.partition);
+		if (code.nacl)
+			printf(", acl %" PRIu32 " instructions", code.nacl);
+		printf("\n");
 	}
 	exo_udf_free(&code);
 	return EXIT_OK;

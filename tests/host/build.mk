@@ -40,12 +40,14 @@ $(B)/tests/libexo_exoctl: $(B)/san/tests/host/libexo_exoctl.o $(EXOCTL_PARTS) $(
 	$(Q)$(CC) $(SAN) -o $@ $^ -pthread
 
 # The core through its calls, in the simulator.
-CORE_TESTS := $(addprefix $(B)/tests/core_,calls crash range faults threads life owned txns walk)
+CORE_TESTS := $(addprefix $(B)/tests/core_,acl calls crash range faults threads life owned txns walk)
 TESTS_HOST += $(CORE_TESTS)
 $(CORE_TESTS): $(B)/tests/%: $(B)/san/tests/host/%.o $(B)/san/tests/host/core_kit.o $(LIBSIM) $(LIBEXO_SAN)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(SAN) -o $@ $^ $(LIBSIM_LIBS)
+
+$(B)/tests/core_acl: | $(UDFS)
 
 # The crash test must see when a rule of the write order is off: the linker swaps one function of the core for one without it.
 # $(call core_off,NAME,FUNCTION)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * interp.c: an interpreter of straight-line eBPF as owns-UDFs use it, written from the instruction set's description
+ * interp.c: an interpreter of straight-line eBPF as UDFs use it, written from the instruction set's description
  * and not from kmod/core/scan.c: it is an oracle for the kernel's JIT and a stand-in for its verifier.
  *
  * A value carries what it is: a number, or an offset into one of four regions (ctx, stack, input, output). So every
@@ -16,7 +16,6 @@
 
 #define STACK 512
 #define SPILLS (STACK / 8)
-#define OUT_BYTES (EXO_MAX_SLOTS * sizeof(struct exo_udf_claim))
 #define IDX_VALUE 6 /* BPF_PSEUDO_MAP_IDX_VALUE; older headers lack it */
 
 enum kind { UNSET, NUMBER, CTX, FRAME, IN, OUT };
@@ -27,7 +26,8 @@ struct value {
 };
 
 struct sim_prog {
-	u32 n, partition;
+	u32 n;
+	struct exo_udf_kind kind;
 	struct bpf_insn insn[];
 };
 
@@ -137,7 +137,7 @@ static const char *form(const struct bpf_insn *i)
 	return is_lddw(i) ? NULL : "unknown load (legacy packet access is not known here)";
 }
 
-static const char *form_lddw(const struct bpf_insn *i, u32 left, u32 partition)
+static const char *form_lddw(const struct bpf_insn *i, u32 left, const struct exo_udf_kind *kind)
 {
 	u32 size;
 
@@ -149,7 +149,9 @@ static const char *form_lddw(const struct bpf_insn *i, u32 left, u32 partition)
 		return NULL;
 	if (i->src_reg != IDX_VALUE || (i->imm != 0 && i->imm != 1))
 		return "unknown kind of address";
-	size = i->imm ? OUT_BYTES : partition;
+	size = i->imm ? kind->out_bytes : kind->in_bytes;
+	if (!size)
+		return "there is no such map";
 	return (u32)i[1].imm >= size ? "address outside the map's value" : NULL;
 }
 
@@ -199,7 +201,7 @@ static int check_form(const struct sim_prog *p, char *msg, size_t bytes)
 	for (i = 0; i < p->n && !why; i++) {
 		why = form(&p->insn[i]);
 		if (!why && is_lddw(&p->insn[i])) {
-			why = form_lddw(&p->insn[i], p->n - i, p->partition);
+			why = form_lddw(&p->insn[i], p->n - i, &p->kind);
 			i++;
 		}
 	}
@@ -226,8 +228,8 @@ static s64 locate(struct run *x, const struct value *base, int16_t off, u32 byte
 {
 	u64 room = base->kind == CTX	 ? sizeof(x->ctx)
 		   : base->kind == FRAME ? STACK
-		   : base->kind == IN	 ? x->p->partition
-					 : OUT_BYTES;
+		   : base->kind == IN	 ? x->p->kind.in_bytes
+					 : x->p->kind.out_bytes;
 	u64 at = base->n + (u64)(s64)off;
 
 	return at < room && bytes <= room - at ? (s64)at : -1;
@@ -473,17 +475,18 @@ static int step(struct run *x, const struct bpf_insn *i, u32 *pc)
 	return err;
 }
 
-s64 sim_prog_run(const struct sim_prog *p, const void *in, u32 index, struct exo_udf_claim *out, u32 *at)
+s64 sim_prog_run(const struct sim_prog *p, const void *in, u32 index, void *out, u32 *at)
 {
-	struct run x = {.p = p, .in = in, .out = (u8 *)out};
+	struct run x = {.p = p, .in = in, .out = out};
 	u32 pc = 0;
 	int err;
 
-	x.ctx.partition = p->partition;
+	x.ctx.partition = p->kind.partition;
 	x.ctx.index = index;
 	x.r[1].kind = CTX;
 	x.r[10] = (struct value){FRAME, STACK};
-	memset(out, 0, OUT_BYTES);
+	if (p->kind.out_bytes)
+		memset(out, 0, p->kind.out_bytes);
 	/* Only forward jumps and no end to fall off (check_flow), so this ends. */
 	for (;;) {
 		const struct bpf_insn *i = &p->insn[pc];
@@ -513,12 +516,12 @@ static int trial(const struct sim_prog *p, char *msg, size_t bytes)
 	u64 seed = 1;
 	u32 round, i, at;
 	s64 r = 0;
-	u8 *in = malloc(p->partition);
+	u8 *in = malloc(p->kind.in_bytes);
 
 	if (!in)
 		return -ENOMEM;
 	for (round = 0; round < 16 && r >= 0; round++) {
-		for (i = 0; i < p->partition; i++)
+		for (i = 0; i < p->kind.in_bytes; i++)
 			in[i] = !round ? 0 : round == 1 ? 0xff : noise(&seed) & (round < 8 ? 3 : 0xff);
 		r = sim_prog_run(p, in, round & 7, out, &at);
 	}
@@ -529,8 +532,10 @@ static int trial(const struct sim_prog *p, char *msg, size_t bytes)
 	return 0;
 }
 
-int sim_prog_load(const u64 *insns, u32 n, u32 partition, char *msg, size_t msg_bytes, struct sim_prog **out)
+int sim_prog_load_kind(const u64 *insns, u32 n, const struct exo_udf_kind *kind, char *msg, size_t msg_bytes,
+		       struct sim_prog **out)
 {
+	u32 partition = kind->partition;
 	struct sim_prog *p;
 	int err;
 
@@ -540,7 +545,7 @@ int sim_prog_load(const u64 *insns, u32 n, u32 partition, char *msg, size_t msg_
 	if (!p)
 		return say(msg, msg_bytes, -ENOMEM, "no memory");
 	p->n = n;
-	p->partition = partition;
+	p->kind = *kind;
 	memcpy(p->insn, insns, n * sizeof(p->insn[0]));
 	err = check_form(p, msg, msg_bytes);
 	if (!err)
@@ -551,6 +556,20 @@ int sim_prog_load(const u64 *insns, u32 n, u32 partition, char *msg, size_t msg_
 	}
 	*out = p;
 	return 0;
+}
+
+int sim_prog_load(const u64 *insns, u32 n, u32 partition, char *msg, size_t msg_bytes, struct sim_prog **out)
+{
+	struct exo_udf_kind kind = {partition, partition, EXO_MAX_SLOTS * sizeof(struct exo_udf_claim)};
+
+	return sim_prog_load_kind(insns, n, &kind, msg, msg_bytes, out);
+}
+
+int sim_prog_load_acl(const u64 *insns, u32 n, u32 partition, char *msg, size_t msg_bytes, struct sim_prog **out)
+{
+	struct exo_udf_kind kind = {partition, EXO_ACL_BYTES(partition), 0};
+
+	return sim_prog_load_kind(insns, n, &kind, msg, msg_bytes, out);
 }
 
 void sim_prog_free(struct sim_prog *p)

@@ -81,6 +81,12 @@ u64 exo_plat_now_ns(void)
 	return atomic_fetch_add(&clock_ns, 1000);
 }
 
+/* The simulated clock, as if it had been started on 2026-11-23. */
+u64 exo_plat_wall_ns(void)
+{
+	return 1795392000000000000ull + exo_plat_now_ns();
+}
+
 void sim_time_advance(u64 ns)
 {
 	atomic_fetch_add(&clock_ns, ns);

@@ -4,10 +4,11 @@
 
 struct exo_udf {
 	struct sim_prog *prog;
-	u32 partition;
+	struct exo_udf_kind kind;
 };
 
-int exo_plat_udf_load(const u64 *insns, u32 n, u32 partition, u64 log, u32 log_size, struct exo_udf **out)
+int exo_plat_udf_load(const u64 *insns, u32 n, const struct exo_udf_kind *kind, u64 log, u32 log_size,
+		      struct exo_udf **out)
 {
 	char msg[128] = "";
 	struct exo_udf *u;
@@ -18,7 +19,7 @@ int exo_plat_udf_load(const u64 *insns, u32 n, u32 partition, u64 log, u32 log_s
 	u = exo_plat_alloc(sizeof(*u));
 	if (!u)
 		return -ENOMEM;
-	err = sim_prog_load(insns, n, partition, msg, sizeof(msg), &u->prog);
+	err = sim_prog_load_kind(insns, n, kind, msg, sizeof(msg), &u->prog);
 	len = strlen(msg) + 1;
 	if (err) {
 		if (log && log_size) {
@@ -31,7 +32,7 @@ int exo_plat_udf_load(const u64 *insns, u32 n, u32 partition, u64 log, u32 log_s
 		exo_plat_free(u);
 		return err;
 	}
-	u->partition = partition;
+	u->kind = *kind;
 	*out = u;
 	return 0;
 }
@@ -44,9 +45,9 @@ void exo_plat_udf_unload(struct exo_udf *u)
 	exo_plat_free(u);
 }
 
-s64 exo_plat_udf_run(struct exo_udf *u, const void *bytes, u32 partition, u32 index, struct exo_udf_claim *out)
+s64 exo_plat_udf_run(struct exo_udf *u, const void *in, u32 index, void *out)
 {
-	if (partition != u->partition)
-		host_breach("a UDF runs on a partition of another size than it was loaded for");
-	return sim_prog_run(u->prog, bytes, index, out, NULL);
+	if (!u->kind.out_bytes != !out)
+		host_breach("a UDF runs with another output than it was loaded for");
+	return sim_prog_run(u->prog, in, index, out, NULL);
 }

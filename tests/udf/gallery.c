@@ -56,6 +56,15 @@ static void run(const char *name, const char *stage, const struct sim_prog *p)
 		CHECK_MSG(r == 0xffffffff, "%s with a 1: %lld", name, r);
 }
 
+/* An acl that every gate lets pass refuses, whatever it is asked. */
+static void run_acl(const char *name, const char *stage, const struct sim_prog *p)
+{
+	static u8 in[EXO_ACL_BYTES(512)];
+	s64 r = sim_prog_run(p, in, 0, NULL, NULL);
+
+	CHECK_MSG(!strcmp(stage, "acl") && r == 7, "%s: %lld", name, r);
+}
+
 static void one(const char *source, const char *object, const char *name)
 {
 	char stage[16], words[112], msg[128];
@@ -63,6 +72,9 @@ static void one(const char *source, const char *object, const char *name)
 	struct sim_prog *p = NULL;
 	struct exo_why why = {0};
 	u64 detail = 0;
+	bool acl;
+	u64 *insns;
+	u32 n;
 	int err;
 
 	stage_of(source, stage, words);
@@ -73,12 +85,20 @@ static void one(const char *source, const char *object, const char *name)
 		CHECK_MSG(strstr(why.text, words), "%s: %s", name, why.text);
 		return;
 	}
-	CHECK_MSG((code.ninsns > EXO_MAX_INSNS) == !strcmp(stage, "length"), "%s: %u", name, code.ninsns);
-	err = exo_scan((u64 *)code.insns, code.ninsns, &detail);
+	/* Of an object with both, the acl is the bad one. */
+	acl = code.acl;
+	insns = (u64 *)(acl ? code.acl : code.insns);
+	n = acl ? code.nacl : code.ninsns;
+	CHECK_MSG(acl == !strncmp(name, "acl_", 4), "%s", name);
+	CHECK_MSG((n > EXO_MAX_INSNS) == !strcmp(stage, "length"), "%s: %u", name, n);
+	err = acl ? exo_scan((u64 *)code.insns, code.ninsns, &detail) : 0;
+	CHECK_MSG(!err, "%s: owns: scan %llx", name, detail);
+	err = acl ? exo_scan_acl(insns, n, &detail) : exo_scan(insns, n, &detail);
 	CHECK_MSG(!err == !!strcmp(stage, "scan"), "%s: scan %llx", name, detail);
 	if (err && (u32)detail < sizeof(scan_names) / sizeof(scan_names[0]))
 		CHECK_MSG(!strcmp(words, scan_names[(u32)detail]), "%s: %s", name, scan_names[(u32)detail]);
-	err = sim_prog_load((u64 *)code.insns, code.ninsns, code.partition, msg, sizeof(msg), &p);
+	err = acl ? sim_prog_load_acl(insns, n, code.partition, msg, sizeof(msg), &p) :
+		    sim_prog_load(insns, n, code.partition, msg, sizeof(msg), &p);
 	if (!strcmp(stage, "ctx"))
 		CHECK_MSG(err == -ERANGE, "%s: %d", name, err);
 	else if (!strcmp(stage, "scan") || !strcmp(stage, "length") ||
@@ -86,7 +106,9 @@ static void one(const char *source, const char *object, const char *name)
 		CHECK_MSG(err, "%s loads in the simulator", name);
 	else
 		CHECK_MSG(!err, "%s: %s", name, err ? msg : "");
-	if (!err && strcmp(stage, "verify"))
+	if (!err && acl)
+		run_acl(name, stage, p);
+	else if (!err && strcmp(stage, "verify"))
 		run(name, stage, p);
 	if (!err)
 		sim_prog_free(p);

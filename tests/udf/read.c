@@ -265,6 +265,7 @@ int main(int argc, char **argv)
 	example(dir);
 	refusals(dir);
 	damage(dir, "example_list.o");
+	damage(dir, "example_owned.o");
 	damage(dir, "bad/claim_overlap.o");
 	jumps();
 	untouched();

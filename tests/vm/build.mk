@@ -21,6 +21,7 @@ VM_PROGS := \
 # With libexo.
 VM_LIB_PROGS := \
 	attack \
+	acl_test \
 
 VM_ALL := $(VM_PROGS:%=$(B)/tests/%) $(VM_LIB_PROGS:%=$(B)/tests/%)
 PROGS += $(VM_ALL)

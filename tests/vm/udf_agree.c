@@ -26,8 +26,8 @@
 #define OUT_BYTES (EXO_MAX_SLOTS * sizeof(struct exo_udf_claim))
 
 static u64 seed;
-static int in_map, out_map;
-static char words[65536];
+static int in_map, out_map; /* out_map -1: an acl-UDF, which has none */
+static char words[4 << 20];
 
 static u64 rnd(void)
 {
@@ -95,12 +95,13 @@ static s64 kernel_run(int prog, u32 partition, u32 index, u8 *in, struct exo_udf
 	union bpf_attr a = {0};
 
 	memset(out, 0, OUT_BYTES);
-	if (map_value(BPF_MAP_UPDATE_ELEM, in_map, in) || map_value(BPF_MAP_UPDATE_ELEM, out_map, out))
+	if (map_value(BPF_MAP_UPDATE_ELEM, in_map, in) ||
+	    (out_map >= 0 && map_value(BPF_MAP_UPDATE_ELEM, out_map, out)))
 		return -errno;
 	a.test.prog_fd = prog;
 	a.test.ctx_in = (uintptr_t)&ctx;
 	a.test.ctx_size_in = sizeof(ctx);
-	if (bpf(BPF_PROG_TEST_RUN, &a) || map_value(BPF_MAP_LOOKUP_ELEM, out_map, out))
+	if (bpf(BPF_PROG_TEST_RUN, &a) || (out_map >= 0 && map_value(BPF_MAP_LOOKUP_ELEM, out_map, out)))
 		return -errno;
 	return a.test.retval;
 }
@@ -115,7 +116,8 @@ static bool open_maps(u32 partition)
 static void close_maps(void)
 {
 	close(in_map);
-	close(out_map);
+	if (out_map >= 0)
+		close(out_map);
 }
 
 /* Both run it on one input; says what differs. */
@@ -123,8 +125,10 @@ static bool agree(int prog, const struct sim_prog *sim, u32 partition, u8 *in)
 {
 	static struct exo_udf_claim a[EXO_MAX_SLOTS], b[EXO_MAX_SLOTS];
 	u32 index = rnd() & 7, at = 0, i;
-	s64 kernel = kernel_run(prog, partition, index, in, a), ours = sim_prog_run(sim, in, index, b, &at);
+	s64 kernel = kernel_run(prog, partition, index, in, a), ours;
 
+	memset(b, 0, sizeof(b));
+	ours = sim_prog_run(sim, in, index, b, &at);
 	if (kernel != ours) {
 		printf("# kernel %lld, interpreter %lld at %u\n", (long long)kernel, (long long)ours, at);
 		return false;
@@ -282,14 +286,14 @@ static bool random_programs(void)
  * Noise of few bits, headed by a constant that the program compares with: magic numbers are hard to hit otherwise. They
  * are numbers of comparisons, or of 16-byte loads when they do not fit.
  */
-static void random_partition(const struct exo_udf_code *c, u8 *in)
+static void random_partition(const struct exo_udf_code *c, const u64 *insns, u32 ninsns, u8 *in)
 {
 	u32 i, n = 0, kind = rnd() & 3, magic[64] = {0};
 
 	for (i = 0; i < c->partition; i++)
 		in[i] = kind == 0 ? rnd() & (rnd() & 3) : kind == 1 ? rnd() : i % 4 ? 0 : rnd() & (kind == 2 ? 1 : 7);
-	for (i = 0; i < c->ninsns && n < 64; i++) {
-		u64 insn = c->insns[i];
+	for (i = 0; i < ninsns && n < 64; i++) {
+		u64 insn = insns[i];
 		bool compares = ((insn & 0x0f) == 5 || (insn & 0x0f) == 6) && (insn & 0xf0);
 
 		if ((compares || (insn & 0xf0ff) == 0x18) && insn >> 40)
@@ -297,6 +301,55 @@ static void random_partition(const struct exo_udf_code *c, u8 *in)
 	}
 	if (n && rnd() & 7)
 		memcpy(in, &magic[rnd() % n], 4);
+}
+
+/* Few users and groups, so that they meet. */
+static void random_question(const struct exo_udf_code *c, u8 *in)
+{
+	struct exo_acl_in q = {.op = 1 + rnd() % 3, .uid = rnd() & 3, .ngids = rnd() % (EXO_ACL_GIDS + 1),
+			       .claim_slot = rnd() & 63, .time = rnd(), .admin = rnd() & 1};
+	u32 i;
+
+	random_partition(c, (u64 *)c->acl, c->nacl, in);
+	if (rnd() & 1)
+		memcpy(in + c->partition, in, c->partition);
+	else
+		random_partition(c, (u64 *)c->acl, c->nacl, in + c->partition);
+	for (i = 0; i < q.ngids; i++)
+		q.gids[i] = rnd() & 3;
+	memcpy(in + 2 * c->partition, &q, sizeof(q));
+}
+
+static bool object_acl(const struct exo_udf_code *c)
+{
+	static struct exo_udf_claim none[EXO_MAX_SLOTS];
+	u32 bytes = EXO_ACL_BYTES(c->partition), i, allowed = 0;
+	struct sim_prog *sim = NULL;
+	u8 *in = malloc(bytes);
+	char msg[128];
+	bool good = true;
+	int prog;
+
+	in_map = array(bytes, BPF_F_RDONLY_PROG);
+	out_map = -1;
+	if (!in || in_map < 0)
+		return false;
+	prog = kernel_load((u64 *)c->acl, c->nacl);
+	if (prog < 0 || sim_prog_load_acl((u64 *)c->acl, c->nacl, c->partition, msg, sizeof(msg), &sim)) {
+		printf("# acl: kernel %d, interpreter: %s\n# %.400s\n", prog, sim ? "loaded" : msg, words);
+		return false;
+	}
+	for (i = 0; i < PARTITIONS && good; i++) {
+		random_question(c, in);
+		good = agree(prog, sim, c->partition, in);
+		allowed += !sim_prog_run(sim, in, 0, none, NULL);
+	}
+	printf("# %u questions to its acl, %u allowed\n", i, allowed);
+	sim_prog_free(sim);
+	close(prog);
+	close_maps();
+	free(in);
+	return good && allowed && allowed < i;
 }
 
 static bool object(const char *path)
@@ -324,7 +377,7 @@ static bool object(const char *path)
 		return false;
 	}
 	for (i = 0; i < PARTITIONS && good; i++) {
-		random_partition(&code, in);
+		random_partition(&code, (u64 *)code.insns, code.ninsns, in);
 		good = agree(prog, sim, code.partition, in);
 		if (sim_prog_run(sim, in, 0, out, NULL))
 			continue;
@@ -337,6 +390,8 @@ static bool object(const char *path)
 	close(prog);
 	close_maps();
 	free(in);
+	if (good && code.acl)
+		good = object_acl(&code);
 	exo_udf_free(&code);
 	/* a comparison in which nothing was ever claimed would compare nothing */
 	return good && ok && claimed;

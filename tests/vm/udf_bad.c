@@ -120,7 +120,7 @@ static uint32_t code_of(const char *stage)
 	} t[] = {
 		{"scan", EXO_R_UDF_SCAN},     {"verify", EXO_R_UDF_VERIFY}, {"ctx", EXO_R_UDF_CTX},
 		{"length", EXO_R_UDF_LENGTH}, {"zero", EXO_R_UDF_ZERO},	    {"claim", EXO_R_UDF_CLAIM},
-		{"reject", EXO_R_UDF_REJECT}, {"overlap", EXO_R_OVERLAP},
+		{"reject", EXO_R_UDF_REJECT}, {"overlap", EXO_R_OVERLAP},   {"acl", EXO_R_ACL},
 	};
 
 	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++)

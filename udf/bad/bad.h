@@ -10,6 +10,7 @@
  *	ctx		reads outside struct exo_udf_ctx
  *	length		no instructions, or too many
  *	zero		claims something for a partition of zeroes
+ *	acl		installs, but its acl refuses that edit: EXO_R_ACL
  *	claim, reject	installs, but a transaction that sets the partition's first byte to 1 is refused with
  *	overlap		EXO_R_UDF_CLAIM, EXO_R_UDF_REJECT or EXO_R_OVERLAP
  */
@@ -24,6 +25,18 @@
 												     512, #name_};     \
 	__attribute__((section(".exo.owns"), used, naked)) int name_(struct exo_udf_ctx *ctx);                         \
 	int name_(struct exo_udf_ctx *ctx)                                                                             \
+	{                                                                                                              \
+		__asm__ volatile(__VA_ARGS__);                                                                         \
+	}
+
+/* The same for an acl-UDF, beside an owns-UDF that is fine. */
+#define BAD_ACL_ASM(name_, ...)                                                                                        \
+	EXO_UDF(name_, 512)                                                                                            \
+	{                                                                                                              \
+		return 0;                                                                                              \
+	}                                                                                                              \
+	__attribute__((section(".exo.acl"), used, naked)) int name_##_acl(struct exo_udf_ctx *ctx);                    \
+	int name_##_acl(struct exo_udf_ctx *ctx)                                                                       \
 	{                                                                                                              \
 		__asm__ volatile(__VA_ARGS__);                                                                         \
 	}
