@@ -7,16 +7,6 @@ static bool same(const struct exo_claim *a, u64 start, u64 count, u32 tmpl)
 	return a->start == start && a->count == count && a->template_id == tmpl;
 }
 
-/* The slot in which the program reported the n-th claim: exo_owns_raw leaves out those with count 0. */
-static u32 slot_of(const struct exo_core *c, u32 n)
-{
-	u32 s = 0;
-
-	while (!c->raw[s].count || n--)
-		s++;
-	return s;
-}
-
 static int parent_claims(struct exo_ask *a, struct exo_disk *d, const struct exo_want *w, u32 frame)
 {
 	struct exo_core *c = a->c;
@@ -41,7 +31,7 @@ static int parent_claims(struct exo_ask *a, struct exo_disk *d, const struct exo
 	if (i == n)
 		return exo_no(a, -EPERM, EXO_R_NOT_CLAIMED, w->claim.start);
 	about.before = (u8 *)exo_plat_frame(frame) + w->index * size;
-	about.claim_slot = slot_of(c, i);
+	about.claim_slot = c->claims[i].slot;
 	return exo_acl(a, d, &about);
 }
 

@@ -44,7 +44,8 @@ int exo_owns_raw(struct exo_disk *d, u32 tmpl, const void *part, u32 index, stru
 		out[*n].start = start;
 		out[*n].count = count;
 		out[*n].tmpl = id;
-		out[*n].from = out[*n].to = out[*n].pad = 0;
+		out[*n].from = out[*n].to = 0;
+		out[*n].slot = i;
 		++*n;
 	}
 	*reason = 0;

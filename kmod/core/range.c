@@ -109,7 +109,7 @@ int exo_set_add(struct exo_set *s, u64 start, u64 count, u32 tmpl, u32 from, u32
 	r->tmpl = tmpl;
 	r->from = from;
 	r->to = to;
-	r->pad = 0;
+	r->slot = 0;
 	return 0;
 }
 

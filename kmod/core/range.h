@@ -12,7 +12,7 @@ struct exo_rng {
 	u64 start, count;
 	u32 tmpl;     /* template of the blocks */
 	u32 from, to; /* caller's labels: who loses, who gains; ranges merge only when these are equal */
-	u32 pad;
+	u32 slot;     /* of a claim, in its program's output */
 };
 
 struct exo_set {

@@ -276,7 +276,7 @@ static int ask_acl(struct txn *t, u32 blk, u32 part)
 		.index = part,
 		.claim_slot = EXO_ACL_NO_SLOT,
 		.block = b->block,
-		.after = b->image + part * b->size,
+		.after = b->part[part],
 	};
 
 	if (!b->isnew)
