@@ -13,6 +13,7 @@
 #ifndef CFFS_H
 #define CFFS_H
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,11 +76,11 @@ struct claim {
 
 struct node {
 	struct exo_node n; /* first */
-	struct node *hash_next, *lru_prev, *lru_next, *dirty_prev, *dirty_next;
+	struct node *hash_next, *name_next, *lru_prev, *lru_next, *dirty_prev, *dirty_next;
 	struct loc loc;
 	u64 version; /* di was decoded at this version of this frame; frame EXO_NOFRAME: never */
 	u32 frame;
-	u32 name_len;
+	u32 name_len, name_hash;
 	struct inode di;
 	unsigned dirty; /* DIRTY_*: di is newer than the disk in these */
 	u32 opens;
@@ -139,7 +140,7 @@ struct cffs {
 	struct held *held; /* [frames of the pool] */
 	u32 lru_first, lru_last, nheld, limit;
 	/* node.c */
-	struct node **hash;
+	struct node **hash, **names; /* by inode number; by parent and name */
 	u32 mask, nnodes, nlru;
 	struct node *lru_head, *lru_tail, *dirty_head;
 	struct node *top, *orphans;
@@ -173,15 +174,65 @@ static inline struct node *node_of(struct exo_node *n)
 			(err) = -EBUSY;                                                                                \
 	} while (0)
 
-/* inode.c: slots and extents as bytes. */
-u32 get16(const u8 *p);
-u32 get32(const u8 *p);
-u64 get64(const u8 *p);
-void put16(u8 *p, u32 v);
-void put32(u8 *p, u32 v);
-void put64(u8 *p, u64 v);
-void extent_get(const u8 *p, struct extent *e);
-void extent_put(u8 *p, const struct extent *e);
+/* Numbers and extents as bytes. Inline because a lookup reads hundreds of them. */
+static inline u32 get16(const u8 *p)
+{
+	u16 v;
+
+	memcpy(&v, p, 2);
+	return le16toh(v);
+}
+
+static inline u32 get32(const u8 *p)
+{
+	u32 v;
+
+	memcpy(&v, p, 4);
+	return le32toh(v);
+}
+
+static inline u64 get64(const u8 *p)
+{
+	u64 v;
+
+	memcpy(&v, p, 8);
+	return le64toh(v);
+}
+
+static inline void put16(u8 *p, u32 v)
+{
+	u16 le = htole16(v);
+
+	memcpy(p, &le, 2);
+}
+
+static inline void put32(u8 *p, u32 v)
+{
+	v = htole32(v);
+	memcpy(p, &v, 4);
+}
+
+static inline void put64(u8 *p, u64 v)
+{
+	v = htole64(v);
+	memcpy(p, &v, 8);
+}
+
+static inline void extent_get(const u8 *p, struct extent *e)
+{
+	e->start = get64(p + CFFS_E_START);
+	e->count = get32(p + CFFS_E_COUNT);
+	e->key = get32(p + CFFS_E_KEY);
+}
+
+static inline void extent_put(u8 *p, const struct extent *e)
+{
+	put64(p + CFFS_E_START, e->start);
+	put32(p + CFFS_E_COUNT, e->count);
+	put32(p + CFFS_E_KEY, e->key);
+}
+
+/* inode.c: slots as bytes. */
 void inode_get(const u8 *part, u32 slot, struct inode *di);
 void inode_put(u8 *part, u32 slot, const struct inode *di); /* all but the name's place, hash and extra */
 int inode_check(const struct inode *di);		    /* -EUCLEAN */
@@ -280,7 +331,10 @@ void node_put(struct cffs *fs, struct node *node);
 /* The node of an inode seen at loc in dir under a name; with a reference. */
 struct node *node_get(struct cffs *fs, struct node *dir, const char *name, size_t len, const struct loc *loc,
 		      const struct ref *r, const struct inode *di);
-struct node *node_peek(struct cffs *fs, u64 ino);		 /* without a reference; NULL if not in core */
+struct node *node_peek(struct cffs *fs, u64 ino); /* without a reference; NULL if not in core */
+/* The node last seen under this name, if its leaf is unchanged since; without a reference. NULL: look in the directory.
+ */
+struct node *node_known(struct cffs *fs, struct node *dir, const char *name, size_t len);
 int node_pin(struct cffs *fs, struct node *node, struct ref *r); /* current di, its block pinned; -ESTALE when gone */
 void node_dirty(struct cffs *fs, struct node *node, unsigned bits);
 void node_clean(struct cffs *fs, struct node *node);

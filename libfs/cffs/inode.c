@@ -2,67 +2,9 @@
 /*
  * inode.c: numbers, extents and inodes as bytes; the hash of a name.
  */
-#include <endian.h>
 #include <limits.h>
 #include <time.h>
 #include "cffs.h"
-
-u32 get16(const u8 *p)
-{
-	u16 v;
-
-	memcpy(&v, p, 2);
-	return le16toh(v);
-}
-
-u32 get32(const u8 *p)
-{
-	u32 v;
-
-	memcpy(&v, p, 4);
-	return le32toh(v);
-}
-
-u64 get64(const u8 *p)
-{
-	u64 v;
-
-	memcpy(&v, p, 8);
-	return le64toh(v);
-}
-
-void put16(u8 *p, u32 v)
-{
-	u16 le = htole16(v);
-
-	memcpy(p, &le, 2);
-}
-
-void put32(u8 *p, u32 v)
-{
-	v = htole32(v);
-	memcpy(p, &v, 4);
-}
-
-void put64(u8 *p, u64 v)
-{
-	v = htole64(v);
-	memcpy(p, &v, 8);
-}
-
-void extent_get(const u8 *p, struct extent *e)
-{
-	e->start = get64(p + CFFS_E_START);
-	e->count = get32(p + CFFS_E_COUNT);
-	e->key = get32(p + CFFS_E_KEY);
-}
-
-void extent_put(u8 *p, const struct extent *e)
-{
-	put64(p + CFFS_E_START, e->start);
-	put32(p + CFFS_E_COUNT, e->count);
-	put32(p + CFFS_E_KEY, e->key);
-}
 
 void inode_get(const u8 *part, u32 slot, struct inode *di)
 {

@@ -21,6 +21,11 @@ int cffs_lookup(struct exo_fs *xfs, struct exo_node *xdir, struct exo_name name,
 		return -ENAMETOOLONG;
 	if (dir->gone)
 		return -ENOENT;
+	n = node_known(fs, dir, name.at, name.len);
+	if (n) {
+		*out = &node_hold(fs, n)->n;
+		return 0;
+	}
 	err = dir_find(fs, dir, name.at, name.len, &f);
 	if (!err) {
 		n = node_get(fs, dir, name.at, name.len, &f.loc, &f.leaf, &f.di);

@@ -17,6 +17,46 @@ static u32 bucket(struct cffs *fs, u64 ino)
 	return (u32)(ino * 0x9E3779B97F4A7C15ull >> 40) & fs->mask;
 }
 
+static u32 name_bucket(struct cffs *fs, const struct exo_node *parent, u32 hash)
+{
+	return (u32)((hash ^ (parent ? parent->ino : 0)) * 0x9E3779B97F4A7C15ull >> 40) & fs->mask;
+}
+
+/* Out of and into the table of names; between the two, name and parent may change. */
+static void name_out(struct cffs *fs, struct node *n)
+{
+	struct node **at;
+
+	for (at = &fs->names[name_bucket(fs, n->n.parent, n->name_hash)]; *at && *at != n; at = &(*at)->name_next)
+		;
+	if (*at)
+		*at = n->name_next;
+}
+
+static void name_in(struct cffs *fs, struct node *n)
+{
+	struct node **at = &fs->names[name_bucket(fs, n->n.parent, n->name_hash)];
+
+	n->name_next = *at;
+	*at = n;
+}
+
+struct node *node_known(struct cffs *fs, struct node *dir, const char *name, size_t len)
+{
+	u32 hash = name_hash(fs, name, len);
+	struct node *n;
+	u64 version;
+
+	for (n = fs->names[name_bucket(fs, &dir->n, hash)]; n; n = n->name_next)
+		if (n->name_hash == hash && n->n.parent == &dir->n && n->name_len == len && !memcmp(n->name, name, len))
+			break;
+	/* The entry is where it was, and a leaf does not change directories. */
+	if (!n || n->gone || n->frame == EXO_NOFRAME || cache_find(fs, n->loc.block, &version) != n->frame ||
+	    version != n->version)
+		return NULL;
+	return n;
+}
+
 struct node *node_peek(struct cffs *fs, u64 ino)
 {
 	struct node *n;
@@ -66,6 +106,7 @@ static void node_free(struct cffs *fs, struct node *n)
 {
 	struct node **at, *parent = n->n.parent ? node_of(n->n.parent) : NULL;
 
+	name_out(fs, n);
 	for (at = &fs->hash[bucket(fs, n->n.ino)]; *at && *at != n; at = &(*at)->hash_next)
 		;
 	if (*at)
@@ -136,7 +177,7 @@ static void adopt(struct node *n, const struct inode *di, u32 frame, u64 version
 	n->version = version;
 }
 
-static bool set_name(struct node *n, const char *name, size_t len)
+static bool set_name(struct cffs *fs, struct node *n, const char *name, size_t len)
 {
 	char *copy;
 
@@ -150,19 +191,40 @@ static bool set_name(struct node *n, const char *name, size_t len)
 	free(n->name);
 	n->name = copy;
 	n->name_len = len;
+	n->name_hash = name_hash(fs, name, len);
 	return true;
+}
+
+/* Give a node, which is in the table of names, another name and parent. */
+static bool set_place(struct cffs *fs, struct node *n, struct node *dir, const char *name, size_t len)
+{
+	struct node *old = n->n.parent ? node_of(n->n.parent) : NULL;
+	bool done;
+
+	if (!dir)
+		dir = old;
+	if (dir == old && n->name_len == len && !memcmp(n->name, name, len))
+		return true;
+	name_out(fs, n);
+	done = set_name(fs, n, name, len);
+	if (done && dir != old)
+		n->n.parent = dir ? &node_hold(fs, dir)->n : NULL;
+	name_in(fs, n);
+	if (done && dir != old && old)
+		node_put(fs, old);
+	return done;
 }
 
 struct node *node_get(struct cffs *fs, struct node *dir, const char *name, size_t len, const struct loc *loc,
 		      const struct ref *r, const struct inode *di)
 {
-	struct node *n = node_peek(fs, di->ino), *old;
+	struct node *n = node_peek(fs, di->ino);
 
 	if (n && (!!S_ISDIR(n->n.mode) != !!S_ISDIR(di->mode)))
 		return NULL;
 	if (!n) {
 		n = calloc(1, sizeof(*n));
-		if (!n || !set_name(n, name, len)) {
+		if (!n || !set_name(fs, n, name, len)) {
 			free(n);
 			return NULL;
 		}
@@ -171,20 +233,16 @@ struct node *node_get(struct cffs *fs, struct node *dir, const char *name, size_
 		n->n.parent = dir ? &node_hold(fs, dir)->n : NULL;
 		n->hash_next = fs->hash[bucket(fs, di->ino)];
 		fs->hash[bucket(fs, di->ino)] = n;
+		name_in(fs, n);
 		fs->nnodes++;
 	} else {
-		if (!set_name(n, name, len))
-			return NULL;
 		node_hold(fs, n);
-		if (dir && n->n.parent != &dir->n) {
-			old = n->n.parent ? node_of(n->n.parent) : NULL;
-			n->n.parent = &node_hold(fs, dir)->n;
-			if (old)
-				node_put(fs, old);
+		if (!set_place(fs, n, dir, name, len)) {
+			node_put(fs, n);
+			return NULL;
 		}
 	}
-	/* Seen under a name, it is not gone, even if another entry of it was just removed (what a power cut left
-	 * twice). */
+	/* Seen under a name, it is not gone, even if another entry of it, left by a power cut, was just removed. */
 	if (dir && dir != fs->orphans)
 		n->gone = false;
 	n->loc = *loc;
@@ -302,18 +360,10 @@ void dir_touched(struct cffs *fs, struct node *dir)
 int node_moved(struct cffs *fs, struct node *node, struct node *dir, const char *name, size_t len,
 	       const struct loc *loc)
 {
-	struct node *old;
-
-	if (!set_name(node, name, len))
+	if (!set_place(fs, node, dir, name, len))
 		return -ENOMEM;
 	node->loc = *loc;
 	node->frame = EXO_NOFRAME;
-	if (dir && node->n.parent != &dir->n) {
-		old = node->n.parent ? node_of(node->n.parent) : NULL;
-		node->n.parent = &node_hold(fs, dir)->n;
-		if (old)
-			node_put(fs, old);
-	}
 	return 0;
 }
 
@@ -409,7 +459,8 @@ int nodes_init(struct cffs *fs)
 {
 	fs->mask = 4096 - 1;
 	fs->hash = calloc(fs->mask + 1, sizeof(*fs->hash));
-	return fs->hash ? 0 : -ENOMEM;
+	fs->names = calloc(fs->mask + 1, sizeof(*fs->names));
+	return fs->hash && fs->names ? 0 : -ENOMEM;
 }
 
 /* Everything goes, children before parents because a child holds its parent. */
@@ -418,9 +469,7 @@ void nodes_exit(struct cffs *fs)
 	struct node *n, *next;
 	u32 i;
 
-	if (!fs->hash)
-		return;
-	for (i = 0; i <= fs->mask; i++) {
+	for (i = 0; fs->hash && i <= fs->mask; i++) {
 		for (n = fs->hash[i]; n; n = next) {
 			next = n->hash_next;
 			write_drop(n);
@@ -429,5 +478,6 @@ void nodes_exit(struct cffs *fs)
 		}
 	}
 	free(fs->hash);
-	fs->hash = NULL;
+	free(fs->names);
+	fs->hash = fs->names = NULL;
 }
