@@ -142,6 +142,12 @@ static struct exo_claim claim_like(struct fuzz *f, u64 *parent, u32 *index, u32 
 	return c;
 }
 
+/* What a TXNS points at: as many structs as it may name, as far apart as they may be. */
+static union {
+	struct exo_txn first;
+	u8 room[EXO_MAX_TXNS * 4096];
+} in_txns;
+
 static void fill_txn(struct fuzz *f, struct exo_txn *q)
 {
 	static struct txn t;
@@ -249,6 +255,7 @@ static size_t fill(struct fuzz *f, u32 nr, u32 e)
 {
 	union {
 		struct exo_txn txn;
+		struct exo_txns txns;
 		struct exo_bind bind;
 		struct exo_io io;
 		struct exo_unbind unbind;
@@ -273,6 +280,16 @@ static size_t fill(struct fuzz *f, u32 nr, u32 e)
 
 	memset(args, 0, 1024);
 	switch (nr) {
+	case EXO_NR_TXNS:
+		/* Its structs are read like a TXN's; here it is one, and now and then more than there are. */
+		memset(&in_txns, 0, sizeof(in_txns));
+		in_txns.first.head.size = often(f) ? sizeof(in_txns.first) : (u32)odd(f);
+		in_txns.first.disk = f->k.d;
+		fill_txn(f, &in_txns.first);
+		q->txns.txns = user(f, &in_txns);
+		q->txns.count = often(f) ? 1 : (u32)odd(f);
+		q->txns.txn_size = often(f) ? sizeof(in_txns.first) : (u32)odd(f);
+		return sizeof(q->txns);
 	case EXO_NR_TXN:
 		q->txn.disk = f->k.d;
 		fill_txn(f, &q->txn);
