@@ -260,11 +260,23 @@ static int reserve(struct txn *t)
 	return err;
 }
 
+/*
+ * Could this transaction close a cycle? A new block is only pointed at, data that moves without a wait is no edge, and what is freed takes
+ * edges away. What is left: waits, and links of metadata that moved.
+ */
+static bool new_edges(const struct txn *t)
+{
+	return t->undo.n || t->npassed || t->nlinks > t->news.n;
+}
+
 static int find_cycle(struct txn *t)
 {
-	struct exo_node **from = exo_plat_alloc(t->nblk * sizeof(*from)), *hit;
+	struct exo_node **from, *hit;
 	u32 i, n = 0;
 
+	if (!new_edges(t))
+		goto inside;
+	from = exo_plat_alloc(t->nblk * sizeof(*from));
 	if (!from)
 		return exo_nomem(t->a);
 	for (i = 0; i < t->nblk; i++)
@@ -274,6 +286,7 @@ static int find_cycle(struct txn *t)
 	exo_plat_free(from);
 	if (hit)
 		return exo_no(t->a, -EBUSY, EXO_R_CYCLE, hit->block);
+inside:
 	for (i = 0; i < t->nblk; i++)
 		if (t->blk[i].first & t->blk[i].last)
 			return exo_no(t->a, -EBUSY, EXO_R_CYCLE, t->blk[i].block);
