@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * Prints how many kHz this host's time stamp counter runs at, which is also what QEMU's TCG shows its guest. scripts/vm tells a
- * kernel without ACPI: it has no clock to measure the counter against but a timer whose interrupts a busy host delays.
+ * Prints how many kHz this host's time stamp counter runs at, which is also what QEMU's TCG shows its guest. scripts/vm
+ * tells a kernel without ACPI: it has no clock to measure the counter against but a timer whose interrupts a busy host
+ * delays.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -10,7 +11,7 @@
 #include <x86intrin.h>
 
 #define APART_US 100000 /* between the two points; both are good to about a microsecond */
-#define TRIES	 50
+#define TRIES 50
 
 struct point {
 	uint64_t tsc, ns;
@@ -27,7 +28,7 @@ static uint64_t now_ns(void)
 /* Of several readings the one with the least time around it: nothing came between. */
 static struct point look(void)
 {
-	struct point p = { 0 };
+	struct point p = {0};
 	uint64_t best = ~0ull;
 	int i;
 

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * failload EXO_KO: load the module again and again, with the first allocation of its start failing, then the second, until it loads.
- * Each time it must say ENOMEM, leave no device behind, and give its memory back. The module must not be loaded.
+ * failload EXO_KO: load the module again and again, with the first allocation of its start failing, then the second,
+ * until it loads. Each time it must say ENOMEM, leave no device behind, and give its memory back. The module must not
+ * be loaded.
  */
 #define _GNU_SOURCE
 #include <sys/syscall.h>
 #include "failnth.h"
 
-#define EACH 48u	/* places at the start and at the end of the sweep that are all tried */
-#define STEP 61u	/* between them lie the pool's frames, one allocation each */
-#define SLACK_KB 2048	/* what the kernel itself may keep; a pool is 4096, and there are dozens of tries */
+#define EACH 48u      /* places at the start and at the end of the sweep that are all tried */
+#define STEP 61u      /* between them lie the pool's frames, one allocation each */
+#define SLACK_KB 2048 /* what the kernel itself may keep; a pool is 4096, and there are dozens of tries */
 
 /* What is free, and the slabs, because KASAN keeps freed objects in them for long. kmemleak looks at those. */
 static long memory_free(void)
@@ -96,7 +97,8 @@ int main(int argc, char **argv)
 		n -= STEP;
 	}
 	after = memory_free();
-	check(!bad && n < 100000, "loading: %u failures were reported, %u did no harm, the last at place %u", refused, harmless, n - 1);
+	check(!bad && n < 100000, "loading: %u failures were reported, %u did no harm, the last at place %u", refused,
+	      harmless, n - 1);
 	check(refused >= 20, "%u tries of loading", tries);
 	check(before - after < SLACK_KB, "no memory is lost: %ld kB free before, %ld kB after", before, after);
 	return vm_result();

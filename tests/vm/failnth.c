@@ -1,333 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * failnth memory|copies|device|thread: run each call of exo again and again, with the first thing that can fail failing, then the
- * second, until it runs without. Each failure must come back as one errno, leave every counter as it was, and leave the
- * next try able to succeed. One result a call. /dev/vda is overwritten.
+ * failnth memory|copies|device|thread: run each call of exo again and again, with the first thing that can fail
+ * failing, then the second, until it runs without. Each failure must come back as one errno, leave every counter as it
+ * was, and leave the next try able to succeed. One result a call. /dev/vda is overwritten.
  */
 #define _GNU_SOURCE
-#include <linux/bpf.h>
-#include "failnth.h"
-
-#define PATH   "/dev/" FN_DISK
-#define BLOCKS 16u /* in a test's bind, read, write or transfer */
+#include "failnth_calls.h"
+#include "ring.h"
 
 #define MOVES 1u /* a failed call may have done a part: written blocks, but never more dirty ones */
-#define SURE  2u /* never fails */
-#define IO    4u /* gives requests to the device: swept with a dying one, too */
+#define SURE 2u	 /* never fails */
+#define IO 4u	 /* gives requests to the device: swept with a dying one, too */
 
 struct op {
 	const char *name;
-	void (*before)(void);	/* brings about what run needs, from whatever there is */
-	int (*run)(void);	/* the call; 0 or -errno */
-	void (*undo)(void);	/* after a success, if before cannot run on top of it */
+	void (*before)(void); /* brings about what run needs, from whatever there is */
+	int (*run)(void);     /* the call; 0 or -errno */
+	void (*undo)(void);   /* after a success, if before cannot run on top of it */
 	unsigned int flags;
 };
 
-static int env;			/* makes the calls */
-static char *pool;
-static size_t pool_bytes;
-static int watch;		/* owns the next two mappings, makes no calls */
-static const struct exo_stats *stats;
-static const struct exo_buf *bufs;
-static bool attached;
-static uint32_t disk, template;
-static struct exo_root_add tree, volume, extra; /* a metadata block, raw data, and one that comes and goes */
-static uint32_t tree_frame = EXO_NOFRAME, bound[BLOCKS], mine[BLOCKS];
-static bool is_bound, is_mine, has_extra;
-static uint64_t claimed;	/* first of the blocks that the tree's partition 0 claims in a test, or 0 */
-static unsigned int serial;	/* makes names new */
-static uint32_t reason;		/* of the last TEMPLATE_ADD */
-static uint64_t detail;
-
-/*
- * owns: slot 0 is {u64 start, u32 count} from the partition's first bytes, plain data. A number makes a different
- * program of it: it is loaded into a register that nothing reads.
- */
-static void program(struct bpf_insn *p, int32_t number)
-{
-	const struct bpf_insn code[] = {
-		{ .code = BPF_LD | BPF_IMM | BPF_DW, .dst_reg = 6, .src_reg = BPF_PSEUDO_MAP_IDX_VALUE, .imm = 0 },
-		{ 0 },
-		{ .code = BPF_LD | BPF_IMM | BPF_DW, .dst_reg = 7, .src_reg = BPF_PSEUDO_MAP_IDX_VALUE, .imm = 1 },
-		{ 0 },
-		{ .code = BPF_LDX | BPF_MEM | BPF_DW, .dst_reg = 1, .src_reg = 6, .off = 0 },
-		{ .code = BPF_STX | BPF_MEM | BPF_DW, .dst_reg = 7, .src_reg = 1, .off = 0 },
-		{ .code = BPF_LDX | BPF_MEM | BPF_W, .dst_reg = 1, .src_reg = 6, .off = 8 },
-		{ .code = BPF_STX | BPF_MEM | BPF_W, .dst_reg = 7, .src_reg = 1, .off = 8 },
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 2, .imm = number },
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-
-	memcpy(p, code, sizeof(code));
-}
-#define PROGRAM_LENGTH 11
-
-/* ---- calls ------------------------------------------------------------- */
-
-static int query(void)
-{
-	struct exo_query q = { 0 };
-
-	return vm_call(env, EXO_NR_QUERY, &q);
-}
-
-static int disk_info(struct exo_disk_info *i)
-{
-	*i = (struct exo_disk_info){ .disk = disk };
-	return vm_call(env, EXO_NR_DISK_INFO, i);
-}
-
-static int format(void)
-{
-	struct exo_format f = { .path = vm_ptr(PATH), .path_len = strlen(PATH) };
-
-	return vm_call(env, EXO_NR_FORMAT, &f);
-}
-
-static int attach(void)
-{
-	struct exo_attach a = { .path = vm_ptr(PATH), .path_len = strlen(PATH) };
-	int err = vm_call(env, EXO_NR_ATTACH, &a);
-
-	if (err)
-		return err;
-	attached = true;
-	disk = a.out_disk;
-	tree_frame = EXO_NOFRAME;
-	return 0;
-}
-
-/* An attach that lacks memory must say so; it must not take a template or a root for bad. */
-static bool sound(void)
-{
-	struct exo_disk_info i;
-
-	if (!attached)
-		return true;
-	need(!disk_info(&i), "DISK_INFO");
-	return !i.out_quarantined && !i.out_bad_templates;
-}
-
-static int detach_with(uint32_t flags)
-{
-	struct exo_detach d = { .head.flags = flags, .disk = disk };
-	int err = vm_call(env, EXO_NR_DETACH, &d);
-
-	if (!err)
-		attached = false;
-	return err;
-}
-
-static int detach(void)
-{
-	return detach_with(0);
-}
-
-static int template_add(const char *name, int32_t number, uint32_t *id)
-{
-	struct bpf_insn code[PROGRAM_LENGTH];
-	struct exo_template_add t = { .disk = disk, .partition = 512, .ninsns = PROGRAM_LENGTH, .insns = vm_ptr(code) };
-	int err;
-
-	program(code, number);
-	snprintf(t.name, sizeof(t.name), "%s%d", name, number);
-	err = vm_call(env, EXO_NR_TEMPLATE_ADD, &t);
-	if (!err)
-		*id = t.out_template;
-	reason = t.head.out_reason;
-	detail = t.head.out_detail;
-	return err;
-}
-
-static int root_add(struct exo_root_add *r, const char *name, uint64_t blocks, uint32_t type)
-{
-	*r = (struct exo_root_add){ .disk = disk, .start = EXO_NOBLOCK, .count = blocks, .template_id = type };
-	snprintf(r->name, sizeof(r->name), "%s", name);
-	return vm_call(env, EXO_NR_ROOT_ADD, r);
-}
-
-static int root_del(const struct exo_root_add *r)
-{
-	struct exo_root_del d = { .disk = disk, .root = r->out_root };
-
-	return vm_call(env, EXO_NR_ROOT_DEL, &d);
-}
-
-static int sync_disk(void)
-{
-	struct exo_sync s = { .disk = disk, .root = EXO_NOROOT };
-
-	return vm_call(env, EXO_NR_SYNC, &s);
-}
-
-static int bind_tree(void)
-{
-	uint32_t frame;
-	struct exo_bind b = { .disk = disk, .root = tree.out_root, .parent = EXO_NOBLOCK,
-			      .claim = { .start = tree.out_start, .count = 1, .template_id = template },
-			      .first = tree.out_start, .count = 1, .rights = EXO_RIGHT_READ, .frames = vm_ptr(&frame) };
-	int err = vm_call(env, EXO_NR_BIND, &b);
-
-	if (!err)
-		tree_frame = frame;
-	return err;
-}
-
-static int bind_volume(uint32_t flags)
-{
-	int err = vm_bind(env, &volume, 0, BLOCKS, EXO_RIGHT_ALL, flags, bound);
-
-	is_bound = !err;
-	return err;
-}
-
-/* Points the tree's first partition at `count` blocks from `start`, or at nothing. */
-static int txn(uint64_t start, uint32_t count)
-{
-	unsigned char bytes[12];
-	struct exo_edit e = { .block = tree.out_start, .version = bufs[tree_frame].version, .len = sizeof(bytes),
-			      .bytes = vm_ptr(bytes) };
-	struct exo_decl d = { .op = count ? EXO_DECL_ALLOC : EXO_DECL_FREE, .start = count ? start : claimed, .count = 4 };
-	struct exo_range ranges[4];
-	struct exo_txn t = { .disk = disk, .nedits = 1, .ndecls = 1, .edits = vm_ptr(&e), .decls = vm_ptr(&d),
-			     .ranges = vm_ptr(ranges), .ranges_room = 4 };
-	int err;
-
-	memset(bytes, 0, sizeof(bytes));
-	if (count) {
-		memcpy(bytes, &start, 8);
-		memcpy(bytes + 8, &count, 4);
-	}
-	err = vm_call(env, EXO_NR_TXN, &t);
-	if (!err)
-		claimed = count ? start : 0;
-	return err;
-}
-
-static int transfer(uint32_t flags)
-{
-	struct exo_io io = { .head.flags = flags, .disk = disk, .root = volume.out_root, .parent = EXO_NOBLOCK,
-			     .claim = { .start = volume.out_start, .count = volume.count }, .first = volume.out_start,
-			     .count = BLOCKS, .frames = vm_ptr(mine) };
-
-	return vm_call(env, EXO_NR_IO, &io);
-}
-
-/* ---- states that calls start from -------------------------------------- */
-
-static void let_go(void)
-{
-	if (is_bound)
-		need(!vm_unbind(env, bound, BLOCKS), "UNBIND");
-	is_bound = false;
-	if (tree_frame != EXO_NOFRAME)
-		need(!vm_unbind(env, &tree_frame, 1), "UNBIND");
-	tree_frame = EXO_NOFRAME;
-}
-
-static void no_frames(void)
-{
-	if (is_mine)
-		need(!vm_frame_free(env, mine, BLOCKS), "FRAME_FREE");
-	is_mine = false;
-}
-
-static void frames(void)
-{
-	if (!is_mine)
-		need(!vm_frame_alloc(env, mine, BLOCKS, EXO_FRAME_ANY), "FRAME_ALLOC");
-	is_mine = true;
-}
-
-static void no_disk(void)
-{
-	if (!attached)
-		return;
-	let_go();
-	need(!detach(), "DETACH");
-}
-
-static uint32_t find_root(const char *name)
-{
-	struct exo_root_get g = { .head.flags = EXO_ROOT_BY_NAME, .disk = disk };
-
-	snprintf(g.name, sizeof(g.name), "%s", name);
-	need(!vm_call(env, EXO_NR_ROOT_GET, &g), "ROOT_GET %s", name);
-	return g.root;
-}
-
-static void a_disk(void)
-{
-	if (attached)
-		return;
-	need(!attach() && sound(), "ATTACH");
-	tree.out_root = find_root("tree");
-	volume.out_root = find_root("volume");
-}
-
-/* Attached, with nothing in core. */
-static void cold(void)
-{
-	no_disk();
-	a_disk();
-}
-
-static void blank(void)
-{
-	no_disk();
-	need(!format() && !attach(), "FORMAT and ATTACH");
-	claimed = 0;
-	has_extra = false;
-}
-
-static void fresh(void)
-{
-	blank();
-	need(!template_add("list", 0, &template), "TEMPLATE_ADD");
-	need(!root_add(&tree, "tree", 1, template) && !root_add(&volume, "volume", 64, 0), "ROOT_ADD");
-	need(!sync_disk(), "SYNC");
-}
-
-static void a_tree(void)
-{
-	a_disk();
-	if (tree_frame == EXO_NOFRAME)
-		need(!bind_tree(), "BIND");
-}
-
-static void bound_volume(void)
-{
-	a_disk();
-	if (!is_bound)
-		need(!bind_volume(EXO_BIND_OVERWRITE), "BIND");
-}
-
-static void dirty(void)
-{
-	uint32_t i;
-
-	bound_volume();
-	for (i = 0; i < BLOCKS; i++)
-		need(!vm_poke(pool + bound[i] * 4096ul, (unsigned char)++serial), "store into block %u", i);
-}
-
-static void dirty_unbound(void)
-{
-	dirty();
-	let_go();
-}
-
-static void transferable(void)
-{
-	a_disk();
-	let_go();
-	frames();
-}
-
 /* ---- the calls under test ---------------------------------------------- */
 
-static int other = -1;		/* an environment that comes and goes */
+static int other = -1; /* an environment that comes and goes */
 
 static int do_open(void)
 {
@@ -359,7 +54,7 @@ static int do_close(void)
 static int do_cap_list(void)
 {
 	struct exo_cap caps[EXO_MAX_CAPS];
-	struct exo_cap_list l = { .caps = vm_ptr(caps), .count = EXO_MAX_CAPS };
+	struct exo_cap_list l = {.caps = vm_ptr(caps), .count = EXO_MAX_CAPS};
 
 	return vm_call(env, EXO_NR_CAP_LIST, &l);
 }
@@ -397,7 +92,8 @@ static int do_template_add(void)
 static int do_template_get(void)
 {
 	struct bpf_insn code[PROGRAM_LENGTH];
-	struct exo_template_get g = { .disk = disk, .template_id = template, .insns = vm_ptr(code), .max_insns = PROGRAM_LENGTH };
+	struct exo_template_get g = {
+		.disk = disk, .template_id = template, .insns = vm_ptr(code), .max_insns = PROGRAM_LENGTH};
 
 	return vm_call(env, EXO_NR_TEMPLATE_GET, &g);
 }
@@ -435,7 +131,7 @@ static void undo_root_del(void)
 
 static int do_root_get(void)
 {
-	struct exo_root_get g = { .disk = disk, .root = tree.out_root };
+	struct exo_root_get g = {.disk = disk, .root = tree.out_root};
 
 	return vm_call(env, EXO_NR_ROOT_GET, &g);
 }
@@ -480,16 +176,16 @@ static int do_unbind(void)
 
 static int do_read(void)
 {
-	struct exo_run run = { .start = volume.out_start, .count = BLOCKS };
-	struct exo_read r = { .disk = disk, .nruns = 1, .runs = vm_ptr(&run) };
+	struct exo_run run = {.start = volume.out_start, .count = BLOCKS};
+	struct exo_read r = {.disk = disk, .nruns = 1, .runs = vm_ptr(&run)};
 
 	return vm_call(env, EXO_NR_READ, &r);
 }
 
 static int do_write(void)
 {
-	struct exo_run run = { .start = volume.out_start, .count = BLOCKS };
-	struct exo_write w = { .disk = disk, .nruns = 1, .runs = vm_ptr(&run) };
+	struct exo_run run = {.start = volume.out_start, .count = BLOCKS};
+	struct exo_write w = {.disk = disk, .nruns = 1, .runs = vm_ptr(&run)};
 
 	return vm_call(env, EXO_NR_WRITE, &w);
 }
@@ -502,7 +198,7 @@ static void written(void)
 
 static int do_flush(void)
 {
-	struct exo_flush f = { .disk = disk };
+	struct exo_flush f = {.disk = disk};
 
 	return vm_call(env, EXO_NR_FLUSH, &f);
 }
@@ -517,17 +213,30 @@ static int do_io_write(void)
 	return transfer(EXO_IO_WRITE);
 }
 
+/* The asynchronous way. io_uring's own memory is not below exo.ko and does not count. */
+static int do_uring(void)
+{
+	static struct ring ring = {.fd = -1};
+	static struct exo_io io;
+
+	if (ring.fd < 0)
+		ring = ring_open(0);
+	io = transfer_of(EXO_IO_WRITE);
+	io.head.size = sizeof(io);
+	return one(&ring, env, EXO_NR_IO, &io, 0);
+}
+
 static int do_contested(void)
 {
 	struct exo_range ranges[4];
-	struct exo_contested c = { .disk = disk, .room = 4, .ranges = vm_ptr(ranges) };
+	struct exo_contested c = {.disk = disk, .room = 4, .ranges = vm_ptr(ranges)};
 
 	return vm_call(env, EXO_NR_CONTESTED, &c);
 }
 
 static int do_user_words(void)
 {
-	struct exo_user_words w = { .frame = mine[0], .word = { 1, 2 } };
+	struct exo_user_words w = {.frame = mine[0], .word = {1, 2}};
 
 	return vm_call(env, EXO_NR_USER_WORDS, &w);
 }
@@ -547,35 +256,36 @@ static int do_map(void)
 }
 
 static const struct op ops[] = {
-	{ "open", NULL, do_open, undo_open, 0 },
-	{ "close", before_close, do_close, NULL, SURE },
-	{ "QUERY", NULL, query, NULL, 0 },
-	{ "CAP_LIST", NULL, do_cap_list, NULL, 0 },
-	{ "DISK_INFO", a_disk, do_disk_info, NULL, 0 },
-	{ "FRAME_ALLOC", no_frames, do_frame_alloc, NULL, 0 },
-	{ "FRAME_FREE", frames, do_frame_free, NULL, 0 },
-	{ "TEMPLATE_ADD", a_disk, do_template_add, fresh, 0 },
-	{ "TEMPLATE_GET", a_disk, do_template_get, NULL, 0 },
-	{ "ROOT_ADD", a_disk, do_root_add, undo_root_add, 0 },
-	{ "ROOT_DEL", before_root_del, do_root_del, undo_root_del, 0 },
-	{ "ROOT_GET", a_disk, do_root_get, NULL, 0 },
-	{ "TXN that allocates", before_txn_alloc, do_txn_alloc, NULL, 0 },
-	{ "TXN that frees", before_txn_free, do_txn_free, NULL, 0 },
-	{ "BIND of metadata", cold, bind_tree, NULL, IO },
-	{ "BIND of data", cold, do_bind, NULL, IO },
-	{ "UNBIND", bound_volume, do_unbind, NULL, 0 },
-	{ "READ", cold, do_read, NULL, IO },
-	{ "WRITE", dirty, do_write, NULL, MOVES | IO },
-	{ "FLUSH", written, do_flush, NULL, IO },
-	{ "SYNC", dirty, sync_disk, NULL, MOVES | IO },
-	{ "IO that writes", transferable, do_io_write, NULL, IO },
-	{ "IO that reads", transferable, do_io_read, NULL, IO },
-	{ "CONTESTED", a_disk, do_contested, NULL, 0 },
-	{ "USER_WORDS", frames, do_user_words, NULL, 0 },
-	{ "map, store, load", frames, do_map, NULL, 0 },
-	{ "DETACH", dirty_unbound, detach, NULL, MOVES | IO },
-	{ "ATTACH", no_disk, attach, NULL, IO },
-	{ "FORMAT", no_disk, format, NULL, IO }, /* last: the disk has no roots after it */
+	{"open", NULL, do_open, undo_open, 0},
+	{"close", before_close, do_close, NULL, SURE},
+	{"QUERY", NULL, query, NULL, 0},
+	{"CAP_LIST", NULL, do_cap_list, NULL, 0},
+	{"DISK_INFO", a_disk, do_disk_info, NULL, 0},
+	{"FRAME_ALLOC", no_frames, do_frame_alloc, NULL, 0},
+	{"FRAME_FREE", frames, do_frame_free, NULL, 0},
+	{"TEMPLATE_ADD", a_disk, do_template_add, fresh, 0},
+	{"TEMPLATE_GET", a_disk, do_template_get, NULL, 0},
+	{"ROOT_ADD", a_disk, do_root_add, undo_root_add, 0},
+	{"ROOT_DEL", before_root_del, do_root_del, undo_root_del, 0},
+	{"ROOT_GET", a_disk, do_root_get, NULL, 0},
+	{"TXN that allocates", before_txn_alloc, do_txn_alloc, NULL, 0},
+	{"TXN that frees", before_txn_free, do_txn_free, NULL, 0},
+	{"BIND of metadata", cold, bind_tree, NULL, IO},
+	{"BIND of data", cold, do_bind, NULL, IO},
+	{"UNBIND", bound_volume, do_unbind, NULL, 0},
+	{"READ", cold, do_read, NULL, IO},
+	{"WRITE", dirty, do_write, NULL, MOVES | IO},
+	{"FLUSH", written, do_flush, NULL, IO},
+	{"SYNC", dirty, sync_disk, NULL, MOVES | IO},
+	{"IO that writes", transferable, do_io_write, NULL, IO},
+	{"IO that reads", transferable, do_io_read, NULL, IO},
+	{"IO by io_uring", transferable, do_uring, NULL, IO},
+	{"CONTESTED", a_disk, do_contested, NULL, 0},
+	{"USER_WORDS", frames, do_user_words, NULL, 0},
+	{"map, store, load", frames, do_map, NULL, 0},
+	{"DETACH", dirty_unbound, detach, NULL, MOVES | IO},
+	{"ATTACH", no_disk, attach, NULL, IO},
+	{"FORMAT", no_disk, format, NULL, IO}, /* last: the disk has no roots after it */
 };
 #define OPS (sizeof(ops) / sizeof(ops[0]))
 
@@ -583,12 +293,22 @@ static const struct op ops[] = {
 
 #define COUNTERS 13
 static const char *const counter_names[COUNTERS] = {
-	"environments", "private frames", "attached disks", "loaded programs", "frames free or cached", "dirty frames",
-	"free or waiting blocks", "blocks never durable", "blocks held back", "contested blocks", "roots", "templates",
+	"environments",
+	"private frames",
+	"attached disks",
+	"loaded programs",
+	"frames free or cached",
+	"dirty frames",
+	"free or waiting blocks",
+	"blocks never durable",
+	"blocks held back",
+	"contested blocks",
+	"roots",
+	"templates",
 	"version of the tree's block",
 };
-#define C_DIRTY	  5
-#define C_UNINIT  7
+#define C_DIRTY 5
+#define C_UNINIT 7
 
 static void look(uint64_t *c)
 {
@@ -632,8 +352,8 @@ static bool unchanged(const char *name, unsigned int n, unsigned int flags, cons
 }
 
 /*
- * A copy of results that fails comes too late to undo the call; exo finds a bad address before it acts, but not one that
- * goes bad meanwhile. So nothing is known about the disk and the environment: a new environment, a new disk.
+ * A copy of results that fails comes too late to undo the call; exo finds a bad address before it acts, but not one
+ * that goes bad meanwhile. So nothing is known about the disk and the environment: a new environment, a new disk.
  */
 static void start_over(void)
 {
@@ -689,19 +409,22 @@ static unsigned int sweep(const struct op *op, bool copies)
 		refused += fired && err;
 		done += fired && !err;
 	}
-	check(!bad && !fired, "%s: %u failures of %s were reported, %u did no harm", op->name, refused, copies ? "copies" : "memory", done);
+	check(!bad && !fired, "%s: %u failures of %s were reported, %u did no harm", op->name, refused,
+	      copies ? "copies" : "memory", done);
 	return refused + done;
 }
 
-/* What a call on a dying device must say. An attach that can read the catalogues quarantines the roots that it cannot read. */
+/* What a call on a dying device must say. An attach that can read the catalogues quarantines the roots that it cannot
+ * read. */
 static bool told(const struct op *op, int err)
 {
 	return err == -EIO || (op->run == attach && !sound());
 }
 
 /*
- * The device dies at some byte, further and further on. The call must say so; DETACH with DISCARD must let a dead device go, and the
- * disk that it leaves must attach, with all roots, when the device is back. The exception is FORMAT, which writes a new one.
+ * The device dies at some byte, further and further on. The call must say so; DETACH with DISCARD must let a dead
+ * device go, and the disk that it leaves must attach, with all roots, when the device is back. The exception is FORMAT,
+ * which writes a new one.
  */
 static unsigned int sweep_device(const struct op *op)
 {
@@ -722,8 +445,8 @@ static unsigned int sweep_device(const struct op *op)
 		}
 		n++;
 		if (!told(op, err)) {
-			printf("%s, dead from byte %llu: errno %d, though %u requests failed\n", op->name, (unsigned long long)at,
-			       -err, dead);
+			printf("%s, dead from byte %llu: errno %d, though %u requests failed\n", op->name,
+			       (unsigned long long)at, -err, dead);
 			bad++;
 		}
 		if (op->run != attach && !unchanged(op->name, n, op->flags, was))
@@ -750,8 +473,8 @@ static unsigned int sweep_device(const struct op *op)
 }
 
 /*
- * What happens in the kernel thread that loads programs. Install a template, let the disk go, take it again, which loads
- * the program again.
+ * What happens in the kernel thread that loads programs. Install a template, let the disk go, take it again, which
+ * loads the program again.
  */
 static int install(void)
 {
@@ -793,7 +516,8 @@ static unsigned int sweep_thread(const char *attribute)
 		refused += fired && err;
 		done += fired && !err;
 	}
-	check(!bad && !fired, "loading a program by TEMPLATE_ADD and ATTACH, %s: %u failures were reported, %u did no harm", attribute,
+	check(!bad && !fired,
+	      "loading a program by TEMPLATE_ADD and ATTACH, %s: %u failures were reported, %u did no harm", attribute,
 	      refused, done);
 	return refused + done;
 }
@@ -802,7 +526,7 @@ static uint64_t at_first[COUNTERS];
 
 static void begin(void)
 {
-	struct exo_query q = { 0 };
+	struct exo_query q = {0};
 	const char *registry;
 
 	watch = vm_open();

@@ -3,32 +3,32 @@
  * failnth.h: put failures into calls of exo, one after the other, until a call runs without one.
  *
  * /proc/self/fail-nth makes the n-th thing that can fail in this task fail: a memory allocation, or a copy from or to
- * user memory. The filters of the kernel's fault injection decide which of the two count, and that only what happens below
- * a function of exo.ko does.
+ * user memory. The filters of the kernel's fault injection decide which of the two count, and that only what happens
+ * below a function of exo.ko does.
  *
- * exo tries a failed block request again, block by block, so one failure says little. Here the device dies: from some byte of
- * its traffic on every request fails.
+ * exo tries a failed block request again, block by block, so one failure says little. Here the device dies: from some
+ * byte of its traffic on every request fails.
  *
- * Nobody can set a kernel thread's fail-nth in time. For what one does on a caller's behalf (loading a program) the attribute
- * itself is set: every `interval`-th allocation below the thread's function, whoever makes it, once.
+ * Nobody can set a kernel thread's fail-nth in time. For what one does on a caller's behalf (loading a program) the
+ * attribute itself is set: every `interval`-th allocation below the thread's function, whoever makes it, once.
  */
 #ifndef TESTS_VM_FAILNTH_H
 #define TESTS_VM_FAILNTH_H
 
 #include "vm.h"
 
-#define FN_DEBUG  "/sys/kernel/debug/"
-#define FN_DEPTH  32 /* stack frames that the filter looks at; the kernel has no more */
-#define FN_MOST   2000 /* more failures than any call has places for */
-#define FN_DISK   "vda"
+#define FN_DEBUG "/sys/kernel/debug/"
+#define FN_DEPTH 32  /* stack frames that the filter looks at; the kernel has no more */
+#define FN_MOST 2000 /* more failures than any call has places for */
+#define FN_DISK "vda"
 
-#define FN_TIMES  1000000
+#define FN_TIMES 1000000
 
 enum fn_kind { FN_MEMORY, FN_COPY, FN_DEVICE_DIES };
 
 static int fn_nth = -1;
-static uint64_t fn_text, fn_text_end;	/* of exo.ko */
-static uint64_t fn_own, fn_own_end;	/* of kmemleak's, which can do without memory and would double each sweep */
+static uint64_t fn_text, fn_text_end; /* of exo.ko */
+static uint64_t fn_own, fn_own_end;   /* of kmemleak's, which can do without memory and would double each sweep */
 
 __attribute__((format(printf, 3, 4))) static inline void fn_set(const char *dir, const char *name, const char *fmt, ...)
 {
