@@ -166,6 +166,12 @@ static int do_bind(void)
 	return bind_volume(0);
 }
 
+/* Makes frames of zeroes that are dirty at once; a half of them left behind would overwrite what the disk has. */
+static int do_bind_over(void)
+{
+	return bind_volume(EXO_BIND_OVERWRITE);
+}
+
 static int do_unbind(void)
 {
 	int err = vm_unbind(env, bound, BLOCKS);
@@ -272,6 +278,7 @@ static const struct op ops[] = {
 	{"TXN that frees", before_txn_free, do_txn_free, NULL, 0},
 	{"BIND of metadata", cold, bind_tree, NULL, IO},
 	{"BIND of data", cold, do_bind, NULL, IO},
+	{"BIND to overwrite", cold, do_bind_over, NULL, 0},
 	{"UNBIND", bound_volume, do_unbind, NULL, 0},
 	{"READ", cold, do_read, NULL, IO},
 	{"WRITE", dirty, do_write, NULL, MOVES | IO},
