@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0 OR MIT
 # libexo-fs.so, libexo-fs.a, libexo-fs.pc.
-LIBFS_SRC := libfs/fs.c libfs/names.c libfs/files.c libfs/path.c $(wildcard libfs/cffs/*.c)
+LIBFS_SRC := $(wildcard libfs/*.c) $(wildcard libfs/cffs/*.c)
 LIBFS_OBJ := $(LIBFS_SRC:%.c=$(B)/obj/%.o)
 LIBFS_SAN := $(LIBFS_SRC:%.c=$(B)/san/%.o)
 LIBFS := $(B)/lib/libexo-fs.so

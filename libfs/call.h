@@ -37,4 +37,10 @@ ssize_t exo_fs_leave(struct exo_fs *fs, ssize_t result);
 		return exo_fs_leave(fs, result_);                                                                      \
 	} while (0)
 
+/* Where a path starts; NULL: the top. */
+static inline struct exo_node *at_node(struct exo_file *at)
+{
+	return at ? at->node : NULL;
+}
+
 #endif

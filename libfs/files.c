@@ -2,19 +2,34 @@
 /* files.c: the public calls on open files and directories. */
 #include "call.h"
 
-static int open_node(struct exo_fs *fs, const char *path, int oflags, mode_t mode, struct exo_node **out)
+/* What opening for these flags asks of a node. */
+static int mask_of(int oflags)
 {
+	int acc = oflags & O_ACCMODE, mask = acc == O_RDONLY ? R_OK : acc == O_WRONLY ? W_OK : R_OK | W_OK;
+
+	return oflags & O_PATH ? 0 : oflags & O_TRUNC ? mask | W_OK : mask;
+}
+
+/* The node to open: 0, 1 when it was created, or an error. */
+static int open_node(struct exo_fs *fs, struct exo_node *at, const char *path, int oflags, mode_t mode,
+		     struct exo_node **out)
+{
+	struct exo_create what = {.mode = S_IFREG | (mode & 07777)};
 	struct exo_node *dir, *n = NULL;
 	struct exo_walk w;
 	int err;
 
 	if (!(oflags & O_CREAT)) {
-		err = exo_walk(fs, path, oflags & O_NOFOLLOW ? EXO_WALK_NOFOLLOW : 0, out);
-		return err ? err : S_ISLNK((*out)->mode) ? (fs->type->put(fs, *out), -ELOOP) : 0;
+		err = exo_walk(fs, at, path, oflags & O_NOFOLLOW ? EXO_WALK_NOFOLLOW : 0, out);
+		if (!err && S_ISLNK((*out)->mode) && !(oflags & O_PATH)) {
+			fs->type->put(fs, *out);
+			err = -ELOOP;
+		}
+		return err;
 	}
 	for (;;) {
 		if (oflags & (O_EXCL | O_NOFOLLOW)) {
-			err = exo_walk_last(fs, path, oflags & O_EXCL ? -EEXIST : -EISDIR, &w, &dir);
+			err = exo_walk_last(fs, at, path, oflags & O_EXCL ? -EEXIST : -EISDIR, &w, &dir);
 			if (!err) {
 				err = fs->type->lookup(fs, dir, w.name, &n);
 				if (err && err != -ENOENT)
@@ -23,7 +38,7 @@ static int open_node(struct exo_fs *fs, const char *path, int oflags, mode_t mod
 					err = 0;
 			}
 		} else {
-			err = exo_walk_create(fs, path, &w, &dir, &n);
+			err = exo_walk_create(fs, at, path, &w, &dir, &n);
 		}
 		if (err)
 			return err;
@@ -41,9 +56,12 @@ static int open_node(struct exo_fs *fs, const char *path, int oflags, mode_t mod
 				*out = n;
 			return err;
 		}
-		err = w.slash ? -EISDIR : oflags & O_DIRECTORY ? -EINVAL : exo_node_may(fs, dir, W_OK | X_OK);
+		err = fs->flags & EXO_FS_RDONLY ? -EROFS
+		      : w.slash			? -EISDIR
+		      : oflags & O_DIRECTORY	? -EINVAL
+						: exo_node_may(fs, dir, W_OK | X_OK);
 		if (!err)
-			err = fs->type->create(fs, dir, w.name, S_IFREG | (mode & 07777), NULL, out);
+			err = fs->type->create(fs, dir, w.name, &what, out);
 		fs->type->put(fs, dir);
 		/* Somebody was quicker: open theirs. */
 		if (err == -EEXIST && !(oflags & O_EXCL))
@@ -53,53 +71,132 @@ static int open_node(struct exo_fs *fs, const char *path, int oflags, mode_t mod
 	}
 }
 
-static int open_file(struct exo_fs *fs, const char *path, int oflags, mode_t mode, int mask, struct exo_file *f)
+/* A file without a name, in the directory that path names. */
+static int open_tmpfile(struct exo_fs *fs, struct exo_node *at, const char *path, mode_t mode, struct exo_node **out)
 {
-	struct exo_node *n;
-	int created = open_node(fs, path, oflags, mode, &n), err = 0;
+	struct exo_node *dir;
+	int err = exo_walk(fs, at, path, 0, &dir);
 
-	if (created < 0)
-		return created;
+	if (err)
+		return err;
+	err = !S_ISDIR(dir->mode) ? -ENOTDIR : !fs->type->tmpfile ? -EOPNOTSUPP : exo_node_may(fs, dir, W_OK | X_OK);
+	if (!err)
+		err = fs->type->tmpfile(fs, dir, mode & 07777, out);
+	fs->type->put(fs, dir);
+	return err ? err : 1;
+}
+
+/* Opens n, whose reference passes to f; on an error it stays with the caller. */
+static int open_found(struct exo_fs *fs, struct exo_node *n, int oflags, bool created, struct exo_file *f)
+{
+	int mask = mask_of(oflags), err = 0;
+
 	if (oflags & O_DIRECTORY && !S_ISDIR(n->mode))
 		err = -ENOTDIR;
 	else if (S_ISDIR(n->mode) && mask & W_OK)
 		err = -EISDIR;
 	else if (!created)
 		err = exo_node_may(fs, n, mask);
-	if (!err && oflags & O_TRUNC && !created && S_ISREG(n->mode))
+	if (!err && oflags & O_NOATIME && !(oflags & O_PATH) && !exo_node_owner(fs, n))
+		err = -EPERM;
+	/* What is behind a fifo, a socket or a device is not in this tree. */
+	if (!err && !(oflags & O_PATH) && !S_ISREG(n->mode) && !S_ISDIR(n->mode))
+		err = -ENXIO;
+	if (!err && oflags & O_TRUNC && !(oflags & O_PATH) && !created)
 		err = fs->type->truncate(fs, n, 0);
 	f->fs = fs;
 	f->node = n;
-	f->oflags = oflags;
-	if (!err)
+	f->oflags = oflags & ~(O_CREAT | O_EXCL | O_TRUNC);
+	if (!err && !(oflags & O_PATH))
 		err = fs->type->file_open(fs, f);
+	return err;
+}
+
+static int open_file(struct exo_fs *fs, struct exo_node *at, const char *path, int oflags, mode_t mode,
+		     struct exo_file *f)
+{
+	bool tmp = (oflags & O_TMPFILE) == O_TMPFILE;
+	struct exo_node *n;
+	int got, err;
+
+	if (tmp)
+		got = open_tmpfile(fs, at, path, mode, &n);
+	else
+		got = open_node(fs, at, path, oflags, mode, &n);
+	if (got < 0)
+		return got;
+	err = open_found(fs, n, tmp ? oflags & ~O_TMPFILE : oflags, got, f);
 	if (err)
 		fs->type->put(fs, n);
 	return err;
 }
 
-EXO_PUBLIC int exo_file_open(struct exo_fs *fs, const char *path, int oflags, mode_t mode, struct exo_file **out)
+static int flags_ok(const struct exo_fs *fs, int *oflags)
 {
-	int acc = oflags & O_ACCMODE, mask, err;
+	int acc;
+
+	/* O_PATH ignores all others but these. */
+	if (*oflags & O_PATH)
+		*oflags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	acc = *oflags & O_ACCMODE;
+	if (acc == O_ACCMODE)
+		return -EINVAL;
+	if ((*oflags & O_TMPFILE) == O_TMPFILE && (acc == O_RDONLY || *oflags & O_CREAT))
+		return -EINVAL;
+	if ((acc != O_RDONLY || *oflags & O_TRUNC) && fs->flags & EXO_FS_RDONLY)
+		return -EROFS;
+	return 0;
+}
+
+EXO_PUBLIC int exo_at_open(struct exo_fs *fs, struct exo_file *at, const char *path, int oflags, mode_t mode,
+			   struct exo_file **out)
+{
+	int err = flags_ok(fs, &oflags);
 	struct exo_file *f;
 
 	*out = NULL;
-	if (acc == O_ACCMODE)
-		return -EINVAL;
-	if ((acc != O_RDONLY || oflags & O_TRUNC) && fs->flags & EXO_FS_RDONLY)
-		return -EROFS;
-	mask = acc == O_RDONLY ? R_OK : acc == O_WRONLY ? W_OK : R_OK | W_OK;
-	if (oflags & O_TRUNC)
-		mask |= W_OK;
+	if (err)
+		return err;
 	f = calloc(1, sizeof(*f));
 	if (!f)
 		return -ENOMEM;
 	exo_fs_enter(fs);
-	BY_PATH(err, open_file(fs, path, oflags, mode, mask, f));
+	BY_PATH(err, open_file(fs, at_node(at), path, oflags, mode, f));
 	if (err)
 		free(f);
 	else
 		*out = f;
+	return exo_fs_leave(fs, err);
+}
+
+EXO_PUBLIC int exo_file_open(struct exo_fs *fs, const char *path, int oflags, mode_t mode, struct exo_file **out)
+{
+	return exo_at_open(fs, NULL, path, oflags, mode, out);
+}
+
+EXO_PUBLIC int exo_file_reopen(struct exo_file *old, int oflags, struct exo_file **out)
+{
+	struct exo_fs *fs = old->fs;
+	struct exo_file *f;
+	int err;
+
+	*out = NULL;
+	if (oflags & (O_CREAT | O_EXCL) || (oflags & O_TMPFILE) == O_TMPFILE)
+		return -EINVAL;
+	err = flags_ok(fs, &oflags);
+	if (err)
+		return err;
+	f = calloc(1, sizeof(*f));
+	if (!f)
+		return -ENOMEM;
+	exo_fs_enter(fs);
+	err = S_ISLNK(old->node->mode) && !(oflags & O_PATH) ? -ELOOP : open_found(fs, old->node, oflags, false, f);
+	if (err) {
+		free(f);
+	} else {
+		old->node->refs++;
+		*out = f;
+	}
 	return exo_fs_leave(fs, err);
 }
 
@@ -111,7 +208,8 @@ EXO_PUBLIC void exo_file_close(struct exo_file *f)
 		return;
 	fs = f->fs;
 	exo_fs_enter(fs);
-	fs->type->file_close(fs, f);
+	if (!(f->oflags & O_PATH))
+		fs->type->file_close(fs, f);
 	fs->type->put(fs, f->node);
 	exo_fs_leave(fs, 0);
 	free(f->pins);
@@ -128,43 +226,136 @@ EXO_PUBLIC ssize_t exo_file_pread(struct exo_file *f, void *buf, size_t n, off_t
 {
 	if (off < 0)
 		return -EINVAL;
-	if ((f->oflags & O_ACCMODE) == O_WRONLY)
+	if ((f->oflags & O_ACCMODE) == O_WRONLY || f->oflags & O_PATH)
 		return -EBADF;
 	exo_fs_enter(f->fs);
 	return exo_fs_leave(f->fs, f->fs->type->pread(f->fs, f, buf, n < SSIZE_MAX ? n : SSIZE_MAX, off));
+}
+
+static bool writable(const struct exo_file *f)
+{
+	return (f->oflags & O_ACCMODE) != O_RDONLY && !(f->oflags & O_PATH);
 }
 
 EXO_PUBLIC ssize_t exo_file_pwrite(struct exo_file *f, const void *buf, size_t n, off_t off)
 {
 	if (off < 0)
 		return -EINVAL;
-	if ((f->oflags & O_ACCMODE) == O_RDONLY)
+	if (!writable(f))
 		return -EBADF;
 	exo_fs_enter(f->fs);
 	return exo_fs_leave(f->fs, f->fs->type->pwrite(f->fs, f, buf, n, off, f->oflags & O_APPEND));
+}
+
+EXO_PUBLIC ssize_t exo_file_append(struct exo_file *f, const void *buf, size_t n, off_t *end)
+{
+	struct stat st;
+	ssize_t put;
+	int err;
+
+	if (!writable(f))
+		return -EBADF;
+	exo_fs_enter(f->fs);
+	put = f->fs->type->pwrite(f->fs, f, buf, n, 0, true);
+	if (put >= 0 && end) {
+		err = f->fs->type->getattr(f->fs, f->node, &st);
+		if (err)
+			put = err;
+		else
+			*end = st.st_size;
+	}
+	return exo_fs_leave(f->fs, put);
 }
 
 EXO_PUBLIC int exo_file_truncate(struct exo_file *f, off_t size)
 {
 	if (size < 0)
 		return -EINVAL;
-	if ((f->oflags & O_ACCMODE) == O_RDONLY)
+	if (!writable(f))
 		return -EINVAL;
 	exo_fs_enter(f->fs);
 	return exo_fs_leave(f->fs, f->fs->type->truncate(f->fs, f->node, size));
 }
 
+EXO_PUBLIC int exo_file_fallocate(struct exo_file *f, int mode, off_t off, off_t len)
+{
+	const int keep = FALLOC_FL_KEEP_SIZE;
+
+	if (off < 0 || len <= 0)
+		return -EINVAL;
+	if (off > INT64_MAX - len)
+		return -EFBIG;
+	if (mode & ~keep && mode != (FALLOC_FL_PUNCH_HOLE | keep) && (mode & ~keep) != FALLOC_FL_ZERO_RANGE)
+		return -EOPNOTSUPP;
+	if (!writable(f))
+		return -EBADF;
+	if (!S_ISREG(f->node->mode))
+		return -ENODEV;
+	if (!f->fs->type->fallocate)
+		return -EOPNOTSUPP;
+	exo_fs_enter(f->fs);
+	return exo_fs_leave(f->fs, f->fs->type->fallocate(f->fs, f->node, mode, off, len));
+}
+
+/* Without holes: all of the file is data, and its end is the one hole. */
+static off_t seek_whole(struct exo_file *f, off_t off, int whence)
+{
+	struct stat st;
+	int err = f->fs->type->getattr(f->fs, f->node, &st);
+
+	return err ? err : off >= st.st_size ? -ENXIO : whence == SEEK_DATA ? off : st.st_size;
+}
+
+EXO_PUBLIC off_t exo_file_seek(struct exo_file *f, off_t off, int whence)
+{
+	if (whence != SEEK_DATA && whence != SEEK_HOLE)
+		return -EINVAL;
+	if (f->oflags & O_PATH)
+		return -EBADF;
+	if (off < 0)
+		return -ENXIO;
+	if (!S_ISREG(f->node->mode))
+		return -EINVAL;
+	exo_fs_enter(f->fs);
+	return exo_fs_leave(f->fs, f->fs->type->seek ? f->fs->type->seek(f->fs, f->node, off, whence)
+						     : seek_whole(f, off, whence));
+}
+
+static int sync_file(struct exo_file *f, bool data)
+{
+	if (f->oflags & O_PATH)
+		return -EBADF;
+	exo_fs_enter(f->fs);
+	return exo_fs_leave(f->fs, f->fs->type->fsync(f->fs, f->node, data));
+}
+
 EXO_PUBLIC int exo_file_sync(struct exo_file *f)
 {
+	return sync_file(f, false);
+}
+
+EXO_PUBLIC int exo_file_datasync(struct exo_file *f)
+{
+	return sync_file(f, true);
+}
+
+EXO_PUBLIC int exo_file_flags(const struct exo_file *f)
+{
+	return f->oflags;
+}
+
+EXO_PUBLIC int exo_file_setflags(struct exo_file *f, int oflags)
+{
 	exo_fs_enter(f->fs);
-	return exo_fs_leave(f->fs, f->fs->type->fsync(f->fs, f->node));
+	f->oflags = (f->oflags & ~O_APPEND) | (oflags & O_APPEND);
+	return exo_fs_leave(f->fs, 0);
 }
 
 EXO_PUBLIC ssize_t exo_file_peek(struct exo_file *f, off_t off, const void **data)
 {
 	if (off < 0)
 		return -EINVAL;
-	if ((f->oflags & O_ACCMODE) == O_WRONLY)
+	if ((f->oflags & O_ACCMODE) == O_WRONLY || f->oflags & O_PATH)
 		return -EBADF;
 	exo_fs_enter(f->fs);
 	return exo_fs_leave(f->fs, f->fs->type->peek(f->fs, f, off, data));
@@ -173,6 +364,8 @@ EXO_PUBLIC ssize_t exo_file_peek(struct exo_file *f, off_t off, const void **dat
 EXO_PUBLIC int exo_file_readdir(struct exo_file *dir, uint64_t cookie, int (*fn)(void *arg, const struct exo_dirent *d),
 				void *arg)
 {
+	if (dir->oflags & O_PATH)
+		return -EBADF;
 	if (!S_ISDIR(dir->node->mode))
 		return -ENOTDIR;
 	exo_fs_enter(dir->fs);

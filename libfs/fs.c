@@ -67,17 +67,6 @@ EXO_PUBLIC int exo_fs_mkfs(struct exo *x, uint32_t disk, const struct exo_mkfs *
 	return type->mkfs(x, disk, opt, why);
 }
 
-static int fill_cred(struct exo_cred_fs *c)
-{
-	c->uid = geteuid();
-	c->gid = getegid();
-	c->ngroups = getgroups(EXO_FS_GROUPS, c->groups);
-	/* More groups than fit: the rest count as "other", which can only refuse. */
-	if (c->ngroups < 0)
-		c->ngroups = 0;
-	return 0;
-}
-
 static int init_lock(pthread_mutex_t *lock)
 {
 	pthread_mutexattr_t attr;
@@ -128,7 +117,7 @@ EXO_PUBLIC int exo_fs_open(struct exo_fs **out, struct exo *x, uint32_t disk, co
 	if (err)
 		return err;
 	(*out)->type = type;
-	fill_cred(&(*out)->cred);
+	exo_cred_fill(&(*out)->cred);
 	err = init_lock(&(*out)->lock);
 	if (err) {
 		type->close(*out);
@@ -186,7 +175,7 @@ EXO_PUBLIC int exo_fs_dump(struct exo_fs *fs, const char *path, exo_fs_line_fn f
 	int err;
 
 	exo_fs_enter(fs);
-	err = exo_walk(fs, path ? path : "/", EXO_WALK_NOFOLLOW, &n);
+	err = exo_walk(fs, NULL, path ? path : "/", EXO_WALK_NOFOLLOW, &n);
 	if (!err) {
 		err = fs->type->dump(fs, n, fn, arg);
 		fs->type->put(fs, n);

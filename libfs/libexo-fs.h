@@ -46,8 +46,63 @@ const char *exo_fs_type(const struct exo_fs *fs);
 /* Why the last call of this thread on any tree failed in the module; code EXO_R_NONE if it did not. */
 const struct exo_why *exo_fs_why(void);
 
-/* Names. stat follows a final symlink unless EXO_FS_NOFOLLOW. */
+/*
+ * Who acts: permission bits are checked against it, and it owns what is created. For servers that act for others (a
+ * FUSE mount): applies to the calling thread, on every tree, until it is set again; NULL: back to the process's own
+ * identity as it was when the tree was opened. The module's own checks (capability, acl-UDF) always see the process.
+ */
+struct exo_fs_cred {
+	uid_t uid;
+	gid_t gid;
+	uint32_t ngroups; /* 0..64 */
+	const gid_t *groups;
+};
+int exo_fs_set_cred(const struct exo_fs_cred *cred); /* copied; -EINVAL: too many groups */
+
+/*
+ * Names. `at` is an open directory that a relative path starts from, NULL: the top. An absolute path starts from the
+ * top. A mode is taken as it is: whoever has an umask applies it. Flags:
+ *   NOFOLLOW   a final symlink itself, not what it names (link: the default, see FOLLOW)
+ *   EMPTY      an empty path means `at` itself, whatever it is
+ *   REMOVEDIR  unlink: a directory, as rmdir(2)
+ *   FOLLOW     link: a final symlink of the old path is followed
+ */
 #define EXO_FS_NOFOLLOW 1u
+#define EXO_FS_EMPTY 2u
+#define EXO_FS_REMOVEDIR 4u
+#define EXO_FS_FOLLOW 8u
+int exo_at_stat(struct exo_fs *fs, struct exo_file *at, const char *path, unsigned flags, struct stat *st);
+int exo_at_access(struct exo_fs *fs, struct exo_file *at, const char *path, int mask, unsigned flags); /* R_OK.. */
+int exo_at_mkdir(struct exo_fs *fs, struct exo_file *at, const char *path, mode_t mode);
+/* A regular file, fifo, socket or device; devices only for uid 0 (-EPERM). */
+int exo_at_mknod(struct exo_fs *fs, struct exo_file *at, const char *path, mode_t mode, dev_t dev);
+int exo_at_symlink(struct exo_fs *fs, const char *target, struct exo_file *at, const char *path);
+ssize_t exo_at_readlink(struct exo_fs *fs, struct exo_file *at, const char *path, char *buf,
+			size_t size); /* length; no NUL added; "" means `at` */
+int exo_at_link(struct exo_fs *fs, struct exo_file *at, const char *path, struct exo_file *to_at, const char *to,
+		unsigned flags);
+int exo_at_unlink(struct exo_fs *fs, struct exo_file *at, const char *path, unsigned flags);
+/* how: 0, RENAME_NOREPLACE or RENAME_EXCHANGE of renameat2(2) */
+int exo_at_rename(struct exo_fs *fs, struct exo_file *at, const char *from, struct exo_file *to_at, const char *to,
+		  unsigned how);
+int exo_at_chmod(struct exo_fs *fs, struct exo_file *at, const char *path, mode_t mode, unsigned flags);
+int exo_at_chown(struct exo_fs *fs, struct exo_file *at, const char *path, uid_t uid, gid_t gid, unsigned flags);
+int exo_at_utimens(struct exo_fs *fs, struct exo_file *at, const char *path, const struct timespec ts[2],
+		   unsigned flags);
+int exo_at_truncate(struct exo_fs *fs, struct exo_file *at, const char *path, off_t size, unsigned flags);
+/*
+ * Extended attributes, as xattr(7): names with "user.", "trusted.", "security." or "system." in front. size 0: only the
+ * length is wanted. how: 0, XATTR_CREATE or XATTR_REPLACE.
+ */
+ssize_t exo_at_getxattr(struct exo_fs *fs, struct exo_file *at, const char *path, const char *name, void *buf,
+			size_t size, unsigned flags);
+int exo_at_setxattr(struct exo_fs *fs, struct exo_file *at, const char *path, const char *name, const void *value,
+		    size_t size, int how, unsigned flags);
+ssize_t exo_at_listxattr(struct exo_fs *fs, struct exo_file *at, const char *path, char *buf, size_t size,
+			 unsigned flags);
+int exo_at_removexattr(struct exo_fs *fs, struct exo_file *at, const char *path, const char *name, unsigned flags);
+
+/* The same from the top. stat, chmod and utimens follow a final symlink; stat, chown and utimens take NOFOLLOW. */
 int exo_fs_stat(struct exo_fs *fs, const char *path, unsigned flags, struct stat *st);
 int exo_fs_mkdir(struct exo_fs *fs, const char *path, mode_t mode);
 int exo_fs_rmdir(struct exo_fs *fs, const char *path);
@@ -59,14 +114,29 @@ int exo_fs_chmod(struct exo_fs *fs, const char *path, mode_t mode);
 int exo_fs_chown(struct exo_fs *fs, const char *path, uid_t uid, gid_t gid, unsigned flags);
 int exo_fs_utimens(struct exo_fs *fs, const char *path, const struct timespec ts[2], unsigned flags);
 
-/* Files. oflags as open(2): O_RDONLY.. O_CREAT O_EXCL O_TRUNC O_APPEND O_DIRECTORY O_NOFOLLOW. */
+/*
+ * Files. oflags as open(2): O_RDONLY.. O_CREAT O_EXCL O_TRUNC O_APPEND O_DIRECTORY O_NOFOLLOW O_TMPFILE O_PATH. An
+ * O_PATH handle needs no right to the file, serves as `at` and does not keep an unlinked file alive. reopen: the file
+ * that `f` names, opened anew with other flags (as open(2) of /proc/self/fd/N), rights checked again.
+ */
 int exo_file_open(struct exo_fs *fs, const char *path, int oflags, mode_t mode, struct exo_file **out);
+int exo_at_open(struct exo_fs *fs, struct exo_file *at, const char *path, int oflags, mode_t mode,
+		struct exo_file **out);
+int exo_file_reopen(struct exo_file *f, int oflags, struct exo_file **out);
 void exo_file_close(struct exo_file *f);
 int exo_file_stat(struct exo_file *f, struct stat *st);
 ssize_t exo_file_pread(struct exo_file *f, void *buf, size_t n, off_t off);
 ssize_t exo_file_pwrite(struct exo_file *f, const void *buf, size_t n, off_t off);
+/* To the end, wherever that is; *end: the byte behind the last one written. */
+ssize_t exo_file_append(struct exo_file *f, const void *buf, size_t n, off_t *end);
 int exo_file_truncate(struct exo_file *f, off_t size);
+/* mode: 0 or FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, FALLOC_FL_ZERO_RANGE [| KEEP_SIZE]. */
+int exo_file_fallocate(struct exo_file *f, int mode, off_t off, off_t len);
+off_t exo_file_seek(struct exo_file *f, off_t off, int whence); /* SEEK_DATA or SEEK_HOLE; -ENXIO as lseek(2) */
 int exo_file_sync(struct exo_file *f);
+int exo_file_datasync(struct exo_file *f);	       /* bytes, size and blocks; not the times */
+int exo_file_flags(const struct exo_file *f);	       /* oflags as opened or set */
+int exo_file_setflags(struct exo_file *f, int oflags); /* O_APPEND, on or off; the rest is ignored */
 /*
  * Zero copy: address of the cached frame that holds byte `off`, and how many bytes from there on lie in it and in
  * the file (at most one block; 0 at or behind the end; a hole gives a shared zero page). Valid until exo_file_close.

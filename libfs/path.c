@@ -11,42 +11,6 @@
 
 #define LINKS_MAX 40
 
-static bool in_group(const struct exo_cred_fs *c, gid_t gid)
-{
-	int i;
-
-	if (c->gid == gid)
-		return true;
-	for (i = 0; i < c->ngroups; i++)
-		if (c->groups[i] == gid)
-			return true;
-	return false;
-}
-
-int exo_node_may(const struct exo_fs *fs, const struct exo_node *node, int mask)
-{
-	int bits = node->mode & 7;
-
-	if (fs->cred.uid == 0)
-		return (mask & X_OK) && !S_ISDIR(node->mode) && !(node->mode & 0111) ? -EACCES : 0;
-	if (fs->cred.uid == node->uid)
-		bits = node->mode >> 6 & 7;
-	else if (in_group(&fs->cred, node->gid))
-		bits = node->mode >> 3 & 7;
-	return (bits & mask) == mask ? 0 : -EACCES;
-}
-
-int exo_node_may_remove(const struct exo_fs *fs, const struct exo_node *dir, const struct exo_node *node)
-{
-	int err = exo_node_may(fs, dir, W_OK | X_OK);
-
-	if (err)
-		return err;
-	if ((dir->mode & S_ISVTX) && fs->cred.uid && fs->cred.uid != dir->uid && fs->cred.uid != node->uid)
-		return -EPERM;
-	return 0;
-}
-
 static void hold(struct exo_node **at, struct exo_node *node)
 {
 	node->refs++;
@@ -94,8 +58,8 @@ static bool is(struct exo_name n, const char *s)
  * The one walk. Follows a final symlink if `follow`. With `last` it stops before the last component; with `node` as
  * well it looks that one up, and *node stays NULL if there is none.
  */
-static int walk(struct exo_fs *fs, const char *path, bool last, bool follow, int dots, struct exo_walk *w,
-		struct exo_node **out, struct exo_node **node)
+static int walk(struct exo_fs *fs, struct exo_node *start, const char *path, bool last, bool follow, int dots,
+		struct exo_walk *w, struct exo_node **out, struct exo_node **node)
 {
 	struct exo_node *at, *next;
 	const char *rest;
@@ -112,7 +76,10 @@ static int walk(struct exo_fs *fs, const char *path, bool last, bool follow, int
 	w->slash = false;
 	if (node)
 		*node = NULL;
-	at = fs->type->top(fs);
+	if (start && *rest != '/')
+		hold(&at, start);
+	else
+		at = fs->type->top(fs);
 	if (*rest == '/' && !rest[strspn(rest, "/")] && last) {
 		err = dots;
 		goto fail;
@@ -197,20 +164,28 @@ fail:
 	return err;
 }
 
-int exo_walk(struct exo_fs *fs, const char *path, unsigned flags, struct exo_node **out)
+int exo_walk(struct exo_fs *fs, struct exo_node *at, const char *path, unsigned flags, struct exo_node **out)
 {
 	struct exo_walk w;
 
-	return walk(fs, path, false, !(flags & EXO_WALK_NOFOLLOW), 0, &w, out, NULL);
+	if (flags & EXO_WALK_EMPTY && path && !*path) {
+		if (at)
+			hold(out, at);
+		else
+			*out = fs->type->top(fs);
+		return 0;
+	}
+	return walk(fs, at, path, false, !(flags & EXO_WALK_NOFOLLOW), 0, &w, out, NULL);
 }
 
-int exo_walk_last(struct exo_fs *fs, const char *path, int dots, struct exo_walk *w, struct exo_node **dir)
+int exo_walk_last(struct exo_fs *fs, struct exo_node *at, const char *path, int dots, struct exo_walk *w,
+		  struct exo_node **dir)
 {
-	return walk(fs, path, true, false, dots, w, dir, NULL);
+	return walk(fs, at, path, true, false, dots, w, dir, NULL);
 }
 
-int exo_walk_create(struct exo_fs *fs, const char *path, struct exo_walk *w, struct exo_node **dir,
+int exo_walk_create(struct exo_fs *fs, struct exo_node *at, const char *path, struct exo_walk *w, struct exo_node **dir,
 		    struct exo_node **node)
 {
-	return walk(fs, path, true, true, -EISDIR, w, dir, node);
+	return walk(fs, at, path, true, true, -EISDIR, w, dir, node);
 }

@@ -17,7 +17,7 @@
 #define EXO_PUBLIC __attribute__((visibility("default")))
 #define EXO_FS_GROUPS 64
 
-/* Who acts. Filled at open from the process; permission bits are checked against it. */
+/* An identity: see cred.c. */
 struct exo_cred_fs {
 	uid_t uid;
 	gid_t gid;
@@ -33,7 +33,7 @@ struct exo_fs {
 	uint32_t root;	/* number in the root catalogue */
 	unsigned flags; /* EXO_FS_RDONLY */
 	pthread_mutex_t lock;
-	struct exo_cred_fs cred;
+	struct exo_cred_fs cred; /* of the process, when the tree was opened; exo_cred() says who acts now */
 };
 
 /* First member of a type's in-core inode. The type keeps it current; `refs` counts users, each parent link is one. */
@@ -68,11 +68,21 @@ struct exo_attr {
 	struct timespec atime, mtime;
 };
 
+struct exo_create {
+	mode_t mode;	    /* with the type */
+	dev_t rdev;	    /* device nodes */
+	const char *target; /* symlinks */
+};
+
 struct exo_name {
 	const char *at;
 	size_t len; /* 1..NAME_MAX; neither "." nor ".." */
 };
 
+/*
+ * Operations from tmpfile on that are said to be optional may be NULL: the caller is told -EOPNOTSUPP. They are
+ * tmpfile, link, the four of xattrs and fallocate. Without seek, a file has no holes.
+ */
 struct exo_fs_type {
 	const char *name; /* and that of the root's template */
 	int (*mkfs)(struct exo *x, uint32_t disk, const struct exo_mkfs *opt, struct exo_why *why);
@@ -85,23 +95,35 @@ struct exo_fs_type {
 	struct exo_node *(*top)(struct exo_fs *fs); /* with a reference */
 	void (*put)(struct exo_fs *fs, struct exo_node *node);
 	int (*lookup)(struct exo_fs *fs, struct exo_node *dir, struct exo_name name, struct exo_node **out);
-	/* type bits of mode say what; target is a symlink's. Refuses an existing name with -EEXIST. */
-	int (*create)(struct exo_fs *fs, struct exo_node *dir, struct exo_name name, mode_t mode, const char *target,
+	/* Refuses an existing name with -EEXIST, a kind that the type does not have with -EOPNOTSUPP. */
+	int (*create)(struct exo_fs *fs, struct exo_node *dir, struct exo_name name, const struct exo_create *what,
 		      struct exo_node **out);
+	int (*tmpfile)(struct exo_fs *fs, struct exo_node *dir, mode_t mode, struct exo_node **out);
+	/* A further name for a node that is no directory; also the first one for a tmpfile. */
+	int (*link)(struct exo_fs *fs, struct exo_node *node, struct exo_node *dir, struct exo_name name);
 	int (*remove)(struct exo_fs *fs, struct exo_node *dir, struct exo_name name, bool directory);
+	/* how: 0, RENAME_NOREPLACE, RENAME_EXCHANGE; others never arrive. */
 	int (*rename)(struct exo_fs *fs, struct exo_node *from, struct exo_name a, struct exo_node *to,
-		      struct exo_name b);
+		      struct exo_name b, unsigned how);
 
 	int (*getattr)(struct exo_fs *fs, struct exo_node *node, struct stat *st);
 	int (*setattr)(struct exo_fs *fs, struct exo_node *node, const struct exo_attr *attr);
 	ssize_t (*readlink)(struct exo_fs *fs, struct exo_node *node, char *buf, size_t size);
+	/* Rights by name space and mode bits were checked. size 0: the length. -ENODATA, -ERANGE, -ENOSPC.. */
+	ssize_t (*getxattr)(struct exo_fs *fs, struct exo_node *node, const char *name, void *buf, size_t size);
+	int (*setxattr)(struct exo_fs *fs, struct exo_node *node, const char *name, const void *value, size_t size,
+			int how);
+	ssize_t (*listxattr)(struct exo_fs *fs, struct exo_node *node, char *buf, size_t size);
+	int (*removexattr)(struct exo_fs *fs, struct exo_node *node, const char *name);
 
 	int (*file_open)(struct exo_fs *fs, struct exo_file *f);
 	void (*file_close)(struct exo_fs *fs, struct exo_file *f);
 	ssize_t (*pread)(struct exo_fs *fs, struct exo_file *f, void *buf, size_t n, uint64_t off);
 	ssize_t (*pwrite)(struct exo_fs *fs, struct exo_file *f, const void *buf, size_t n, uint64_t off, bool append);
 	int (*truncate)(struct exo_fs *fs, struct exo_node *node, uint64_t size);
-	int (*fsync)(struct exo_fs *fs, struct exo_node *node);
+	int (*fallocate)(struct exo_fs *fs, struct exo_node *node, int mode, uint64_t off, uint64_t len);
+	off_t (*seek)(struct exo_fs *fs, struct exo_node *node, uint64_t off, int whence);
+	int (*fsync)(struct exo_fs *fs, struct exo_node *node, bool data); /* data: not the times */
 	ssize_t (*peek)(struct exo_fs *fs, struct exo_file *f, uint64_t off, const void **data);
 	int (*readdir)(struct exo_fs *fs, struct exo_node *dir, uint64_t cookie,
 		       int (*fn)(void *arg, const struct exo_dirent *d), void *arg);
@@ -116,27 +138,34 @@ extern const struct exo_fs_type *const exo_fs_types[];
 /* Where a type leaves the module's reason: the calling thread's. */
 struct exo_why *exo_fs_why_here(void);
 
+/* cred.c. Who acts, and whether they are in a group. */
+void exo_cred_fill(struct exo_cred_fs *c);
+const struct exo_cred_fs *exo_cred(const struct exo_fs *fs);
+bool exo_cred_member(const struct exo_fs *fs, gid_t gid);
 /* Permissions by mode bits; mask of R_OK, W_OK, X_OK. 0 or -EACCES. */
 int exo_node_may(const struct exo_fs *fs, const struct exo_node *node, int mask);
 /* May the caller remove or replace `node` in `dir`? 0, -EACCES, or -EPERM for a sticky directory. */
 int exo_node_may_remove(const struct exo_fs *fs, const struct exo_node *dir, const struct exo_node *node);
+bool exo_node_owner(const struct exo_fs *fs, const struct exo_node *node); /* its owner, or uid 0 */
 
 /*
- * path.c. walk: the node that a path names (with a reference). walk_last: the directory of the last component (with a
- * reference) and that component in `name`, pointing into buf; -EBUSY or -EINVAL through `dots` where the last one is
- * the top, "." or "..".
+ * path.c. `at`: where a relative path starts, NULL: the top. walk: the node that a path names (with a reference).
+ * walk_last: the directory of the last component (with a reference) and that component in `name`, pointing into buf;
+ * where the last one is the top, "." or "..", the error `dots`.
  */
 #define EXO_WALK_NOFOLLOW 1u
+#define EXO_WALK_EMPTY 2u /* an empty path names `at` */
 struct exo_walk {
 	char buf[2 * PATH_MAX];
 	struct exo_name name;
 	bool slash; /* the path ended in '/' */
 };
-int exo_walk(struct exo_fs *fs, const char *path, unsigned flags, struct exo_node **out);
-int exo_walk_last(struct exo_fs *fs, const char *path, int dots, struct exo_walk *w, struct exo_node **dir);
+int exo_walk(struct exo_fs *fs, struct exo_node *at, const char *path, unsigned flags, struct exo_node **out);
+int exo_walk_last(struct exo_fs *fs, struct exo_node *at, const char *path, int dots, struct exo_walk *w,
+		  struct exo_node **dir);
 /* As walk_last, with a final symlink followed and the last component looked up: *node is NULL if there is none. For
  * O_CREAT. */
-int exo_walk_create(struct exo_fs *fs, const char *path, struct exo_walk *w, struct exo_node **dir,
+int exo_walk_create(struct exo_fs *fs, struct exo_node *at, const char *path, struct exo_walk *w, struct exo_node **dir,
 		    struct exo_node **node);
 
 #endif

@@ -394,7 +394,7 @@ bool name_ok(const char *name, size_t len);
 
 /* names.c */
 int cffs_lookup(struct exo_fs *fs, struct exo_node *dir, struct exo_name name, struct exo_node **out);
-int cffs_create(struct exo_fs *fs, struct exo_node *dir, struct exo_name name, mode_t mode, const char *target,
+int cffs_create(struct exo_fs *fs, struct exo_node *dir, struct exo_name name, const struct exo_create *what,
 		struct exo_node **out);
 int cffs_remove(struct exo_fs *fs, struct exo_node *dir, struct exo_name name, bool directory);
 ssize_t cffs_readlink(struct exo_fs *fs, struct exo_node *node, char *buf, size_t size);
@@ -407,7 +407,8 @@ int orphan_entry(struct cffs *fs, struct node *dir, u32 hash, const struct loc *
 int orphan_park(struct cffs *fs, struct node *dir, struct node *node, const char *name, size_t len);
 
 /* rename.c */
-int cffs_rename(struct exo_fs *fs, struct exo_node *from, struct exo_name a, struct exo_node *to, struct exo_name b);
+int cffs_rename(struct exo_fs *fs, struct exo_node *from, struct exo_name a, struct exo_node *to, struct exo_name b,
+		unsigned how);
 int rename_entry(struct cffs *fs, struct node *from, const char *a, size_t alen, struct node *to, const char *b,
 		 size_t blen, bool park);
 
@@ -425,7 +426,7 @@ ssize_t cffs_peek(struct exo_fs *fs, struct exo_file *f, uint64_t off, const voi
 ssize_t cffs_pwrite(struct exo_fs *fs, struct exo_file *f, const void *buf, size_t n, uint64_t off, bool append);
 int cffs_truncate(struct exo_fs *fs, struct exo_node *node, uint64_t size);
 int truncate_blocks(struct cffs *fs, struct node *node, u64 size, bool to_direct);
-int cffs_fsync(struct exo_fs *fs, struct exo_node *node);
+int cffs_fsync(struct exo_fs *fs, struct exo_node *node, bool data); /* times go with the rest */
 int cffs_sync(struct exo_fs *fs);
 int flush_all(struct cffs *fs);			     /* all that is gathered and pending, into the tree */
 int write_flush(struct cffs *fs, struct node *node); /* give buffered bytes their blocks */

@@ -46,8 +46,8 @@ static void new_inode(struct cffs *fs, struct node *dir, mode_t mode, u64 ino, s
 	memset(di, 0, sizeof(*di));
 	di->mode = mode;
 	di->nlink = 1;
-	di->uid = fs->fs.cred.uid;
-	di->gid = fs->fs.cred.gid;
+	di->uid = exo_cred(&fs->fs)->uid;
+	di->gid = exo_cred(&fs->fs)->gid;
 	/* A set-gid directory hands its group down. */
 	if (dir->di.mode & S_ISGID) {
 		di->gid = dir->di.gid;
@@ -145,9 +145,11 @@ out:
 	return err;
 }
 
-int cffs_create(struct exo_fs *xfs, struct exo_node *xdir, struct exo_name name, mode_t mode, const char *target,
+int cffs_create(struct exo_fs *xfs, struct exo_node *xdir, struct exo_name name, const struct exo_create *what,
 		struct exo_node **out)
 {
+	const char *target = what->target;
+	mode_t mode = what->mode;
 	struct cffs *fs = cffs_of(xfs);
 	struct node *dir = node_of(xdir), *n = NULL;
 	u64 ino;

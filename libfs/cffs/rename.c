@@ -11,6 +11,7 @@
  * looks again, so they cannot put two directories into each other.
  */
 #include <unistd.h>
+#include <stdio.h>
 #include "cffs.h"
 
 struct ren {
@@ -305,9 +306,11 @@ int rename_entry(struct cffs *fs, struct node *from, const char *a, size_t alen,
 	return err == -EAGAIN ? -EBUSY : err;
 }
 
-int cffs_rename(struct exo_fs *xfs, struct exo_node *from, struct exo_name a, struct exo_node *to, struct exo_name b)
+int cffs_rename(struct exo_fs *xfs, struct exo_node *from, struct exo_name a, struct exo_node *to, struct exo_name b,
+		unsigned how)
 {
 	struct cffs *fs = cffs_of(xfs);
+	struct exo_node *old;
 	int err;
 
 	if (fs->fs.flags & EXO_FS_RDONLY)
@@ -318,6 +321,12 @@ int cffs_rename(struct exo_fs *xfs, struct exo_node *from, struct exo_name a, st
 		return -EINVAL;
 	if (node_of(to)->gone || node_of(from)->gone)
 		return -ENOENT;
+	if (how & RENAME_EXCHANGE)
+		return -EINVAL;
+	if (how & RENAME_NOREPLACE && !cffs_lookup(xfs, to, b, &old)) {
+		node_put(fs, node_of(old));
+		return -EEXIST;
+	}
 	err = rename_entry(fs, node_of(from), a.at, a.len, node_of(to), b.at, b.len, false);
 	nodes_tick(fs);
 	return err;

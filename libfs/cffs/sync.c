@@ -53,7 +53,7 @@ int cffs_sync(struct exo_fs *xfs)
 }
 
 /* A file is durable when the names above it are: the module's order makes that the whole tree's dirty part. */
-int cffs_fsync(struct exo_fs *xfs, struct exo_node *xnode)
+int cffs_fsync(struct exo_fs *xfs, struct exo_node *xnode, bool data)
 {
 	struct cffs *fs = cffs_of(xfs);
 	struct node *node = node_of(xnode);

@@ -120,7 +120,7 @@ static void names(struct exo_fs *fs)
 	WANT(exo_fs_chown(fs, "a/f", 1234, (gid_t)-1, 0), 0);
 	WANT(exo_fs_utimens(fs, "a/f", ts, 0), 0);
 	WANT(exo_fs_stat(fs, "a/f", 0, &st), 0);
-	CHECK(st.st_mode == (S_IFREG | 04711) && st.st_uid == 1234 && st.st_gid == getegid());
+	CHECK(st.st_mode == (S_IFREG | 0711) && st.st_uid == 1234 && st.st_gid == getegid());
 	CHECK(st.st_atim.tv_sec == 5 && st.st_atim.tv_nsec == 6 && st.st_mtim.tv_sec == -7 && st.st_mtim.tv_nsec == 8);
 	ts[0].tv_nsec = 1000000000;
 	WANT(exo_fs_utimens(fs, "a/f", ts, 0), -EINVAL);
