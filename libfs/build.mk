@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0 OR MIT
 # libexo-fs.so, libexo-fs.a, libexo-fs.pc.
-LIBFS_SRC := $(wildcard libfs/*.c) $(wildcard libfs/cffs/*.c)
+LIBFS_SRC := $(wildcard libfs/*.c) $(wildcard libfs/cffs/*.c) $(wildcard libfs/logfs/*.c)
 LIBFS_OBJ := $(LIBFS_SRC:%.c=$(B)/obj/%.o)
 LIBFS_SAN := $(LIBFS_SRC:%.c=$(B)/san/%.o)
 LIBFS := $(B)/lib/libexo-fs.so
 LIBFS_A := $(B)/lib/libexo-fs.a
 
-$(LIBFS_OBJ) $(LIBFS_SAN): override CFLAGS += -D_GNU_SOURCE -DCFFS_UDF_DIR='"$(PREFIX)/lib/exo/udf"'
+$(LIBFS_OBJ) $(LIBFS_SAN): override CFLAGS += -D_GNU_SOURCE -DEXO_FS_UDF_DIR='"$(PREFIX)/lib/exo/udf"'
 
 LIBS += $(LIBFS) $(LIBFS_A) $(B)/lib/libexo-fs.pc
 

@@ -138,6 +138,13 @@ extern const struct exo_fs_type *const exo_fs_types[];
 /* Where a type leaves the module's reason: the calling thread's. */
 struct exo_why *exo_fs_why_here(void);
 
+/*
+ * type.c. The UDF object of a type: in `dir`, or EXO_UDF_DIR, or where it is installed. The capability slot to act with on a
+ * root: the narrowest that may do what `flags` ask; a public root can be read with any. -EACCES.
+ */
+int exo_type_udf(const char *dir, const char *object, struct exo_udf_code *code, struct exo_why *why);
+int exo_type_cap(struct exo *x, const struct exo_root_get *root, unsigned flags);
+
 /* cred.c. Who acts, and whether they are in a group. */
 void exo_cred_fill(struct exo_cred_fs *c);
 const struct exo_cred_fs *exo_cred(const struct exo_fs *fs);

@@ -8,23 +8,6 @@
 #include <unistd.h>
 #include "cffs.h"
 
-#ifndef CFFS_UDF_DIR
-#define CFFS_UDF_DIR "/usr/local/lib/exo/udf"
-#endif
-
-static int read_udf(const char *dir, struct exo_udf_code *code, struct exo_why *why)
-{
-	char path[PATH_MAX];
-
-	if (!dir)
-		dir = secure_getenv("EXO_UDF_DIR");
-	if (!dir || !*dir)
-		dir = CFFS_UDF_DIR;
-	if (snprintf(path, sizeof(path), "%s/cffs.o", dir) >= (int)sizeof(path))
-		return -ENAMETOOLONG;
-	return exo_udf_read(path, code, why);
-}
-
 static void first_inode(struct inode *di, u64 ino, mode_t mode, int64_t now)
 {
 	int i;
@@ -102,7 +85,7 @@ int cffs_mkfs(struct exo *x, uint32_t disk, const struct exo_mkfs *opt, struct e
 		cap = exo_cap_admin(x);
 	if (cap < 0)
 		return -EACCES;
-	err = read_udf(opt->udf_dir, &code, why);
+	err = exo_type_udf(opt->udf_dir, "cffs.o", &code, why);
 	if (err)
 		return err;
 	root.cap = cap;
@@ -119,44 +102,6 @@ int cffs_mkfs(struct exo *x, uint32_t disk, const struct exo_mkfs *opt, struct e
 		err = exo_sync(x, disk, root.out_root, why);
 	exo_udf_free(&code);
 	return err < 0 ? err : 0;
-}
-
-static bool dominates(const struct exo_cap *a, const struct exo_cap *b, u32 rights)
-{
-	u32 i;
-
-	if (a->depth > b->depth || a->depth > EXO_CAP_DEPTH || (a->rights & rights) != rights)
-		return false;
-	for (i = 0; i < a->depth; i++)
-		if (a->name[i] != b->name[i])
-			return false;
-	return true;
-}
-
-/* The slot to act with: the narrowest that may. A public root can be read with any. */
-static int find_cap(struct exo *x, const struct exo_root_get *root, unsigned flags)
-{
-	struct exo_cap caps[EXO_MAX_CAPS];
-	u32 want = flags & EXO_FS_RDONLY ? EXO_RIGHT_READ : EXO_RIGHT_ALL, i, depth = 0;
-	int n, best = -1;
-
-	memset(caps, 0, sizeof(caps));
-	n = exo_cap_list(x, caps);
-	if (n < 0)
-		return n;
-	for (i = 0; i < EXO_MAX_CAPS; i++) {
-		if (!caps[i].rights || !dominates(&caps[i], &root->out_owner, want))
-			continue;
-		if (best < 0 || caps[i].depth > depth) {
-			best = i;
-			depth = caps[i].depth;
-		}
-	}
-	if (best < 0 && (flags & EXO_FS_RDONLY) && (root->out_flags & EXO_ROOT_PUBLIC_READ))
-		for (i = 0; i < EXO_MAX_CAPS && best < 0; i++)
-			if (caps[i].rights & EXO_RIGHT_READ)
-				best = i;
-	return best < 0 ? -EACCES : best;
 }
 
 static struct node *super_dir(struct cffs *fs, u32 slot, u64 ino)
@@ -217,7 +162,7 @@ int cffs_open(struct exo_fs **out, struct exo *x, uint32_t disk, const struct ex
 	fs->root_block = root->out_start;
 	fs->policy = &cffs_grouping;
 	fs->flushed = now_ns();
-	cap = find_cap(x, root, flags);
+	cap = exo_type_cap(x, root, flags);
 	if (cap < 0) {
 		exo_why_fill(why, EXO_NR_BIND, cap, EXO_R_CAP, root->root);
 		free(fs);

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/* type.c: what every type needs to make and open a tree: its UDF, and the capability to act with. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "type.h"
+
+#ifndef EXO_FS_UDF_DIR
+#define EXO_FS_UDF_DIR "/usr/local/lib/exo/udf"
+#endif
+
+int exo_type_udf(const char *dir, const char *object, struct exo_udf_code *code, struct exo_why *why)
+{
+	char path[PATH_MAX];
+
+	if (!dir)
+		dir = secure_getenv("EXO_UDF_DIR");
+	if (!dir || !*dir)
+		dir = EXO_FS_UDF_DIR;
+	if (snprintf(path, sizeof(path), "%s/%s", dir, object) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	return exo_udf_read(path, code, why);
+}
+
+static bool dominates(const struct exo_cap *a, const struct exo_cap *b, uint32_t rights)
+{
+	uint32_t i;
+
+	if (a->depth > b->depth || a->depth > EXO_CAP_DEPTH || (a->rights & rights) != rights)
+		return false;
+	for (i = 0; i < a->depth; i++)
+		if (a->name[i] != b->name[i])
+			return false;
+	return true;
+}
+
+int exo_type_cap(struct exo *x, const struct exo_root_get *root, unsigned flags)
+{
+	uint32_t want = flags & EXO_FS_RDONLY ? EXO_RIGHT_READ : EXO_RIGHT_ALL, i, depth = 0;
+	struct exo_cap caps[EXO_MAX_CAPS];
+	int n, best = -1;
+
+	memset(caps, 0, sizeof(caps));
+	n = exo_cap_list(x, caps);
+	if (n < 0)
+		return n;
+	for (i = 0; i < EXO_MAX_CAPS; i++) {
+		if (!caps[i].rights || !dominates(&caps[i], &root->out_owner, want))
+			continue;
+		if (best < 0 || caps[i].depth > depth) {
+			best = i;
+			depth = caps[i].depth;
+		}
+	}
+	if (best < 0 && (flags & EXO_FS_RDONLY) && (root->out_flags & EXO_ROOT_PUBLIC_READ))
+		for (i = 0; i < EXO_MAX_CAPS && best < 0; i++)
+			if (caps[i].rights & EXO_RIGHT_READ)
+				best = i;
+	return best < 0 ? -EACCES : best;
+}
