@@ -142,6 +142,8 @@ const struct exo_reason exo_reasons[] = {
 	       "retry later, or with fewer blocks at once"),
 	REASON(BUSY, NUMBER, "another operation is changing block %1",
 	       "retry"),
+	REASON(KILLED, NONE, "the process was killed before the walk of the disk had ended; nothing was changed",
+	       "call again"),
 };
 
 const uint32_t exo_reasons_count = sizeof(exo_reasons) / sizeof(exo_reasons[0]);

@@ -125,7 +125,9 @@ struct exo_disk {
 
 	u32 dirty_first, dirty_last; /* frame + 1 */
 	u32 ndirty;
-	u64 walk_meta, walk_owned, walk_ns;
+	/* The walk of the attach, while it goes on and afterwards. */
+	u64 walk_meta, walk_known, walk_owned, walk_ns, walk_requests;
+	u32 walk_why, walk_threads;
 };
 #define EXO_DISK_COMING 1
 #define EXO_DISK_LIVE 2

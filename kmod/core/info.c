@@ -26,30 +26,66 @@ int exo_do_query(struct exo_ask *a, void *arg)
 	return 0;
 }
 
+/* What does not change between FORMAT and DETACH, and the walk. Lock held. */
+static void info_basic(const struct exo_disk *d, struct exo_disk_info *q)
+{
+	q->out_blocks = d->blocks;
+	q->out_sector = d->sector;
+	q->out_version = d->super.version;
+	memcpy(q->out_uuid, d->super.uuid, sizeof(q->out_uuid));
+	memcpy(q->out_path, d->path, sizeof(q->out_path));
+	q->out_walk_meta = d->walk_meta;
+	q->out_walk_owned = d->walk_owned;
+	q->out_walk_ns = d->walk_ns;
+	q->out_walk_known = d->walk_known;
+	q->out_walk_requests = d->walk_requests;
+	q->out_walk_why = d->walk_why;
+	q->out_walk_threads = d->walk_threads;
+}
+
+/* A disk whose attach is under way cannot be kept from vanishing, but it does not vanish under the lock. */
+static bool info_coming(struct exo_core *c, struct exo_disk_info *q)
+{
+	const struct exo_disk *d;
+
+	exo_lock(c);
+	d = q->disk < EXO_MAX_DISKS ? c->disks[q->disk] : NULL;
+	if (d && d->state != EXO_DISK_COMING)
+		d = NULL;
+	if (d) {
+		q->out_flags = EXO_DISK_ATTACHING | (d->readonly ? EXO_DISK_READONLY : 0) |
+			       (d->was_clean ? EXO_DISK_WAS_CLEAN : 0) | (d->vol ? EXO_DISK_VOLATILE : 0);
+		info_basic(d, q);
+	}
+	exo_unlock(c);
+	return d != NULL;
+}
+
 int exo_do_disk_info(struct exo_ask *a, void *arg)
 {
 	struct exo_disk_info *q = arg;
+	const struct exo_disk_info asked = {.head = q->head, .disk = q->disk};
 	struct exo_disk *d;
 	u32 i;
-	int err = exo_disk_get(a, q->disk, false, &d);
+	int err;
 
+	*q = asked;
+	if (q->head.flags & EXO_INFO_COMING && info_coming(a->c, q))
+		return 0;
+	err = exo_disk_get(a, q->disk, false, &d);
 	if (err)
 		return err;
 	exo_lock(a->c);
 	q->out_flags = (d->readonly ? EXO_DISK_READONLY : 0) | (d->walked ? EXO_DISK_WALKED : 0) |
 		       (d->was_clean ? EXO_DISK_WAS_CLEAN : 0) | (d->vol ? EXO_DISK_VOLATILE : 0) |
 		       (d->failed ? EXO_DISK_FAILED : 0);
-	q->out_blocks = d->blocks;
+	info_basic(d, q);
 	q->out_free = d->fm->free;
 	q->out_waiting = d->nwaiting;
 	q->out_uninit = d->nuninit;
 	q->out_held = d->nheld;
 	q->out_dirty = d->ndirty;
 	q->out_contested = d->ncontest;
-	q->out_walk_meta = d->walk_meta;
-	q->out_walk_owned = d->walk_owned;
-	q->out_walk_ns = d->walk_ns;
-	q->out_roots = q->out_quarantined = q->out_templates = q->out_bad_templates = 0;
 	for (i = 0; i < EXO_MAX_ROOTS; i++) {
 		const struct exo_root *r = &d->roots[i];
 
@@ -64,10 +100,6 @@ int exo_do_disk_info(struct exo_ask *a, void *arg)
 		q->out_templates++;
 		q->out_bad_templates += !d->tmpl[i].udf;
 	}
-	q->out_sector = d->sector;
-	q->out_version = d->super.version;
-	memcpy(q->out_uuid, d->super.uuid, sizeof(q->out_uuid));
-	memcpy(q->out_path, d->path, sizeof(q->out_path));
 	exo_unlock(a->c);
 	exo_disk_put(a, d);
 	return 0;

@@ -28,6 +28,7 @@
  *  EDQUOT      quota or limit               ENOMEM  pool or kernel memory
  *  ENOSPC      catalogue full               EIO     device failed
  *  ENOENT      no such disk, root, template EEXIST  name taken
+ *  EINTR       the caller is being killed
  *  EUCLEAN     damaged or foreign disk content
  *  EROFS       disk attached read-only
  */
@@ -149,6 +150,7 @@ struct exo_head {
 #define EXO_R_CACHED 103	/* direct I/O on a block that an env has bound; detail: block */
 #define EXO_R_NOMEM 104		/* kernel memory */
 #define EXO_R_BUSY 105		/* another operation is changing it; retry; detail: block */
+#define EXO_R_KILLED 106	/* ATTACH, ROOT_DEL: the caller is being killed; nothing was done */
 
 #define EXO_UDF_ACL (1ull << 32) /* in a detail: it is about the acl-UDF */
 
@@ -429,9 +431,14 @@ struct exo_format {
 
 /*
  * ATTACH: claim a block device exclusively and learn who owns what. Slot `cap`: root of the name space.
- * Verifies every template again; walks from the roots unless the last detach was clean.
+ * Verifies every template again; walks from the roots unless the last detach was clean: EXO_WALK_* says when. A walk takes time
+ * that grows with the metadata, reads each block of it once, and needs memory for it (kmod/doc/walk.md); DISK_INFO with
+ * EXO_INFO_COMING says how far it is. Without a walk, the blocks read are the catalogues and the stored free map: one for each
+ * 32768 blocks of the disk, whatever is on it.
  * Damage quarantines single roots and does not fail the call: see DISK_INFO.
- * Fails if: as FORMAT; not exo; unknown version; superblock damaged; device truncated.
+ * Fails if: as FORMAT; not exo; unknown version; superblock damaged; device truncated; too little memory (NOMEM); more claims of blocks that
+ * have an owner than the disk has blocks, twice (EUCLEAN, EXO_R_CONTESTED); the caller is killed (EINTR, EXO_R_KILLED). Then the device is
+ * as it was.
  */
 #define EXO_ATTACH_WALK 1u	/* walk even after a clean detach: for a disk that somebody else could write */
 #define EXO_ATTACH_READONLY 2u
@@ -456,12 +463,26 @@ struct exo_detach {
 	__u32 cap;
 };
 
-/* DISK_INFO: facts about a disk and the outcome of its attach. Fails if: no such disk. */
+/*
+ * DISK_INFO: facts about a disk and the outcome of its attach. With EXO_INFO_COMING also about one whose attach is under
+ * way, while out_flags has EXO_DISK_ATTACHING: then out_blocks, out_sector, out_version, out_uuid, out_path and the out_walk members are
+ * set, and all others are 0. Fails if: no such disk.
+ */
+#define EXO_INFO_COMING 1u
 #define EXO_DISK_READONLY 1u
 #define EXO_DISK_WALKED 2u	/* free map comes from a walk, not from the stored map */
 #define EXO_DISK_WAS_CLEAN 4u	/* the last detach was clean */
 #define EXO_DISK_VOLATILE 8u	/* device has a volatile write cache */
 #define EXO_DISK_FAILED 16u	/* device is gone */
+#define EXO_DISK_ATTACHING 32u	/* its attach is under way */
+
+/* Why the attach walked. */
+#define EXO_WALK_NONE 0		/* it did not: the stored free map was good */
+#define EXO_WALK_ASKED 1	/* EXO_ATTACH_WALK */
+#define EXO_WALK_UNCLEAN 2	/* the last detach was not clean */
+#define EXO_WALK_MAP 3		/* the stored free map cannot be read, or its checksum is wrong */
+#define EXO_WALK_ROOTS 4	/* a root's entry is damaged, or the entries and the stored map do not agree */
+#define EXO_WALK_TEMPORARY 5	/* a temporary root was left, and is dropped */
 struct exo_disk_info {
 	struct exo_head head;
 	__u32 disk;
@@ -473,7 +494,7 @@ struct exo_disk_info {
 	__aligned_u64 out_held;		/* held back because of quarantined roots */
 	__aligned_u64 out_dirty;	/* dirty buffers */
 	__aligned_u64 out_contested;	/* blocks with two owners */
-	__aligned_u64 out_walk_meta;	/* metadata blocks visited by the walk */
+	__aligned_u64 out_walk_meta;	/* metadata blocks visited by the walk; 0 without one, like all out_walk members */
 	__aligned_u64 out_walk_owned;	/* blocks found owned by it */
 	__aligned_u64 out_walk_ns;	/* its duration in nanoseconds */
 	__u32 out_roots;
@@ -484,6 +505,11 @@ struct exo_disk_info {
 	__u32 out_version;	/* format version */
 	__u8 out_uuid[16];
 	__u8 out_path[64];	/* as attached, cut short with a NUL */
+	/* The first version ended here. */
+	__aligned_u64 out_walk_known;	/* metadata blocks that it knew of: more than out_walk_meta while it goes on */
+	__aligned_u64 out_walk_requests; /* reads that it gave to the device */
+	__u32 out_walk_why;	/* EXO_WALK_* */
+	__u32 out_walk_threads;	/* most that ran at a time */
 };
 
 /* CAP_LIST: capabilities of this env, slot by slot; an empty slot has rights 0. Fails if: pointer. */
