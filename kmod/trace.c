@@ -32,6 +32,19 @@ void exo_plat_trace_quarantine(u32 disk, u32 root, u32 why, u64 detail)
 	trace_exo_quarantine(disk, root, why, detail);
 }
 
+void exo_plat_walk_begins(u32 disk, u32 why)
+{
+	static const char *const words[] = {
+		[EXO_WALK_ASKED] = "the caller asked for it",
+		[EXO_WALK_UNCLEAN] = "the last detach was not clean",
+		[EXO_WALK_MAP] = "the stored free map is damaged",
+		[EXO_WALK_ROOTS] = "the root catalogue is damaged, or does not agree with the stored free map",
+		[EXO_WALK_TEMPORARY] = "a temporary root is dropped",
+	};
+
+	pr_info("disk %u: walking, because %s\n", disk, words[why]);
+}
+
 void exo_plat_walk_progress(u32 disk, u64 visited, u64 known, u64 owned, u64 ns)
 {
 	pr_info("disk %u: walking: %llu of %llu known metadata blocks visited, %llu blocks owned, %llu s\n", disk, visited, known,

@@ -166,7 +166,10 @@ static int publish_number(struct exo_ask *a, struct exo_disk *d)
 	return i < EXO_MAX_DISKS ? 0 : exo_no(a, -ENOSPC, EXO_R_DISKS_FULL, EXO_MAX_DISKS);
 }
 
-/* The free map that the last clean detach stored. 0; 1: there is none that can be believed. */
+/*
+ * The free map that the last clean detach stored: a block of it for each 32768 of the disk, and nothing else is read for it.
+ * 0; 1: there is none that can be believed.
+ */
 static int stored_map(struct exo_disk *d, u64 **out)
 {
 	size_t bytes = (size_t)d->l.map_blocks * EXO_BLOCK_SIZE;
@@ -193,27 +196,35 @@ static int stored_map(struct exo_disk *d, u64 **out)
 	return 0;
 }
 
-static bool must_walk(const struct exo_disk *d, const u64 *map, bool asked)
+/* EXO_WALK_* */
+static u32 must_walk(const struct exo_disk *d, const u64 *map, bool asked)
 {
 	u64 used = 0;
 	u32 i;
 
-	if (asked || !d->super.clean || !map)
-		return true;
+	if (asked)
+		return EXO_WALK_ASKED;
+	if (!d->super.clean)
+		return EXO_WALK_UNCLEAN;
+	if (!map)
+		return EXO_WALK_MAP;
 	for (i = 0; i < EXO_MAX_ROOTS; i++) {
 		const struct exo_root *r = &d->roots[i];
 
-		/* Damage, or a temporary root whose blocks the stored map calls used. */
-		if (r->quarantine || r->state == EXO_ROOT_DYING || (r->h.flags & EXO_ROOT_TEMPORARY))
-			return true;
+		if (r->quarantine)
+			return EXO_WALK_ROOTS;
+		/* The stored map calls its blocks used. */
+		if (r->state == EXO_ROOT_DYING || (r->h.flags & EXO_ROOT_TEMPORARY))
+			return EXO_WALK_TEMPORARY;
 		if (r->state == EXO_ROOT_LIVE) {
 			if (r->h.used > d->l.last - d->l.first || exo_bit_count(map, r->h.start, r->h.count))
-				return true;
+				return EXO_WALK_ROOTS;
 			used += r->h.used;
 		}
 	}
 	/* The entries and the map were written by the same detach: they must add up. */
-	return used + exo_bit_count(map, d->l.first, d->l.last - d->l.first) != d->l.last - d->l.first;
+	return used + exo_bit_count(map, d->l.first, d->l.last - d->l.first) != d->l.last - d->l.first ? EXO_WALK_ROOTS :
+													EXO_WALK_NONE;
 }
 
 /* While a root is quarantined, blocks that it may own are not given out. */
@@ -260,7 +271,10 @@ static int learn(struct exo_disk *d, bool walk)
 		if (err == 1)
 			err = 0;
 	}
-	if (!err && must_walk(d, map, walk)) {
+	if (!err)
+		d->walk_why = must_walk(d, map, walk);
+	if (!err && d->walk_why) {
+		exo_plat_walk_begins(d->nr, d->walk_why);
 		err = exo_walk_attach(d);
 		/* What was allocated after the map was stored is free in it, so only a map that is the last word says
 		 * what may be given out. */
@@ -326,6 +340,8 @@ static int attach(struct exo_ask *a, struct exo_dev *dev, const char *path, u32 
 		exo_disk_free(d);
 		if (err == -EUCLEAN)
 			return exo_no(a, -EUCLEAN, EXO_R_CONTESTED, 0);
+		if (err == -EINTR)
+			return exo_no(a, -EINTR, EXO_R_KILLED, 0);
 		return err == -ENOMEM ? exo_nomem(a) : exo_no(a, -EIO, EXO_R_IO, 0);
 	}
 	exo_lock(c);

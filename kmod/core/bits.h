@@ -26,6 +26,20 @@ static inline void exo_bit_clear(u64 *map, u64 b)
 	__atomic_store_n(&map[b / 64], map[b / 64] & ~(1ull << (b % 64)), __ATOMIC_RELAXED);
 }
 
+/* Bits [from, from + count), word by word. */
+static inline void exo_bit_fill(u64 *map, u64 from, u64 count)
+{
+	u64 end = from + count;
+
+	while (from < end) {
+		u64 n = 64 - from % 64 < end - from ? 64 - from % 64 : end - from;
+		u64 ones = ~0ull >> (64 - n) << (from % 64);
+
+		__atomic_store_n(&map[from / 64], map[from / 64] | ones, __ATOMIC_RELAXED);
+		from += n;
+	}
+}
+
 /* First bit in [from, end) that is `value`, or end. */
 static inline u64 exo_bit_next(const u64 *map, u64 from, u64 end, bool value)
 {

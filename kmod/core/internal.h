@@ -155,9 +155,10 @@ int exo_root_usable(struct exo_ask *a, struct exo_disk *d, u32 root); /* live, n
  */
 int exo_owns_raw(struct exo_disk *d, u32 tmpl, const void *part, u32 index, struct exo_udf_claim *raw,
 		 struct exo_rng *out, u32 *n, u32 *reason);
-/* The same, sorted and merged, an overlap refused (EXO_R_OVERLAP). */
-int exo_owns(struct exo_disk *d, u32 tmpl, const void *part, u32 index, struct exo_udf_claim *raw, struct exo_rng *out,
-	     u32 *n, u32 *reason);
+/* The same, sorted and merged, an overlap refused (EXO_R_OVERLAP). `udf`: the template's program, or another instance of
+ * it that nobody else runs. */
+int exo_owns_by(struct exo_disk *d, u32 tmpl, struct exo_udf *udf, const void *part, u32 index,
+		struct exo_udf_claim *raw, struct exo_rng *out, u32 *n, u32 *reason);
 /* The second half of it alone. */
 int exo_owns_normal(struct exo_rng *out, u32 *n, u32 *reason);
 /* The same two of a partition of metadata in core, from its record when there is one. Lock held; they count the run. */

@@ -2,8 +2,9 @@
 /* owns.c: run a template's program on a partition and check every claim that comes back; keep the answer (owned.h). */
 #include "internal.h"
 
-int exo_owns_raw(struct exo_disk *d, u32 tmpl, const void *part, u32 index, struct exo_udf_claim *raw,
-		 struct exo_rng *out, u32 *n, u32 *reason)
+/* `udf`: the template's program, or another instance of it; NULL: there is none. */
+static int by_program(struct exo_disk *d, u32 tmpl, struct exo_udf *udf, const void *part, u32 index,
+		      struct exo_udf_claim *raw, struct exo_rng *out, u32 *n, u32 *reason)
 {
 	const struct exo_tmpl *t = &d->tmpl[tmpl];
 	u32 i;
@@ -11,11 +12,11 @@ int exo_owns_raw(struct exo_disk *d, u32 tmpl, const void *part, u32 index, stru
 
 	*n = 0;
 	*reason = EXO_R_UDF_REJECT;
-	if (!tmpl || tmpl >= EXO_MAX_TEMPLATES || t->state != EXO_TMPL_LIVE || !t->udf) {
+	if (!tmpl || tmpl >= EXO_MAX_TEMPLATES || t->state != EXO_TMPL_LIVE || !udf) {
 		*reason = EXO_R_NO_TEMPLATE;
 		return -EPERM;
 	}
-	r = exo_plat_udf_run(t->udf, part, index, raw);
+	r = exo_plat_udf_run(udf, part, index, raw);
 	if (r < 0) {
 		*reason = EXO_R_NOMEM;
 		return (int)r;
@@ -52,6 +53,14 @@ int exo_owns_raw(struct exo_disk *d, u32 tmpl, const void *part, u32 index, stru
 	return 0;
 }
 
+int exo_owns_raw(struct exo_disk *d, u32 tmpl, const void *part, u32 index, struct exo_udf_claim *raw,
+		 struct exo_rng *out, u32 *n, u32 *reason)
+{
+	struct exo_udf *udf = tmpl < EXO_MAX_TEMPLATES ? d->tmpl[tmpl].udf : NULL;
+
+	return by_program(d, tmpl, udf, part, index, raw, out, n, reason);
+}
+
 int exo_owns_normal(struct exo_rng *out, u32 *n, u32 *reason)
 {
 	struct exo_rng hit;
@@ -66,10 +75,10 @@ int exo_owns_normal(struct exo_rng *out, u32 *n, u32 *reason)
 	return 0;
 }
 
-int exo_owns(struct exo_disk *d, u32 tmpl, const void *part, u32 index, struct exo_udf_claim *raw, struct exo_rng *out,
-	     u32 *n, u32 *reason)
+int exo_owns_by(struct exo_disk *d, u32 tmpl, struct exo_udf *udf, const void *part, u32 index,
+		struct exo_udf_claim *raw, struct exo_rng *out, u32 *n, u32 *reason)
 {
-	int err = exo_owns_raw(d, tmpl, part, index, raw, out, n, reason);
+	int err = by_program(d, tmpl, udf, part, index, raw, out, n, reason);
 
 	return err ? err : exo_owns_normal(out, n, reason);
 }

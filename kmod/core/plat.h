@@ -50,6 +50,16 @@ void exo_plat_unlock(struct exo_lock *l);
 void exo_plat_wait(struct exo_lock *l);
 void exo_plat_wake(struct exo_lock *l);
 
+/*
+ * Threads for one long job of core. workers: how many it should use on this machine, the caller's included, 1..8. parallel calls
+ * fn(ctx, 0) in the caller and each of fn(ctx, 1) .. fn(ctx, n - 1) at most once in a thread of its own: not at all when there is no
+ * thread to be had, or when fn(ctx, 0) has returned before it began. Returns when all that began have returned.
+ * killed: the caller is to end as soon as it can. Not under core's lock.
+ */
+u32 exo_plat_workers(void);
+void exo_plat_parallel(u32 n, void (*fn)(void *ctx, u32 who), void *ctx);
+bool exo_plat_killed(void);
+
 /* User memory: 0 or -EFAULT. */
 int exo_plat_copy_in(void *dst, u64 user, size_t bytes);
 int exo_plat_copy_out(u64 user, const void *src, size_t bytes);
@@ -118,6 +128,8 @@ void exo_plat_trace_txn(u32 env, const struct exo_txn *q, int err, u32 reason, u
 void exo_plat_trace_refused(u32 disk, u64 block, u32 taint, u32 waits);
 void exo_plat_trace_reclaim(u32 frame, u32 disk, u64 block);
 void exo_plat_trace_quarantine(u32 disk, u32 root, u32 why, u64 detail);
+/* An attach has to walk; why: EXO_WALK_*. For a person to read. Without core's lock. */
+void exo_plat_walk_begins(u32 disk, u32 why);
 /* A walk of an attach goes on: every few seconds, for a person to read. Without core's lock. */
 void exo_plat_walk_progress(u32 disk, u64 visited, u64 known, u64 owned, u64 ns);
 

@@ -431,7 +431,8 @@ static int del(struct exo_ask *a, struct exo_disk *d, u32 root, u64 *seen)
 		err = exo_cover_make(&cover, &again);
 	exo_lock(a->c);
 	if (err) {
-		err = err == -ENOMEM ? exo_nomem(a) : exo_no(a, err, EXO_R_IO, r->h.start);
+		err = err == -ENOMEM ? exo_nomem(a) :
+				       exo_no(a, err, err == -EINTR ? EXO_R_KILLED : EXO_R_IO, r->h.start);
 		goto out;
 	}
 	for (;;) {

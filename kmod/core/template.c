@@ -181,6 +181,8 @@ int exo_templates_load(struct exo_disk *d)
 		if (!err)
 			err = load_slot(d, id, mem);
 		n += exo_tmpl_programs(&d->tmpl[id]);
+		if (!err && exo_plat_killed())
+			err = -EINTR;
 	}
 	exo_plat_free(mem);
 	exo_lock(d->c);

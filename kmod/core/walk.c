@@ -7,80 +7,94 @@
  * attach: all roots at once, over private memory; makes the free map. collect: one root that is leaving; content in
  * core wins over the disk's, and blocks are noted in a bitmap of the caller.
  */
-#include "internal.h"
+#include "walk.h"
 
-#define READ_AT_ONCE 256u /* 1 MiB, as much as one request of the platform takes */
 #define SAY_AFTER_NS 5000000000ull
-#define LOOKUPS 4096u /* searches for the first owner of a doubly claimed metadata block, before all count as damage   \
-		       */
 
-struct item {
-	u64 block;
-	u32 tmpl, root;
-};
-
-struct walk {
-	struct exo_disk *d;
-	bool collect;
-	u64 *seen; /* owned */
-	u64 *meta; /* visited as metadata */
-	struct item *items;
-	u32 n, room;
-	u32 lookups;
-	u8 *mem;
-	struct exo_seg *seg;
-	u32 *map; /* segment -> offset in the batch */
-	struct exo_udf_claim raw[EXO_MAX_SLOTS];
-	struct exo_rng claims[EXO_MAX_SLOTS];
-	struct exo_set *again;	/* blocks claimed once more, each time */
-	struct exo_set crossed; /* attach: of them, by two roots or templates */
-	u64 runs, owned, visited;
-	u64 begin, said; /* attach: time at the start, and of the last word about progress */
-	u64 budget;	 /* further claims that will be noted */
-};
-
-static void blame(struct walk *w, u32 root, u32 why, u64 detail)
+static void blame(struct exo_walk *w, u32 root, u32 why, u64 detail)
 {
 	if (!w->collect)
 		exo_quarantine(w->d, root, why, detail);
 }
 
-static int push(struct walk *w, u64 block, u32 tmpl, u32 root)
+/* The array moves under the walk's lock: other threads look up what they read next in it. */
+static int grow(struct exo_walk *w)
 {
-	struct item *i;
+	u32 room = w->room ? w->room * 2 : 256;
+	struct exo_item *more, *old = w->items;
 
-	if (w->n == w->room) {
-		u32 room = w->room ? w->room * 2 : 256;
-
-		if (room < w->room)
-			return -ENOMEM;
-		i = exo_plat_alloc((size_t)room * sizeof(*i));
-		if (!i)
-			return -ENOMEM;
-		if (w->n)
-			memcpy(i, w->items, (size_t)w->n * sizeof(*i));
-		exo_plat_free(w->items);
-		w->items = i;
-		w->room = room;
-	}
-	i = &w->items[w->n++];
-	i->block = block;
-	i->tmpl = tmpl;
-	i->root = root;
-	exo_bit_set(w->meta, block);
+	if (room < w->room)
+		return -ENOMEM;
+	more = exo_plat_alloc((size_t)room * sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	if (w->n)
+		memcpy(more, old, (size_t)w->n * sizeof(*more));
+	if (w->lock)
+		exo_plat_lock(w->lock);
+	w->items = more;
+	if (w->lock)
+		exo_plat_unlock(w->lock);
+	w->room = room;
+	exo_plat_free(old);
 	return 0;
 }
 
-/* One more claim of a block, joined to the last one where it can be. */
-static int note(struct exo_set *s, u64 block)
+/* Blocks to be visited in the next level. */
+static int push(struct exo_walk *w, u64 block, u64 count, u32 tmpl, u32 root)
+{
+	w->known += count;
+	w->of_tmpl[tmpl] += count;
+	exo_bit_fill(w->meta, block, count);
+	while (count) {
+		u32 some = count < 1u << 30 ? (u32)count : 1u << 30;
+
+		if (w->n == w->room && grow(w))
+			return -ENOMEM;
+		w->items[w->n++] = (struct exo_item){.block = block, .count = some, .tmpl = (u16)tmpl, .root = (u16)root};
+		block += some;
+		count -= some;
+	}
+	return 0;
+}
+
+/* The same in collect: blocks that the attach did not follow are nobody's tree. */
+static int push_known(struct exo_walk *w, u64 block, u64 count, u32 tmpl, u32 root)
+{
+	const struct exo_set *blind = &w->d->blind;
+	u64 end = block + count, b;
+	int err = 0;
+
+	while (!err && block < end) {
+		for (b = block; b < end && exo_rng_find(blind->r, blind->n, b) == blind->n; b++)
+			;
+		if (b > block)
+			err = push(w, block, b - block, tmpl, root);
+		block = b + 1;
+	}
+	return err;
+}
+
+/* One more claim of each block, joined to the last one where it can be. */
+static int note(struct exo_set *s, u64 start, u64 count, u32 tmpl, u32 from)
 {
 	struct exo_rng *r = s->n ? &s->r[s->n - 1] : NULL;
 
-	if (r && r->start + r->count == block) {
-		r->count++;
+	if (r && r->start + r->count == start && r->tmpl == tmpl && r->from == from) {
+		r->count += count;
 		return 0;
 	}
-	return exo_set_add(s, block, 1, 0, 0, 0);
+	return exo_set_add(s, start, count, tmpl, from, 0);
+}
+
+/* Claimed by two roots, or with two templates: damage, and nobody knows whose children they are. */
+static int crossing(struct exo_walk *w, u64 start, u64 count, u32 root)
+{
+	int err;
+
+	blame(w, root, EXO_QUARANTINE_CLAIM, start);
+	err = note(&w->crossed, start, count, 0, 0);
+	return err ? err : note(&w->d->blind, start, count, 0, 0);
 }
 
 /*
@@ -88,78 +102,71 @@ static int note(struct exo_set *s, u64 block)
  * MOVE leaves behind, also when the old owner lies below the block by now. Else it is damage as well. A crash doubles a
  * block's claims at most a few times; a disk that has many more is made to keep the walk busy for ever.
  */
-static int twice(struct walk *w, u64 block, u32 tmpl, u32 root)
+static int twice(struct exo_walk *w, u64 start, u64 count, u32 tmpl, u32 root)
 {
-	bool cross = false;
-	u32 i;
+	u64 end = start + count, b, stop;
 	int err;
 
-	if (!w->budget--)
+	if (count > w->budget)
 		return -EUCLEAN;
-	if (!w->collect && (tmpl || exo_bit(w->meta, block))) {
-		cross = true;
-		if (tmpl && exo_bit(w->meta, block) && ++w->lookups <= LOOKUPS)
-			for (i = 0; i < w->n; i++)
-				if (w->items[i].block == block)
-					cross = w->items[i].tmpl != tmpl || w->items[i].root != root;
-		if (cross)
-			blame(w, root, EXO_QUARANTINE_CLAIM, block);
+	w->budget -= count;
+	err = note(w->again, start, count, 0, 0);
+	for (b = start; !err && !w->collect && b < end; b = stop) {
+		bool meta = exo_bit(w->meta, b);
+
+		stop = exo_bit_next(w->meta, b, end, !meta);
+		if (meta && tmpl)
+			err = note(&w->twins, b, stop - b, tmpl, root);
+		else if (meta || tmpl)
+			err = crossing(w, b, stop - b, root);
 	}
-	err = note(w->again, block);
-	if (!err && cross)
-		err = note(&w->crossed, block);
-	if (!err && cross)
-		err = note(&w->d->blind, block);
 	return err;
 }
 
-static int claim(struct walk *w, u64 start, u64 count, u32 tmpl, u32 root)
+static int claim(struct exo_walk *w, u64 start, u64 count, u32 tmpl, u32 root)
 {
-	u64 b;
+	u64 end = start + count, b, stop;
 	int err = 0;
 
-	for (b = start; !err && b < start + count; b++) {
-		if (!w->collect)
-			w->d->roots[root].h.used++;
-		if (exo_bit(w->seen, b)) {
-			err = twice(w, b, tmpl, root);
+	if (!w->collect)
+		w->d->roots[root].h.used += count;
+	for (b = start; !err && b < end; b = stop) {
+		bool seen = exo_bit(w->seen, b);
+
+		stop = exo_bit_next(w->seen, b, end, !seen);
+		if (seen) {
+			err = twice(w, b, stop - b, tmpl, root);
 			continue;
 		}
-		exo_bit_set(w->seen, b);
-		w->owned++;
-		if (!tmpl)
-			continue;
-		if (w->collect && exo_rng_find(w->d->blind.r, w->d->blind.n, b) < w->d->blind.n)
-			continue;
-		err = push(w, b, tmpl, root);
+		exo_bit_fill(w->seen, b, stop - b);
+		w->owned += stop - b;
+		if (tmpl)
+			err = (w->collect ? push_known : push)(w, b, stop - b, tmpl, root);
 	}
 	return err;
 }
 
-static int visit(struct walk *w, u32 at, const u8 *mem)
+static int merge_block(struct exo_walk *w, const struct exo_look *k, const struct exo_found *found)
 {
-	struct item it = w->items[at];
-	struct exo_disk *d = w->d;
-	u32 size, i, k, n, reason;
+	const struct exo_disk *d = w->d;
+	u32 p, i;
 	int err;
 
-	if (!d->tmpl[it.tmpl].udf) {
-		blame(w, it.root, EXO_QUARANTINE_TEMPLATE, it.tmpl);
-		return 0;
+	w->visited++;
+	if (k->why) {
+		blame(w, k->root, k->why, k->why == EXO_QUARANTINE_TEMPLATE ? k->tmpl : k->block);
+		if (k->why != EXO_QUARANTINE_READ)
+			return 0;
+		if (w->collect)
+			return d->roots[k->root].quarantine ? 0 : -EIO;
+		return note(&w->d->blind, k->block, 1, 0, 0);
 	}
-	size = d->tmpl[it.tmpl].h.partition;
-	for (i = 0; i < EXO_BLOCK_SIZE / size; i++) {
+	for (p = 0; p < EXO_BLOCK_SIZE / d->tmpl[k->tmpl].h.partition; p++) {
 		w->runs++;
-		err = exo_owns(d, it.tmpl, mem + i * size, i, w->raw, w->claims, &n, &reason);
-		if (err && reason == EXO_R_NOMEM)
-			return err;
-		if (err) {
-			blame(w, it.root, reason == EXO_R_UDF_REJECT ? EXO_QUARANTINE_REJECT : EXO_QUARANTINE_CLAIM,
-			      it.block);
-			continue;
-		}
-		for (k = 0; k < n; k++) {
-			err = claim(w, w->claims[k].start, w->claims[k].count, w->claims[k].tmpl, it.root);
+		if (k->part_why[p])
+			blame(w, k->root, k->part_why[p], k->block);
+		for (i = 0; i < k->n[p]; i++, found++) {
+			err = claim(w, found->start, found->count_tmpl >> 6, found->count_tmpl & 63, k->root);
 			if (err)
 				return err;
 		}
@@ -167,9 +174,46 @@ static int visit(struct walk *w, u32 at, const u8 *mem)
 	return 0;
 }
 
-static void sift(struct item *r, u32 at, u32 n)
+int exo_walk_merge(struct exo_walk *w, const struct exo_haul *h, u32 from, u32 n)
 {
-	struct item v = r[at];
+	u32 i;
+	int err = 0;
+
+	for (i = from; !err && i < from + n; i++)
+		err = merge_block(w, &h->look[i], h->found + (size_t)i * EXO_BLOCK_CLAIMS);
+	return err;
+}
+
+/* How far it is, for DISK_INFO; and a walk that takes long says so. */
+static void progress(struct exo_walk *w)
+{
+	struct exo_disk *d = w->d;
+	u64 now = exo_plat_now_ns();
+
+	exo_lock(d->c);
+	d->walk_meta = w->visited;
+	d->walk_known = w->known;
+	d->walk_owned = w->owned;
+	d->walk_requests = w->requests;
+	d->walk_threads = w->threads;
+	d->walk_ns = now - w->begin;
+	exo_unlock(d->c);
+	if (now - w->said < SAY_AFTER_NS)
+		return;
+	w->said = now;
+	exo_plat_walk_progress(d->nr, w->visited, w->known, w->owned, now - w->begin);
+}
+
+int exo_walk_step(struct exo_walk *w)
+{
+	if (!w->collect)
+		progress(w);
+	return exo_plat_killed() ? -EINTR : 0;
+}
+
+static void sift(struct exo_item *r, u32 at, u32 n)
+{
+	struct exo_item v = r[at];
 
 	for (;;) {
 		u32 kid = 2 * at + 1;
@@ -186,14 +230,14 @@ static void sift(struct item *r, u32 at, u32 n)
 	r[at] = v;
 }
 
-static void sort_level(struct item *r, u32 n)
+static void sort(struct exo_item *r, u32 n)
 {
 	u32 i;
 
 	for (i = n / 2; i-- > 0;)
 		sift(r, i, n);
 	for (i = n; i-- > 1;) {
-		struct item v = r[0];
+		struct exo_item v = r[0];
 
 		r[0] = r[i];
 		r[i] = v;
@@ -201,124 +245,107 @@ static void sort_level(struct item *r, u32 n)
 	}
 }
 
-/* Content in core, when there is any, is the truth: what it names may never have been written. */
-static bool from_core(struct walk *w, u64 block, u8 *mem)
+static int levels(struct exo_walk *w)
 {
-	struct exo_core *c = w->d->c;
-	bool got = false;
-	u32 f;
-
-	exo_lock(c);
-	f = exo_buf_find(c, w->d->nr, block);
-	if (f != EXO_NOFRAME && c->bufs[f].state == EXO_BUF_VALID) {
-		memcpy(mem, exo_plat_frame(f), EXO_BLOCK_SIZE);
-		got = true;
-	}
-	exo_unlock(c);
-	return got;
-}
-
-static int batch(struct walk *w, u32 from, u32 n)
-{
-	struct exo_disk *d = w->d;
-	bool bad[READ_AT_ONCE] = {false};
-	u32 i, k = 0;
-	u64 where;
-	int err;
-
-	for (i = 0; i < n; i++) {
-		u8 *mem = w->mem + (size_t)i * EXO_BLOCK_SIZE;
-
-		if (w->collect && from_core(w, w->items[from + i].block, mem))
-			continue;
-		w->seg[k].block = w->items[from + i].block;
-		w->seg[k].mem = mem;
-		w->seg[k].first = 0;
-		w->seg[k].sectors = EXO_SECTORS;
-		w->map[k++] = i;
-	}
-	if (k && exo_plat_io(d->dev, EXO_OP_READ, w->seg, k, &where))
-		for (i = 0; i < k; i++)
-			bad[w->map[i]] = exo_plat_io(d->dev, EXO_OP_READ, &w->seg[i], 1, &where) != 0;
-	for (i = 0; i < n; i++) {
-		w->visited++;
-		if (bad[i]) {
-			blame(w, w->items[from + i].root, EXO_QUARANTINE_READ, w->items[from + i].block);
-			if (w->collect && !d->roots[w->items[from + i].root].quarantine)
-				return -EIO;
-			err = w->collect ? 0 : note(&d->blind, w->items[from + i].block);
-			if (err)
-				return err;
-			continue;
-		}
-		err = visit(w, from + i, w->mem + (size_t)i * EXO_BLOCK_SIZE);
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-/* A walk that takes long says how far it is. */
-static void progress(struct walk *w)
-{
-	u64 now = exo_plat_now_ns();
-
-	if (w->collect || now - w->said < SAY_AFTER_NS)
-		return;
-	w->said = now;
-	exo_plat_walk_progress(w->d->nr, w->visited, w->n, w->owned, now - w->begin);
-}
-
-static int levels(struct walk *w)
-{
-	u32 from = 0, to, i;
 	int err = 0;
 
-	while (!err && from < w->n) {
-		to = w->n;
-		sort_level(w->items + from, to - from);
-		for (i = from; !err && i < to; i += READ_AT_ONCE) {
-			err = batch(w, i, to - i < READ_AT_ONCE ? to - i : READ_AT_ONCE);
-			progress(w);
-		}
-		from = to;
+	while (!err && w->to < w->n) {
+		w->at = w->to;
+		w->to = w->n;
+		sort(w->items + w->at, w->to - w->at);
+		err = exo_walkers_level(w);
 	}
 	return err;
 }
 
-static int walk_new(struct exo_disk *d, struct walk **out)
+/* The item, of all, that holds the block; there is one. They are sorted and do not overlap. */
+static const struct exo_item *holder(const struct exo_walk *w, u64 block)
 {
-	struct walk *w = exo_plat_alloc(sizeof(*w));
+	u32 lo = 0, hi = w->n;
+
+	while (hi - lo > 1) {
+		u32 mid = lo + (hi - lo) / 2;
+
+		if (w->items[mid].block <= block)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return &w->items[lo];
+}
+
+/* Who has metadata that was claimed again as metadata is known when all is found. */
+static int judge_twins(struct exo_walk *w)
+{
+	u32 i;
+	int err = 0;
+
+	if (!w->twins.n)
+		return 0;
+	sort(w->items, w->n);
+	for (i = 0; !err && i < w->twins.n; i++) {
+		const struct exo_rng *t = &w->twins.r[i];
+		u64 b = t->start, end = b + t->count;
+
+		while (!err && b < end) {
+			const struct exo_item *it = holder(w, b);
+			u64 stop = it->block + it->count < end ? it->block + it->count : end;
+
+			if (it->tmpl != t->tmpl || it->root != t->from)
+				err = crossing(w, b, stop - b, t->from);
+			b = stop;
+		}
+		if (!err && exo_plat_killed())
+			err = -EINTR;
+	}
+	return err;
+}
+
+static int walk_new(struct exo_disk *d, struct exo_walk **out)
+{
+	struct exo_walk *w = exo_plat_alloc(sizeof(*w));
 
 	if (!w)
 		return -ENOMEM;
 	w->d = d;
 	w->budget = 2 * d->blocks;
-	w->mem = exo_plat_alloc((size_t)READ_AT_ONCE * EXO_BLOCK_SIZE);
-	w->seg = exo_plat_alloc(READ_AT_ONCE * sizeof(*w->seg));
-	w->map = exo_plat_alloc(READ_AT_ONCE * sizeof(*w->map));
+	w->threads = 1;
 	w->meta = exo_plat_alloc(exo_bit_words(d->blocks) * 8);
 	*out = w;
-	return w->mem && w->seg && w->map && w->meta ? 0 : -ENOMEM;
+	return w->meta ? exo_walkers_new(w) : -ENOMEM;
 }
 
-static void walk_free(struct walk *w)
+static void walk_free(struct exo_walk *w)
 {
 	if (!w)
 		return;
+	exo_walkers_free(w);
 	exo_plat_free(w->items);
-	exo_plat_free(w->mem);
-	exo_plat_free(w->seg);
-	exo_plat_free(w->map);
 	exo_plat_free(w->meta);
 	exo_set_free(&w->crossed);
+	exo_set_free(&w->twins);
 	exo_plat_free(w);
+}
+
+static void make_map(struct exo_disk *d, const u64 *seen)
+{
+	u64 b = d->l.first, stop;
+
+	d->fm->free = 0;
+	for (; b < d->l.last; b = stop) {
+		bool used = exo_bit(seen, b);
+
+		stop = exo_bit_next(seen, b, d->l.last, !used);
+		if (used)
+			continue;
+		exo_bit_fill(d->free, b, stop - b);
+		d->fm->free += stop - b;
+	}
 }
 
 int exo_walk_attach(struct exo_disk *d)
 {
-	u64 begin = exo_plat_now_ns(), b;
-	struct walk *w = NULL;
+	struct exo_walk *w = NULL;
 	struct exo_set again = {0};
 	u64 *seen = exo_plat_alloc(exo_bit_words(d->blocks) * 8);
 	u32 i;
@@ -327,7 +354,7 @@ int exo_walk_attach(struct exo_disk *d)
 	if (!err) {
 		w->seen = seen;
 		w->again = &again;
-		w->begin = w->said = begin;
+		w->begin = w->said = exo_plat_now_ns();
 	}
 	for (i = 0; !err && i < EXO_MAX_ROOTS; i++) {
 		struct exo_root *r = &d->roots[i];
@@ -340,26 +367,19 @@ int exo_walk_attach(struct exo_disk *d)
 	if (!err)
 		err = levels(w);
 	if (!err)
+		err = judge_twins(w);
+	if (!err)
 		err = exo_contest_build(d, &again, &w->crossed);
 	if (!err) {
 		exo_set_union(&d->blind);
-		d->fm->free = 0;
-		for (b = d->l.first; b < d->l.last; b++) {
-			if (exo_bit(seen, b)) {
-				exo_bit_clear(d->free, b);
-			} else {
-				exo_bit_set(d->free, b);
-				d->fm->free++;
-			}
-		}
+		make_map(d, seen);
 		d->walked = true;
-		d->walk_meta = w->visited;
-		d->walk_owned = w->owned;
-		d->walk_ns = exo_plat_now_ns() - begin;
 		exo_lock(d->c);
 		d->c->stats->udf_runs += w->runs;
 		d->c->stats->blocks_read += w->visited;
+		d->c->stats->reads += w->requests;
 		exo_unlock(d->c);
+		progress(w);
 	}
 	walk_free(w);
 	exo_set_free(&again);
@@ -370,7 +390,7 @@ int exo_walk_attach(struct exo_disk *d)
 int exo_walk_collect(struct exo_disk *d, u32 root, u64 *seen, struct exo_set *again)
 {
 	const struct exo_root *r = &d->roots[root];
-	struct walk *w = NULL;
+	struct exo_walk *w = NULL;
 	int err = walk_new(d, &w);
 
 	if (!err) {

@@ -8,6 +8,7 @@
 void host_breach(const char *what) __attribute__((noreturn)); /* core broke the contract: say so and abort */
 void host_unlocked(const char *hook);			      /* breach if this thread holds a lock */
 void host_reset(u64 seed);
+void crew_reset(void);
 
 /* memcpy that survives bad addresses on either side: false. Pool addresses fault as in an application. */
 bool host_copy(void *to, const void *from, size_t bytes);

@@ -53,6 +53,7 @@ void host_reset(u64 seed)
 	atomic_store(&clock_ns, 1000000000ull);
 	atomic_store(&random_state, seed);
 	sim_user_clear();
+	crew_reset();
 }
 
 /* splitmix64: every seed gives a full-period stream. */

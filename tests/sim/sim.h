@@ -34,6 +34,16 @@ void sim_time_advance(u64 ns);	     /* time also moves by 1000 ns at each readin
  */
 u64 sim_threads(u64 seed, unsigned int n, void (*fn)(void *ctx, unsigned int i), void *ctx);
 
+/*
+ * The threads of a long job (exo_plat_workers, exo_plat_parallel). sim_start gives 1. With a seed the threads take turns as in
+ * sim_threads, and the order follows from it; with seed 0 they run free, for a race detector to look at. `late`: of them, the
+ * last ones that never get a thread. A job inside sim_threads has the thread that it began in.
+ */
+void sim_workers(u32 n, u64 seed, u32 late);
+/* The n-th question of core whether its caller is being killed (1: the next), and all after it, are answered yes; 0: no. */
+void sim_kill(u64 n);
+u64 sim_kill_asked(void); /* questions since sim_start */
+
 /* ---- faults to inject ---- */
 
 /* The n-th exo_plat_alloc or _alloc_shared from now (1: the next) fails, once; 0: none. */
@@ -82,7 +92,7 @@ int sim_open(struct exo_core *c, const struct exo_cred *cred, struct exo **out, 
 #define SIM_NOT_BLOCK 16u /* a file, not a block device */
 
 /* How often core called a trace hook, since the process began. */
-enum sim_said { SIM_SAID_CALL, SIM_SAID_TXN, SIM_SAID_REFUSED, SIM_SAID_RECLAIM, SIM_SAID_QUARANTINE, SIM_SAID_PROGRESS, SIM_SAID };
+enum sim_said { SIM_SAID_CALL, SIM_SAID_TXN, SIM_SAID_REFUSED, SIM_SAID_RECLAIM, SIM_SAID_QUARANTINE, SIM_SAID_PROGRESS, SIM_SAID_WALK, SIM_SAID };
 u64 sim_said(enum sim_said what);
 
 struct sim_disk;

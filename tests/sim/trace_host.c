@@ -48,6 +48,14 @@ void exo_plat_trace_quarantine(u32 disk, u32 root, u32 why, u64 detail)
 	say(SIM_SAID_QUARANTINE);
 }
 
+void exo_plat_walk_begins(u32 disk, u32 why)
+{
+	host_unlocked("walk_begins");
+	if (!why || why > EXO_WALK_TEMPORARY)
+		host_breach("a walk for no reason");
+	say(SIM_SAID_WALK);
+}
+
 void exo_plat_walk_progress(u32 disk, u64 visited, u64 known, u64 owned, u64 ns)
 {
 	host_unlocked("walk_progress");
