@@ -2,29 +2,9 @@
 /* attach.c: exoctl attach, exoctl detach, exoctl sync. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <unistd.h>
 #include "exoctl.h"
-
-static void outcome(uint32_t disk, const char *path, const struct exo_disk_info *i)
-{
-	char size[32], room[32];
-
-	size_words((uint64_t)i->out_blocks * EXO_BLOCK_SIZE, size);
-	size_words((uint64_t)i->out_free * EXO_BLOCK_SIZE, room);
-	printf("%s is disk %" PRIu32 ": %s, %s free, %" PRIu32 " roots%s\n", path, disk, size, room, i->out_roots,
-	       i->out_flags & EXO_DISK_READONLY ? ", read-only" : "");
-	if (i->out_flags & EXO_DISK_WALKED)
-		printf("free map rebuilt by a walk: %" PRIu64 " metadata blocks, %" PRIu64 " blocks owned, %.3f s\n",
-		       (uint64_t)i->out_walk_meta, (uint64_t)i->out_walk_owned, i->out_walk_ns / 1e9);
-	if (i->out_quarantined)
-		warn("%" PRIu32 " roots are quarantined; 'exoctl roots %" PRIu32 "' says why", i->out_quarantined,
-		     disk);
-	if (i->out_bad_templates)
-		warn("%" PRIu32 " templates did not verify; 'exoctl templates %" PRIu32 "' lists them",
-		     i->out_bad_templates, disk);
-	if (i->out_contested)
-		warn("%" PRIu64 " blocks have two owners; 'exoctl contested %" PRIu32 "' lists them",
-		     (uint64_t)i->out_contested, disk);
-}
+#include "outcome.h"
 
 static int run_attach(const struct args *a)
 {
@@ -32,26 +12,22 @@ static int run_attach(const struct args *a)
 		(opt_given(a, "walk") ? EXO_ATTACH_WALK : 0) | (opt_given(a, "readonly") ? EXO_ATTACH_READONLY : 0);
 	struct exo_disk_info info;
 	struct exo_why why;
+	struct progress *p = NULL;
 	struct exo *x;
 	uint32_t disk;
-	int status = EXIT_OK;
+	int status = EXIT_OK, err;
 
 	x = env_open();
 	if (!x)
 		return EXIT_REFUSED;
-	if (exo_attach(x, a->v[0], flags, &disk, &why) || exo_disk_info(x, disk, &info, &why)) {
+	if (opt_given(a, "progress") || (!a->json && isatty(STDERR_FILENO)))
+		p = progress_begin(x, a->v[0]);
+	err = exo_attach(x, a->v[0], flags, &disk, &why);
+	progress_end(p);
+	if (err || exo_disk_info(x, disk, &info, &why))
 		status = refused(a->v[0], &why);
-	} else if (a->json) {
-		json_open(NULL, '{');
-		json_u64("disk", disk);
-		json_u64("roots", info.out_roots);
-		json_u64("quarantined", info.out_quarantined);
-		json_u64("contested", info.out_contested);
-		json_bool("walked", info.out_flags & EXO_DISK_WALKED);
-		json_close();
-	} else {
-		outcome(disk, a->v[0], &info);
-	}
+	else
+		(a->json ? outcome_json : outcome_text)(x, a->v[0], &info);
 	exo_close(x);
 	return status;
 }
@@ -103,6 +79,7 @@ static int run_sync(const struct args *a)
 static const struct opt attach_opts[] = {
 	{"walk", 0, NULL, "rebuild the free map even after a clean detach"},
 	{"readonly", 'r', NULL, "write nothing to the device"},
+	{"progress", 'p', NULL, "say how far a walk is, also when standard error is not a terminal"},
 	{NULL},
 };
 
@@ -112,7 +89,8 @@ const struct command cmd_attach = {
 	.summary = "claim a block device that holds an exo disk",
 	.more = "Every template on the disk is verified again. Damage quarantines single roots and is reported; the "
 		"other\n"
-		"roots can be used.",
+		"roots can be used. Unless the last detach was clean, a walk from the roots rebuilds the free map; it says how far\n"
+		"it is on a terminal.",
 	.min = 1,
 	.max = 1,
 	.json = true,

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "exoctl.h"
+#include "outcome.h"
 
 static const struct {
 	uint32_t bit;
@@ -12,6 +13,7 @@ static const struct {
 } flag_words[] = {
 	{EXO_DISK_READONLY, "readonly"}, {EXO_DISK_WALKED, "walked"}, {EXO_DISK_WAS_CLEAN, "was_clean"},
 	{EXO_DISK_VOLATILE, "volatile"}, {EXO_DISK_FAILED, "failed"},
+	{EXO_DISK_ATTACHING, "attaching"},
 };
 
 /* Copies a path that may lack its NUL. */
@@ -27,7 +29,7 @@ static void uuid_of(const struct exo_disk_info *i, char out[37])
 		at += sprintf(out + at, "%02x%s", i->out_uuid[n], n == 3 || n == 5 || n == 7 || n == 9 ? "-" : "");
 }
 
-static void info_json(const struct exo_disk_info *i)
+static void info_json(struct exo *x, const struct exo_disk_info *i)
 {
 	char path[65], uuid[37];
 
@@ -45,11 +47,10 @@ static void info_json(const struct exo_disk_info *i)
 	json_u64("held", i->out_held);
 	json_u64("dirty", i->out_dirty);
 	json_u64("contested", i->out_contested);
-	json_u64("walk_meta", i->out_walk_meta);
-	json_u64("walk_owned", i->out_walk_owned);
-	json_u64("walk_ns", i->out_walk_ns);
+	walk_json(i);
 	json_u64("roots", i->out_roots);
 	json_u64("quarantined", i->out_quarantined);
+	bad_roots_json(x, i);
 	json_u64("templates", i->out_templates);
 	json_u64("bad_templates", i->out_bad_templates);
 	json_u64("sector", i->out_sector);
@@ -66,7 +67,7 @@ static void blocks_line(const char *what, uint64_t blocks)
 	printf("  %-14s %12" PRIu64 " blocks  (%s)\n", what, blocks, words);
 }
 
-static void info_text(const struct exo_disk_info *i)
+static void info_text(struct exo *x, const struct exo_disk_info *i)
 {
 	char path[65], uuid[37];
 	bool some = false;
@@ -77,18 +78,23 @@ static void info_text(const struct exo_disk_info *i)
 	print_escaped(path);
 	printf("\n  uuid           %s, format version %" PRIu32 "\n", uuid, i->out_version);
 	blocks_line("size", i->out_blocks);
+	if (i->out_flags & EXO_DISK_ATTACHING) {
+		printf("  %-14s ", "attaching");
+		walk_text(i);
+		return;
+	}
 	blocks_line("free", i->out_free);
 	blocks_line("dirty", i->out_dirty);
 	blocks_line("uninitialised", i->out_uninit);
 	blocks_line("waiting", i->out_waiting);
 	blocks_line("held back", i->out_held);
 	printf("  %-14s %" PRIu32 " (%" PRIu32 " quarantined)\n", "roots", i->out_roots, i->out_quarantined);
+	bad_roots_text(x, i, stdout);
 	printf("  %-14s %" PRIu32 " (%" PRIu32 " refused by the verifier)\n", "templates", i->out_templates,
 	       i->out_bad_templates);
 	printf("  %-14s %" PRIu64 " blocks with two owners\n", "contested", (uint64_t)i->out_contested);
-	if (i->out_flags & EXO_DISK_WALKED)
-		printf("  %-14s %" PRIu64 " metadata blocks, %" PRIu64 " owned, %.3f s\n", "walk",
-		       (uint64_t)i->out_walk_meta, (uint64_t)i->out_walk_owned, i->out_walk_ns / 1e9);
+	printf("  %-14s ", "free map");
+	walk_text(i);
 	printf("  %-14s logical block %" PRIu32 " bytes", "device", i->out_sector);
 	for (size_t n = 0; n < sizeof(flag_words) / sizeof(flag_words[0]); n++)
 		if (i->out_flags & flag_words[n].bit) {
@@ -108,12 +114,14 @@ static int all_disks(struct exo *x, bool json)
 	if (json)
 		json_open(NULL, '[');
 	for (uint32_t d = 0; d < EXO_MAX_DISKS; d++) {
-		err = exo_disk_info(x, d, &info, &why);
+		err = disk_info_coming(x, d, &info);
+		if (err)
+			err = exo_disk_info(x, d, &info, &why);
 		if (err == -ENOENT)
 			continue;
 		if (err)
 			return refused("disks", &why);
-		(json ? info_json : info_text)(&info);
+		(json ? info_json : info_text)(x, &info);
 		n++;
 	}
 	if (json)
@@ -140,7 +148,7 @@ static int run_info(const struct args *a)
 		if (!status && exo_disk_info(x, disk, &info, &why))
 			status = refused(a->v[0], &why);
 		if (!status)
-			(a->json ? info_json : info_text)(&info);
+			(a->json ? info_json : info_text)(x, &info);
 	}
 	exo_close(x);
 	return status;
