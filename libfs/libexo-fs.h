@@ -142,6 +142,19 @@ int exo_file_setflags(struct exo_file *f, int oflags); /* O_APPEND, on or off; t
  * the file (at most one block; 0 at or behind the end; a hole gives a shared zero page). Valid until exo_file_close.
  */
 ssize_t exo_file_peek(struct exo_file *f, off_t off, const void **data);
+/*
+ * The file as memory: bytes [off, off + len) appear at `addr`, instead of what is mapped there; all three are multiples
+ * of 4096. What is stored there is the file's content at once, in every process; exo_file_sync makes it durable. prot:
+ * PROT_READ, which needs the file open for reading, and PROT_WRITE, for reading and writing (-EACCES). A writable
+ * mapping gives holes their blocks now (-ENOSPC, -EDQUOT); in one that is only read a hole is zeroes, also after somebody
+ * else filled it. A page wholly behind the end, as it is now, is SIGBUS; in the last page the bytes behind the end are
+ * zeroes, and never become the file's. Blocks whose frames are not neighbours need a mapping of their own: -ENOMEM when
+ * the module's EXO_MAX_MAPS is reached. It outlives exo_file_close and keeps an unlinked file alive; a forked child does
+ * not have it. unmap: afterwards nothing is mapped at [addr, addr + len); all must be gone before exo_fs_close. Its
+ * writer's times are set at map and unmap.
+ */
+int exo_file_map(struct exo_file *f, off_t off, size_t len, int prot, void *addr);
+int exo_file_unmap(struct exo_fs *fs, void *addr, size_t len);
 
 /* Directory entries in an order that stays put while the directory does not change; "." and ".." are not among them. */
 struct exo_dirent {

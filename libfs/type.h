@@ -33,6 +33,7 @@ struct exo_fs {
 	uint32_t root;	/* number in the root catalogue */
 	unsigned flags; /* EXO_FS_RDONLY */
 	pthread_mutex_t lock;
+	struct exo_mapping *maps; /* maps.c */
 	struct exo_cred_fs cred; /* of the process, when the tree was opened; exo_cred() says who acts now */
 };
 
@@ -81,7 +82,7 @@ struct exo_name {
 
 /*
  * Operations from tmpfile on that are said to be optional may be NULL: the caller is told -EOPNOTSUPP. They are
- * tmpfile, link, the four of xattrs and fallocate. Without seek, a file has no holes.
+ * tmpfile, link, the four of xattrs, fallocate, and map with unmap. Without seek, a file has no holes.
  */
 struct exo_fs_type {
 	const char *name; /* and that of the root's template */
@@ -125,6 +126,13 @@ struct exo_fs_type {
 	off_t (*seek)(struct exo_fs *fs, struct exo_node *node, uint64_t off, int whence);
 	int (*fsync)(struct exo_fs *fs, struct exo_node *node, bool data); /* data: not the times */
 	ssize_t (*peek)(struct exo_fs *fs, struct exo_file *f, uint64_t off, const void **data);
+	/*
+	 * Memory of a file: the frames of blocks [first, first + count), each held until unmap; EXO_NOFRAME for a hole, which
+	 * with `write` gets a block instead, and for what lies behind the end, whose bytes in the last block are zeroed.
+	 * Until unmap the node stays, also without a name.
+	 */
+	int (*map)(struct exo_fs *fs, struct exo_file *f, uint64_t first, uint32_t count, bool write, uint32_t *frames);
+	void (*unmap)(struct exo_fs *fs, struct exo_node *node, uint32_t count, const uint32_t *frames, bool write);
 	int (*readdir)(struct exo_fs *fs, struct exo_node *dir, uint64_t cookie,
 		       int (*fn)(void *arg, const struct exo_dirent *d), void *arg);
 

@@ -349,7 +349,7 @@ void node_stored(struct cffs *fs, struct node *node);
 int node_flush(struct cffs *fs, struct node *node);
 int nodes_flush(struct cffs *fs);
 void nodes_tick(struct cffs *fs);
-void dir_touched(struct cffs *fs, struct node *dir);
+void node_touched(struct cffs *fs, struct node *node); /* mtime and ctime are now */
 
 /* dir.c */
 struct found {
@@ -424,6 +424,12 @@ void cffs_file_close(struct exo_fs *fs, struct exo_file *f);
 ssize_t cffs_pread(struct exo_fs *fs, struct exo_file *f, void *buf, size_t n, uint64_t off);
 ssize_t cffs_peek(struct exo_fs *fs, struct exo_file *f, uint64_t off, const void **data);
 ssize_t cffs_pwrite(struct exo_fs *fs, struct exo_file *f, const void *buf, size_t n, uint64_t off, bool append);
+/* Blocks for every hole of [off, off + len). keep: the size stays. */
+int write_reserve(struct cffs *fs, struct node *node, u64 off, u64 len, bool keep);
+int cffs_map(struct exo_fs *fs, struct exo_file *f, uint64_t first, uint32_t count, bool write, uint32_t *frames);
+void cffs_unmap(struct exo_fs *fs, struct exo_node *node, uint32_t count, const uint32_t *frames, bool write);
+int zero_tail(struct cffs *fs, struct node *node, u64 size); /* bytes behind `size` in its block */
+void file_release(struct cffs *fs, struct node *node, u32 count); /* opens that end */
 int cffs_truncate(struct exo_fs *fs, struct exo_node *node, uint64_t size);
 int truncate_blocks(struct cffs *fs, struct node *node, u64 size, bool to_direct);
 int cffs_fsync(struct exo_fs *fs, struct exo_node *node, bool data); /* times go with the rest */

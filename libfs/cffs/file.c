@@ -64,20 +64,14 @@ int cffs_file_open(struct exo_fs *fs, struct exo_file *f)
 	return 0;
 }
 
-/* Errors of late writes are reported by sync; close keeps what could not be written in the node for the next one. */
-void cffs_file_close(struct exo_fs *xfs, struct exo_file *f)
+/* Errors of late writes are reported by sync; what could not be written stays in the node for the next one. */
+void file_release(struct cffs *fs, struct node *n, u32 count)
 {
-	struct cffs *fs = cffs_of(xfs);
-	struct node *n = node_of(f->node);
-	u32 i;
-
-	for (i = 0; i < f->room; i++)
-		if (f->pins[i])
-			cache_unpin(fs, f->pins[i] - 1);
-	if (--n->opens)
+	n->opens -= count;
+	if (n->opens)
 		return;
 	if (n->gone) {
-		if (n->n.parent == &fs->orphans->n && !(xfs->flags & EXO_FS_RDONLY))
+		if (n->n.parent == &fs->orphans->n && !(fs->fs.flags & EXO_FS_RDONLY))
 			orphan_purge(fs, n);
 		return;
 	}
@@ -86,6 +80,17 @@ void cffs_file_close(struct exo_fs *xfs, struct exo_file *f)
 	if (n->dirty & DIRTY_SIZE)
 		node_flush(fs, n);
 	nodes_tick(fs);
+}
+
+void cffs_file_close(struct exo_fs *xfs, struct exo_file *f)
+{
+	struct cffs *fs = cffs_of(xfs);
+	u32 i;
+
+	for (i = 0; i < f->room; i++)
+		if (f->pins[i])
+			cache_unpin(fs, f->pins[i] - 1);
+	file_release(fs, node_of(f->node), 1);
 }
 
 /* Small files next to each other: bring the neighbours in with the same request. Only allocated blocks are of use. */

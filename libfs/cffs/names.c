@@ -132,7 +132,7 @@ static int create_once(struct cffs *fs, struct node *dir, struct exo_name name, 
 	} else {
 		r.version = txn_version(fs, loc.block);
 	}
-	dir_touched(fs, dir);
+	node_touched(fs, dir);
 	*out = node_get(fs, dir, name.at, name.len, &loc, &r, &di);
 	if (!*out)
 		err = -ENOMEM;
@@ -248,7 +248,7 @@ static int remove_once(struct cffs *fs, struct node *dir, struct exo_name name, 
 	dir->frame = EXO_NOFRAME;
 	n->gone = true;
 	node_clean(fs, n);
-	dir_touched(fs, dir);
+	node_touched(fs, dir);
 out:
 	found_done(fs, &f);
 	if (n)

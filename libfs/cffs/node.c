@@ -351,7 +351,7 @@ void node_clean(struct cffs *fs, struct node *node)
 	node->dirty = 0;
 }
 
-void dir_touched(struct cffs *fs, struct node *dir)
+void node_touched(struct cffs *fs, struct node *dir)
 {
 	dir->di.time[T_MTIME] = dir->di.time[T_CTIME] = now_ns();
 	node_dirty(fs, dir, DIRTY_MTIME | DIRTY_CTIME);

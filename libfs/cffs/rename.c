@@ -256,9 +256,9 @@ static int once(struct cffs *fs, struct node *from, const char *a, size_t alen, 
 	if (err)
 		goto out;
 	from->frame = to->frame = fs->orphans->frame = EXO_NOFRAME;
-	dir_touched(fs, to);
+	node_touched(fs, to);
 	if (!park)
-		dir_touched(fs, from);
+		node_touched(fs, from);
 	if (r.dst) {
 		r.dst->gone = true;
 		node_clean(fs, r.dst);

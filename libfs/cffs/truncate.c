@@ -98,7 +98,7 @@ int truncate_blocks(struct cffs *fs, struct node *node, u64 size, bool to_direct
 }
 
 /* What is behind the end in the last block must read as zeroes when the file grows again. */
-static int zero_tail(struct cffs *fs, struct node *node, u64 size)
+static int zero_once(struct cffs *fs, struct node *node, u64 size)
 {
 	struct claim c;
 	struct ref home;
@@ -119,6 +119,15 @@ static int zero_tail(struct cffs *fs, struct node *node, u64 size)
 		err = 0;
 	}
 	meta_put(fs, &home);
+	return err;
+}
+
+int zero_tail(struct cffs *fs, struct node *node, u64 size)
+{
+	int err = 0;
+
+	if (size % BLK)
+		CFFS_RETRY(err, fs, zero_once(fs, node, size));
 	return err;
 }
 
@@ -148,8 +157,9 @@ int cffs_truncate(struct exo_fs *xfs, struct exo_node *xnode, uint64_t size)
 	if (err)
 		return err;
 	old = node->di.size;
-	if (size < old && size % BLK)
-		CFFS_RETRY(err, fs, zero_tail(fs, node, size));
+	/* Up or down: a mapping may have left bytes behind the old end, too. */
+	if (size != old)
+		err = zero_tail(fs, node, size < old ? size : old);
 	if (!err)
 		err = truncate_blocks(fs, node, size, false);
 	return err;

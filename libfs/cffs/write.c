@@ -13,6 +13,7 @@
 
 #define GATHER_MAX (1u << 20) /* bytes in memory for a file */
 #define CHUNK 256	      /* blocks that one step allocates and fills */
+#define RESERVE_MAX (1u << 30) /* bytes that one step of write_reserve asks for */
 
 struct wbuf {
 	u64 off;
@@ -77,10 +78,10 @@ static int add_blocks(struct cffs *fs, struct node *node, const struct ref *home
 }
 
 /*
- * One transaction: every hole in [off, off + *n) gets blocks, the size grows to cover it. *n shrinks when the
- * transaction is full. Nothing to do is success. *stored: size and time are in the tree.
+ * One transaction: every hole in [off, off + *n) gets blocks, the size grows to cover it unless `keep`. *n shrinks when
+ * the transaction is full. Nothing to do is success. *stored: size and time are in the tree.
  */
-static int reserve_once(struct cffs *fs, struct node *node, u64 off, size_t *n, bool *stored)
+static int reserve_once(struct cffs *fs, struct node *node, u64 off, size_t *n, bool keep, bool *stored)
 {
 	u32 key = off / BLK, end = (off + *n + BLK - 1) / BLK, hole, got;
 	u64 size;
@@ -127,7 +128,7 @@ static int reserve_once(struct cffs *fs, struct node *node, u64 off, size_t *n, 
 		err = 0;
 		goto out;
 	}
-	if (off + *n > node->di.size)
+	if (!keep && off + *n > node->di.size)
 		node->di.size = off + *n;
 	node->di.time[T_MTIME] = node->di.time[T_CTIME] = now_ns();
 	err = node_store(fs, node, &home);
@@ -237,6 +238,21 @@ static int trim_tail(struct cffs *fs, struct node *node)
 	return truncate_blocks(fs, node, node->di.size, false);
 }
 
+int write_reserve(struct cffs *fs, struct node *node, u64 off, u64 len, bool keep)
+{
+	bool stored = false;
+	int err = 0;
+
+	while (!err && len) {
+		size_t step = len < RESERVE_MAX ? len : RESERVE_MAX;
+
+		CFFS_RETRY(err, fs, reserve_once(fs, node, off, &step, keep, &stored));
+		off += step;
+		len -= step;
+	}
+	return err;
+}
+
 static ssize_t write_range(struct cffs *fs, struct node *node, const u8 *buf, size_t n, u64 off)
 {
 	size_t total = 0;
@@ -245,6 +261,8 @@ static ssize_t write_range(struct cffs *fs, struct node *node, const u8 *buf, si
 
 	if (off > node->di.size) {
 		err = trim_tail(fs, node);
+		if (!err)
+			err = zero_tail(fs, node, node->di.size);
 		if (err)
 			return err;
 	}
@@ -254,7 +272,7 @@ static ssize_t write_range(struct cffs *fs, struct node *node, const u8 *buf, si
 
 		if (step > CHUNK * BLK - at % BLK)
 			step = CHUNK * BLK - at % BLK;
-		CFFS_RETRY(err, fs, reserve_once(fs, node, at, &step, &stored));
+		CFFS_RETRY(err, fs, reserve_once(fs, node, at, &step, false, &stored));
 		if (err)
 			break;
 		CFFS_RETRY(err, fs, fill_once(fs, node, buf + total, step, at, &done));
