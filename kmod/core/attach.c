@@ -252,7 +252,7 @@ static int learn(struct exo_disk *d, bool walk)
 {
 	u8 *cat = exo_plat_alloc((size_t)EXO_CAT_BLOCKS * EXO_BLOCK_SIZE);
 	u64 *map = NULL, b;
-	u32 i;
+	u32 i, why = EXO_WALK_NONE;
 	int err = cat ? exo_templates_load(d) : -ENOMEM;
 
 	for (i = 0; !err && i < EXO_CAT_BLOCKS; i++) {
@@ -272,9 +272,12 @@ static int learn(struct exo_disk *d, bool walk)
 			err = 0;
 	}
 	if (!err)
-		d->walk_why = must_walk(d, map, walk);
-	if (!err && d->walk_why) {
-		exo_plat_walk_begins(d->nr, d->walk_why);
+		why = must_walk(d, map, walk);
+	exo_lock(d->c);
+	d->walk_why = why;
+	exo_unlock(d->c);
+	if (!err && why) {
+		exo_plat_walk_begins(d->nr, why);
 		err = exo_walk_attach(d);
 		/* What was allocated after the map was stored is free in it, so only a map that is the last word says
 		 * what may be given out. */

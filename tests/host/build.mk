@@ -77,3 +77,19 @@ $(HOSTILE_TESTS): $(B)/tests/%: $(B)/san/tests/host/%.o $(B)/san/tests/host/core
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(SAN) -o $@ $^ $(LIBSIM_LIBS)
+
+# The walk's threads without turns, under the race detector: a build of its own of all that they touch.
+RACE_SRC := $(SIM_SRC) $(LIBEXO_SRC) tests/host/core_kit.c tests/host/core_walkers.c
+RACE_OBJ := $(RACE_SRC:%.c=$(B)/obj/race/%.o)
+TESTS_HOST += $(B)/tests/core_walkers_race
+$(LIBEXO_SRC:%.c=$(B)/obj/race/%.o): override CFLAGS += -D_GNU_SOURCE -include libexo/export.h
+$(RACE_OBJ): $(B)/obj/race/%.o: %.c
+	$(call say,CC-RACE,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -O1 -Wno-tsan -fsanitize=thread -c -o $@ $<
+$(B)/tests/core_walkers_race-bin: $(RACE_OBJ)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -fsanitize=thread -o $@ $^ $(LIBSIM_LIBS)
+$(B)/tests/core_walkers_race: $(B)/tests/core_walkers_race-bin
+	$(Q)printf '#!/bin/sh\nexec "%s" --free\n' "$(CURDIR)/$<" >$@ && chmod +x $@

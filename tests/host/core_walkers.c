@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * core_walkers.c [SEED [IMAGES]]: the walk's threads. What an attach finds out depends on the disk alone: random images, whole and
+ * core_walkers.c [--free] [SEED [IMAGES]]: the walk's threads. What an attach finds out depends on the disk alone: random images, whole and
  * damaged in every way that a walk meets, give the same free map, owners, contested and blind blocks, quarantines and counts with 1,
  * 2, 4 and 8 threads in any order, also when threads are late. And a walk that is cut off, by a signal, memory or device, leaves
  * nothing and harms nothing.
+ *
+ * --free: the threads do not take turns but run, while another env asks how far the attach is; for the race detector.
  */
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include "../../kmod/core/internal.h"
 #include "../udf/insn.h"
@@ -16,6 +20,7 @@
 
 static u32 big, bad; /* templates: whole blocks, and one whose program is gone */
 static u64 seed;
+static bool run_free;
 
 /* A partition of 4096 bytes with BIG_SLOTS slots as core_kit.h has them; the last number is the answer. */
 static u32 big_program(u64 *insns)
@@ -182,7 +187,7 @@ static int attach(struct kit *k, u32 n, u64 order, u32 late, struct outcome *o)
 	u64 runs = k->core->stats->udf_runs, reads = k->core->stats->reads;
 	int err;
 
-	sim_workers(n, order, late);
+	sim_workers(n, run_free ? 0 : order, late);
 	err = kit_attach(k, EXO_ATTACH_WALK | EXO_ATTACH_READONLY);
 	if (err)
 		return err;
@@ -235,6 +240,20 @@ static void grow(struct kit *k, u64 *s, u64 next, const u64 *tops, u32 harm)
 			 rnd(s, 3) ? big : k->tmpl, &next, 5, harm);
 }
 
+/* A level of many blocks that each have a child: more is found while it is read. */
+static void broad(struct kit *k, u64 *s, u64 next, const u64 *tops)
+{
+	struct slot wide = { .start = next, .count = 1500 + rnd(s, 1500), .ref = 1 };
+	u32 i;
+
+	sim_disk_poke(k->disk, tops[0], 0, &wide, sizeof(wide));
+	for (i = 0; i < wide.count; i++) {
+		struct slot x = { .start = next + 2 * wide.count - 1 - i, .count = 1, .ref = 1 };
+
+		sim_disk_poke(k->disk, next + i, 0, &x, sizeof(x));
+	}
+}
+
 static u32 damaged, doubled, threaded;
 
 static void image(u64 nr)
@@ -246,7 +265,10 @@ static void image(u64 nr)
 	u32 i;
 
 	ground(&k, &next, tops);
-	grow(&k, &s, next, tops, nr % 4 ? 1 + rnd(&s, 30) : 0);
+	if (nr % 10 == 4)
+		broad(&k, &s, next, tops);
+	else
+		grow(&k, &s, next, tops, nr % 4 ? 1 + rnd(&s, 30) : 0);
 	if (!(nr % 3))
 		sim_disk_fail(k.disk, SIM_FAIL_READ, next + rnd(&s, 2000), 1 + rnd(&s, 40), 0, 0);
 	NEED(!attach(&k, 1, 1, 0, &first));
@@ -321,11 +343,77 @@ static void cut_off(void)
 	kit_stop(&k);
 }
 
+/* ---- asked while it goes on ---- */
+
+static struct kit asker;
+static atomic_bool stop;
+static u64 asked, coming, forward, wrong; /* of the thread, until it has ended */
+
+/* Whatever it is told, it must be of one moment, and the walk goes forward. */
+static void *ask(void *arg)
+{
+	u64 meta = 0;
+
+	while (!atomic_load(&stop)) {
+		struct exo_disk_info i = { .head.flags = EXO_INFO_COMING, .disk = asker.d };
+		int err = CALL(&asker, EXO_NR_DISK_INFO, i);
+
+		asked++;
+		if (err) {
+			wrong += (err != -ENOENT && err != -EBUSY) || i.out_flags || i.out_blocks || i.out_walk_known;
+			meta = 0;
+			continue;
+		}
+		wrong += i.out_blocks != BLOCKS || strcmp((char *)i.out_path, asker.path);
+		wrong += i.out_walk_meta > i.out_walk_known || i.out_walk_known > i.out_walk_owned;
+		if (!(i.out_flags & EXO_DISK_ATTACHING))
+			continue;
+		wrong += i.out_free || i.out_roots || i.out_contested;
+		coming++;
+		forward += i.out_walk_meta > meta;
+		meta = i.out_walk_meta;
+	}
+	return NULL;
+}
+
+static void watched(u64 rounds)
+{
+	u64 s = seed, next, tops[ROOTS], i;
+	pthread_t thread;
+	struct kit k;
+
+	ground(&k, &next, tops);
+	broad(&k, &s, next, tops);
+	asker = kit_as(&k, &kit_other);
+	atomic_store(&stop, false);
+	NEED(!pthread_create(&thread, NULL, ask, NULL));
+	for (i = 0; i < rounds; i++) {
+		if (i % 4 == 3)
+			sim_kill(1 + i);
+		CHECK(attach(&k, 4, 1, 0, NULL) == (i % 4 == 3 ? -EINTR : 0));
+		sim_kill(0);
+		NEED(i % 4 == 3 || !kit_detach(&k, 0));
+	}
+	atomic_store(&stop, true);
+	pthread_join(thread, NULL);
+	printf("asked %llu times, %llu while attaching, %llu times further\n", (unsigned long long)asked,
+	       (unsigned long long)coming, (unsigned long long)forward);
+	CHECK(coming && forward && !wrong);
+	sim_env_close(asker.senv);
+	kit_stop(&k);
+}
+
 int main(int argc, char **argv)
 {
-	u64 i, images = argc > 2 ? strtoull(argv[2], NULL, 0) : 200;
+	u64 i, images;
 
+	run_free = argc > 1 && !strcmp(argv[1], "--free");
+	argc -= run_free;
+	argv += run_free;
+	images = argc > 2 ? strtoull(argv[2], NULL, 0) : run_free ? 12 : 200;
 	seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
+	if (run_free)
+		watched(16);
 	for (i = 0; i < images; i++)
 		image(i);
 	printf("%llu images: %u damaged, %u with contested blocks, %u attaches with all threads\n", (unsigned long long)images,

@@ -2,6 +2,7 @@
 /* crew.c: plat.h's threads for a long job, and a caller that is killed. */
 #include <pthread.h>
 #include <stdatomic.h>
+#include <time.h>
 #include "host.h"
 
 #define MOST 16
@@ -9,6 +10,7 @@
 static u32 workers = 1, late;
 static u64 stream;
 static atomic_ullong kill_at, kill_asked;
+static atomic_bool run_free;
 
 struct member {
 	void (*fn)(void *ctx, u32 who);
@@ -28,6 +30,14 @@ void sim_workers(u32 n, u64 seed, u32 never)
 	workers = n;
 	stream = seed;
 	late = never;
+}
+
+void crew_breathe(void)
+{
+	const struct timespec t = {.tv_nsec = 20000};
+
+	if (atomic_load_explicit(&run_free, memory_order_relaxed))
+		nanosleep(&t, NULL);
 }
 
 u32 exo_plat_workers(void)
@@ -69,6 +79,7 @@ void exo_plat_parallel(u32 n, void (*fn)(void *ctx, u32 who), void *ctx)
 		sim_threads(sim_random(&stream), n, turn, m);
 		return;
 	}
+	atomic_store(&run_free, true);
 	for (i = 1; i < n; i++) {
 		m[i] = (struct member){fn, ctx, i};
 		if (pthread_create(&thread[i], NULL, run, &m[i]))
@@ -77,6 +88,7 @@ void exo_plat_parallel(u32 n, void (*fn)(void *ctx, u32 who), void *ctx)
 	fn(ctx, 0);
 	for (i = 1; i < n; i++)
 		pthread_join(thread[i], NULL);
+	atomic_store(&run_free, false);
 }
 
 void sim_kill(u64 n)

@@ -9,6 +9,7 @@ void host_breach(const char *what) __attribute__((noreturn)); /* core broke the 
 void host_unlocked(const char *hook);			      /* breach if this thread holds a lock */
 void host_reset(u64 seed);
 void crew_reset(void);
+void crew_breathe(void); /* in a job whose threads run free: let the others get on */
 
 /* memcpy that survives bad addresses on either side: false. Pool addresses fault as in an application. */
 bool host_copy(void *to, const void *from, size_t bytes);

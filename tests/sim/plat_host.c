@@ -130,6 +130,7 @@ void *exo_plat_alloc(size_t bytes)
 {
 	void *p = alloc_refused() ? NULL : calloc(1, bytes ? bytes : 1);
 
+	crew_breathe();
 	if (p)
 		atomic_fetch_add(&alloc_live, 1);
 	return p;
