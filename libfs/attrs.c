@@ -79,7 +79,7 @@ static int chmod_path(struct exo_fs *fs, struct exo_node *at, const char *path, 
 
 	if (err)
 		return err;
-	if (exo_cred(fs)->uid && !S_ISDIR(n->mode) && !exo_cred_member(fs, n->gid))
+	if (!exo_cred_all(fs) && !S_ISDIR(n->mode) && !exo_cred_member(fs, n->gid))
 		a.mode &= ~S_ISGID;
 	err = S_ISLNK(n->mode) ? -EOPNOTSUPP : exo_node_owner(fs, n) ? fs->type->setattr(fs, n, &a) : -EPERM;
 	fs->type->put(fs, n);
@@ -101,7 +101,7 @@ static int chown_path(struct exo_fs *fs, struct exo_node *at, const char *path, 
 
 	if (err)
 		return err;
-	if (exo_cred(fs)->uid && (!exo_node_owner(fs, n) || (uid != (uid_t)-1 && uid != n->uid) ||
+	if (!exo_cred_all(fs) && (!exo_node_owner(fs, n) || (uid != (uid_t)-1 && uid != n->uid) ||
 				  (gid != (gid_t)-1 && gid != n->gid && !exo_cred_member(fs, gid))))
 		err = -EPERM;
 	/* As Linux does for everybody: a program with a new owner does not act for the old one. */

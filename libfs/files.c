@@ -321,6 +321,16 @@ EXO_PUBLIC off_t exo_file_seek(struct exo_file *f, off_t off, int whence)
 						     : seek_whole(f, off, whence));
 }
 
+EXO_PUBLIC int exo_file_flush(struct exo_file *f)
+{
+	if (f->oflags & O_PATH)
+		return -EBADF;
+	if (!f->fs->type->flush)
+		return 0;
+	exo_fs_enter(f->fs);
+	return exo_fs_leave(f->fs, f->fs->type->flush(f->fs, f->node));
+}
+
 static int sync_file(struct exo_file *f, bool data)
 {
 	if (f->oflags & O_PATH)

@@ -50,14 +50,18 @@ const struct exo_why *exo_fs_why(void);
  * Who acts: permission bits are checked against it, and it owns what is created. For servers that act for others (a
  * FUSE mount): applies to the calling thread, on every tree, until it is set again; NULL: back to the process's own
  * identity as it was when the tree was opened. The module's own checks (capability, acl-UDF) always see the process.
+ * CHECKED: somebody else (the kernel, for a mount) has checked the rights, so the library does not; uid and gid still
+ * own what is created.
  */
+#define EXO_FS_CHECKED 1u
 struct exo_fs_cred {
 	uid_t uid;
 	gid_t gid;
 	uint32_t ngroups; /* 0..64 */
+	uint32_t flags;	  /* EXO_FS_CHECKED */
 	const gid_t *groups;
 };
-int exo_fs_set_cred(const struct exo_fs_cred *cred); /* copied; -EINVAL: too many groups */
+int exo_fs_set_cred(const struct exo_fs_cred *cred); /* copied; -EINVAL: too many groups, unknown flags */
 
 /*
  * Names. `at` is an open directory that a relative path starts from, NULL: the top. An absolute path starts from the
@@ -133,6 +137,9 @@ int exo_file_truncate(struct exo_file *f, off_t size);
 /* mode: 0 or FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, FALLOC_FL_ZERO_RANGE [| KEEP_SIZE]. */
 int exo_file_fallocate(struct exo_file *f, int mode, off_t off, off_t len);
 off_t exo_file_seek(struct exo_file *f, off_t off, int whence); /* SEEK_DATA or SEEK_HOLE; -ENXIO as lseek(2) */
+/* Bytes that were gathered in memory get their blocks, and other processes see them; not durable. -ENOSPC here rather than
+ * never: close cannot say it. */
+int exo_file_flush(struct exo_file *f);
 int exo_file_sync(struct exo_file *f);
 int exo_file_datasync(struct exo_file *f);	       /* bytes, size and blocks; not the times */
 int exo_file_flags(const struct exo_file *f);	       /* oflags as opened or set */

@@ -47,7 +47,7 @@ EXO_PUBLIC int exo_at_mknod(struct exo_fs *fs, struct exo_file *at, const char *
 	if (!S_ISREG(what.mode) && !S_ISFIFO(mode) && !S_ISSOCK(mode) && !S_ISCHR(mode) && !S_ISBLK(mode))
 		return -EINVAL;
 	if (S_ISCHR(mode) || S_ISBLK(mode)) {
-		if (exo_cred(fs)->uid)
+		if (!exo_cred_all(fs))
 			return -EPERM;
 	} else {
 		what.rdev = 0;

@@ -21,6 +21,7 @@
 struct exo_cred_fs {
 	uid_t uid;
 	gid_t gid;
+	bool checked; /* EXO_FS_CHECKED */
 	int ngroups;
 	gid_t groups[EXO_FS_GROUPS];
 };
@@ -124,6 +125,7 @@ struct exo_fs_type {
 	int (*truncate)(struct exo_fs *fs, struct exo_node *node, uint64_t size);
 	int (*fallocate)(struct exo_fs *fs, struct exo_node *node, int mode, uint64_t off, uint64_t len);
 	off_t (*seek)(struct exo_fs *fs, struct exo_node *node, uint64_t off, int whence);
+	int (*flush)(struct exo_fs *fs, struct exo_node *node);		   /* optional: none gathers nothing */
 	int (*fsync)(struct exo_fs *fs, struct exo_node *node, bool data); /* data: not the times */
 	ssize_t (*peek)(struct exo_fs *fs, struct exo_file *f, uint64_t off, const void **data);
 	/*
@@ -161,7 +163,8 @@ bool exo_cred_member(const struct exo_fs *fs, gid_t gid);
 int exo_node_may(const struct exo_fs *fs, const struct exo_node *node, int mask);
 /* May the caller remove or replace `node` in `dir`? 0, -EACCES, or -EPERM for a sticky directory. */
 int exo_node_may_remove(const struct exo_fs *fs, const struct exo_node *dir, const struct exo_node *node);
-bool exo_node_owner(const struct exo_fs *fs, const struct exo_node *node); /* its owner, or uid 0 */
+bool exo_node_owner(const struct exo_fs *fs, const struct exo_node *node); /* its owner, or one who may do all */
+bool exo_cred_all(const struct exo_fs *fs);				   /* uid 0, or somebody else checks */
 
 /*
  * path.c. `at`: where a relative path starts, NULL: the top. walk: the node that a path names (with a reference).

@@ -33,7 +33,7 @@ static int name_ok(const char *name)
 
 static int may(struct exo_fs *fs, struct exo_node *n, const char *name, bool write)
 {
-	bool admin = !exo_cred(fs)->uid;
+	bool admin = exo_cred_all(fs);
 
 	if (write && fs->flags & EXO_FS_RDONLY)
 		return -EROFS;

@@ -432,6 +432,7 @@ int zero_tail(struct cffs *fs, struct node *node, u64 size); /* bytes behind `si
 void file_release(struct cffs *fs, struct node *node, u32 count); /* opens that end */
 int cffs_truncate(struct exo_fs *fs, struct exo_node *node, uint64_t size);
 int truncate_blocks(struct cffs *fs, struct node *node, u64 size, bool to_direct);
+int cffs_flush(struct exo_fs *fs, struct exo_node *node);
 int cffs_fsync(struct exo_fs *fs, struct exo_node *node, bool data); /* times go with the rest */
 int cffs_sync(struct exo_fs *fs);
 int flush_all(struct cffs *fs);			     /* all that is gathered and pending, into the tree */

@@ -244,6 +244,7 @@ const struct exo_fs_type cffs_type = {
 	.pread = cffs_pread,
 	.pwrite = cffs_pwrite,
 	.truncate = cffs_truncate,
+	.flush = cffs_flush,
 	.fsync = cffs_fsync,
 	.peek = cffs_peek,
 	.map = cffs_map,

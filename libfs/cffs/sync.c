@@ -52,6 +52,13 @@ int cffs_sync(struct exo_fs *xfs)
 	return err ? err : two;
 }
 
+int cffs_flush(struct exo_fs *xfs, struct exo_node *xnode)
+{
+	int err = write_flush(cffs_of(xfs), node_of(xnode));
+
+	return err ? err : node_flush(cffs_of(xfs), node_of(xnode));
+}
+
 /* A file is durable when the names above it are: the module's order makes that the whole tree's dirty part. */
 int cffs_fsync(struct exo_fs *xfs, struct exo_node *xnode, bool data)
 {
