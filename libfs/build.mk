@@ -28,3 +28,5 @@ $(B)/lib/libexo-fs.pc: libfs/libexo-fs.pc.in libfs/build.mk
 	$(call say,GEN,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)sed -e 's,@PREFIX@,$(PREFIX),g' -e 's,@VERSION@,$(EXO_VERSION),g' $< >$@
+
+include libfs/fuse/build.mk

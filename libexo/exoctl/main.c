@@ -34,6 +34,8 @@ static const struct {
 	{NULL, &cmd_sum},
 	{NULL, &cmd_fsck},
 	{NULL, &cmd_dump},
+	{NULL, &cmd_mount},
+	{NULL, &cmd_umount},
 };
 
 #define COMMANDS (sizeof(table) / sizeof(table[0]))
