@@ -17,6 +17,7 @@ VM_PROGS := \
 	trace_test \
 	failnth \
 	failload \
+	walk_test \
 
 # With libexo.
 VM_LIB_PROGS := \
