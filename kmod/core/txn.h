@@ -54,6 +54,7 @@ struct txn {
 	u8 *bytes; /* of all edits, one behind the other */
 	struct exo_decl *decls;
 	struct exo_set want[4]; /* declared, by op */
+	u32 norders;		/* declarations of an order */
 
 	struct txn_block *blk;
 	u32 nblk;
@@ -92,6 +93,7 @@ u32 exo_txn_block(struct txn *t, u64 block);		       /* index, or TXN_NONE */
 int exo_txn_report(struct txn *t, const struct exo_set *s, u32 kind);
 
 int exo_txn_decls(struct txn *t); /* without the lock */
+bool exo_txn_pair(struct txn *t, const struct exo_decl *x, u32 *later, u32 *first);
 /* -EAGAIN: a write has to end first; undo, wait, and check again. */
 int exo_txn_check(struct txn *t);
 int exo_txn_order(struct txn *t);

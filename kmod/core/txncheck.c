@@ -65,6 +65,19 @@ static int meta_add(struct txn *t, struct txn_metas *l, u64 block, u32 tmpl, u32
 	return 0;
 }
 
+/* The two partitions of an ORDER as labels. False: one of them is not edited. */
+bool exo_txn_pair(struct txn *t, const struct exo_decl *x, u32 *later, u32 *first)
+{
+	u32 a = exo_txn_block(t, x->start), b = exo_txn_block(t, x->count), pa = x->template_id & 255,
+	    pb = x->template_id >> 8;
+
+	if (a == TXN_NONE || b == TXN_NONE || pa >= EXO_PARTS || pb >= EXO_PARTS)
+		return false;
+	*later = a * EXO_PARTS + pa;
+	*first = b * EXO_PARTS + pb;
+	return *later != *first && t->blk[a].parts >> pa & 1 && t->blk[b].parts >> pb & 1;
+}
+
 /* Declarations on their own: form, and no block named twice. */
 int exo_txn_decls(struct txn *t)
 {
@@ -83,6 +96,11 @@ int exo_txn_decls(struct txn *t)
 	for (i = 0; !err && i < n; i++) {
 		const struct exo_decl *x = &t->decls[i];
 
+		/* What it names is known only with the edits. */
+		if (x->op == EXO_DECL_ORDER) {
+			t->norders++;
+			continue;
+		}
 		if (x->op < EXO_DECL_ALLOC || x->op > EXO_DECL_MOVE || x->template_id >= EXO_MAX_TEMPLATES ||
 		    !exo_disk_inside(t->d, x->start, x->count))
 			err = exo_no(a, -EINVAL, EXO_R_DECL, i);

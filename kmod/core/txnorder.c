@@ -148,6 +148,32 @@ static int add_waits(struct txn *t)
 	return 0;
 }
 
+/* What the caller wants in order although nothing moves. A block that goes hands its wait to its parent, as with a MOVE. */
+static int add_orders(struct txn *t)
+{
+	u32 i, later, first, self;
+	int err;
+
+	for (i = 0; t->norders && i < t->q->ndecls; i++) {
+		struct txn_block *src, *dst;
+
+		if (t->decls[i].op != EXO_DECL_ORDER)
+			continue;
+		if (!exo_txn_pair(t, &t->decls[i], &later, &first))
+			return exo_no(t->a, -EINVAL, EXO_R_DECL, i);
+		src = &t->blk[later / EXO_PARTS];
+		dst = &t->blk[first / EXO_PARTS];
+		if (dst->freed)
+			return exo_no(t->a, -EINVAL, EXO_R_DECL, i);
+		err = exo_wait_chain(&t->undo, node_of(t, src), node_of(t, dst), txn_label_sectors(t, first), &self);
+		if (err)
+			return wait_err(t, err, src->block);
+		if (self)
+			inside(t, src, self, txn_label_sectors(t, later));
+	}
+	return 0;
+}
+
 static int note_passed(struct txn *t, struct exo_wait *w)
 {
 	if (t->npassed == t->passed_room) {
@@ -302,6 +328,8 @@ int exo_txn_order(struct txn *t)
 		err = add_links(t);
 	if (!err)
 		err = add_waits(t);
+	if (!err)
+		err = add_orders(t);
 	for (i = 0; !err && i < t->olds.n; i++)
 		err = pass_waits(t, &t->olds.m[i]);
 	if (!err)

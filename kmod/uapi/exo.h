@@ -668,6 +668,9 @@ struct exo_root_get {
  * FREE   leaves; a metadata block must own nothing afterwards (in core, or refused NOT_IN_CORE). Whoever has it bound loses it.
  *        Of a contested block only this claim goes: the block stays with its other owner.
  * MOVE   leaves one edited partition and enters another; template unchanged. A metadata extent cannot change root.
+ * ORDER  no claim, but an order: what this transaction writes to partition (template_id & 255) of block `start` must not be durable
+ *        before what it writes to partition (template_id >> 8) of block `count` is, and is reachable. For what must not get lost and has
+ *        no claim that could be moved. Both must be edited, `count` not freed (else DECL). It holds as MOVE's order does (kmod/doc/order.md).
  * Templates with an acl: every touched partition is asked for (EXO_ACL_EDIT), and one refusal refuses all.
  * Commit is in core; durability follows by SYNC or WRITE in the enforced order.
  * Fails if: see EXO_R_NOT_FREE .. EXO_R_LEAVES, EXO_R_UDF_*, EXO_R_QUOTA, EXO_R_CONTESTED, EXO_R_CAP, EXO_R_ACL.
@@ -677,6 +680,7 @@ struct exo_root_get {
 #define EXO_DECL_ALLOC 1u
 #define EXO_DECL_FREE 2u
 #define EXO_DECL_MOVE 3u
+#define EXO_DECL_ORDER 4u
 
 struct exo_edit {
 	__aligned_u64 block;

@@ -59,6 +59,41 @@ static void parent_written_not_flushed(void)
 	kit_stop(&k);
 }
 
+static int ordered(struct kit *k, u64 later, u64 first, u32 part)
+{
+	txn_bytes(&t, later, kit_version(k, later), 500, "l", 1);
+	txn_bytes(&t, first, kit_version(k, first), 500, "f", 1);
+	txn_decl(&t, EXO_DECL_ORDER, part, later, first);
+	return txn_go(k, &t);
+}
+
+/* An order that is asked for without a claim: kept, given up by a flush, refused where it cannot be. */
+static void order_asked_for(void)
+{
+	struct kit k;
+	u64 top;
+	u32 root;
+
+	kit_start(&k, FRAMES, BLOCKS, SIM_VOLATILE);
+	NEED(!kit_root_add(&k, "r", k.tmpl, EXO_NOBLOCK, 1, 0, &root, &top));
+	NEED(!give(&k, top, 0, 0, 2000, 1, 1));
+	NEED(!give(&k, top, 0, 1, 2010, 1, 1));
+	NEED(!kit_sync(&k, EXO_NOROOT));
+	CHECK(!ordered(&k, 2000, 2010, 0));
+	CHECK(kit_write(&k, 2000, 1) && k.reason == EXO_R_TAINTED);
+	CHECK(ordered(&k, 2010, 2000, 0) && k.reason == EXO_R_CYCLE);
+	CHECK(!kit_write(&k, 2010, 1));
+	CHECK(kit_write(&k, 2000, 1) && k.reason == EXO_R_TAINTED);
+	CHECK(!kit_flush(&k) && !kit_write(&k, 2000, 1));
+	CHECK(!ordered(&k, 2010, 2000, 0));
+	CHECK(ordered(&k, 2010, 2000, 1) && k.reason == EXO_R_DECL);
+	CHECK(ordered(&k, 2000, 2000, 0) && k.reason == EXO_R_DECL);
+	CHECK(!kit_sync(&k, EXO_NOROOT));
+	CHECK(kit_info(&k).out_dirty == 0);
+	CHECK(!kit_detach(&k, 0));
+	kit_stop(&k);
+}
+
 /*
  * A subtree hung below itself is out of everybody's reach. Its blocks stay the root's: with the root deleted they would count
  * for nobody's quota, and a user could have the whole disk that way.
@@ -254,6 +289,7 @@ int main(void)
 	bounded_memory();
 	loop_and_delete();
 	parent_written_not_flushed();
+	order_asked_for();
 	(void)seconds;
 	return check_done();
 }
