@@ -164,8 +164,9 @@ int exo_owns_normal(struct exo_rng *out, u32 *n, u32 *reason);
 /* The same two of a partition of metadata in core, from its record when there is one. Lock held; they count the run. */
 int exo_owns_frame_raw(struct exo_disk *d, u32 frame, u32 index, struct exo_rng *out, u32 *n, u32 *reason);
 int exo_owns_frame(struct exo_disk *d, u32 frame, u32 index, struct exo_rng *out, u32 *n, u32 *reason);
-/* Does metadata in core own nothing, but for the partitions in `skip`? 1, 0, or an error as above. Lock held. */
-int exo_owns_nothing(struct exo_disk *d, u32 frame, u8 skip, u32 *reason);
+/* Does metadata in core, of `tmpl` if it is not known yet, own nothing, but for the partitions in `skip`? 1, 0, or an
+ * error as above. Lock held. */
+int exo_owns_nothing(struct exo_disk *d, u32 frame, u32 tmpl, u8 skip, u32 *reason);
 /* Uninitialised blocks that a buffer's claims name, appended to `out` when it is not NULL. Clears fresh on submission.
  */
 int exo_owns_uninit(struct exo_disk *d, u32 frame, struct exo_set *out, u64 *count);

@@ -128,16 +128,24 @@ static u32 partitions(struct exo_disk *d, u32 frame)
 	return EXO_BLOCK_SIZE / d->tmpl[d->c->bufs[frame].template_id].h.partition;
 }
 
-int exo_owns_nothing(struct exo_disk *d, u32 frame, u8 skip, u32 *reason)
+int exo_owns_nothing(struct exo_disk *d, u32 frame, u32 tmpl, u8 skip, u32 *reason)
 {
-	u32 i, n, parts = partitions(d, frame);
+	struct exo_core *c = d->c;
+	u32 i, n, size = d->tmpl[tmpl].h.partition;
 
-	for (i = 0; i < parts; i++) {
+	for (i = 0; i < EXO_BLOCK_SIZE / size; i++) {
 		int err;
 
 		if (skip >> i & 1)
 			continue;
-		err = exo_owns_frame(d, frame, i, d->c->claims, &n, reason);
+		if (c->bufs[frame].flags & EXO_BUF_UNKNOWN) {
+			/* Nobody is told what it is before the call that asks is accepted, and no record is kept. */
+			c->stats->udf_runs++;
+			err = exo_owns_raw(d, tmpl, (u8 *)exo_plat_frame(frame) + i * size, i, c->raw, c->claims, &n,
+					   reason);
+		} else {
+			err = exo_owns_frame(d, frame, i, c->claims, &n, reason);
+		}
 		if (err)
 			return err;
 		if (n)

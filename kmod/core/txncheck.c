@@ -478,9 +478,7 @@ static int check_freed_meta(struct txn *t, struct txn_meta *m)
 		return exo_no(a, -ENOENT, EXO_R_NOT_IN_CORE, m->block);
 	}
 	buf = &c->bufs[m->frame];
-	if (buf->flags & EXO_BUF_UNKNOWN) {
-		exo_buf_know(c, m->frame, m->tmpl, m->root);
-	} else if (buf->template_id != m->tmpl || buf->root != m->root) {
+	if (!(buf->flags & EXO_BUF_UNKNOWN) && (buf->template_id != m->tmpl || buf->root != m->root)) {
 		m->frame = EXO_NOFRAME;
 		exo_quarantine(t->d, m->root, EXO_QUARANTINE_CLAIM, m->block);
 		return exo_no(a, -EUCLEAN, EXO_R_QUARANTINED, m->root);
@@ -497,7 +495,7 @@ static int check_freed_meta(struct txn *t, struct txn_meta *m)
 	if (m->blk != TXN_NONE && t->blk[m->blk].owning)
 		r = 0;
 	else
-		r = exo_owns_nothing(t->d, m->frame, m->blk == TXN_NONE ? 0 : t->blk[m->blk].parts, &reason);
+		r = exo_owns_nothing(t->d, m->frame, m->tmpl, m->blk == TXN_NONE ? 0 : t->blk[m->blk].parts, &reason);
 	if (r == 1) {
 		if (m->blk != TXN_NONE)
 			t->blk[m->blk].freed = true;
