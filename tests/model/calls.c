@@ -1,0 +1,559 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/* calls.c: every other call of a history, drawn, made, and held against the model. */
+#include "world.h"
+
+#define STAMP 0x5354414d50000000ull
+
+/* A claim to bind or transfer: mostly one that is made. */
+static void draw_want(struct world *w, struct m_want *q)
+{
+	struct world_claim c;
+	u32 r = world_rnd(w, M_ROOTS);
+
+	memset(q, 0, sizeof(*q));
+	if (world_rnd(w, 4) && world_claim(w, &c)) {
+		q->parent = c.node + M_BASE;
+		q->index = c.part;
+		q->start = c.s.start;
+		q->count = c.s.count;
+		q->tmpl = w->m.tmpl[!c.s.ref ? 0 : c.s.ref == 1 ? c.kind : 1];
+		q->env = world_env(w, w->m.b[c.node].root);
+	} else {
+		while (!w->m.r[r].used && world_rnd(w, 40))
+			r = (r + 1) % M_ROOTS;
+		q->parent = EXO_NOBLOCK;
+		q->root = r;
+		q->start = w->m.r[r].used ? w->m.r[r].start : M_BASE;
+		q->count = w->m.r[r].used ? w->m.r[r].count : 1;
+		q->tmpl = w->m.tmpl[w->m.r[r].used ? w->m.r[r].kind : 0];
+		q->env = world_env(w, r);
+	}
+	q->first = q->start + (world_rnd(w, 3) ? 0 : world_rnd(w, (u32)q->count));
+	q->n = q->start + q->count - q->first;
+	if (world_rnd(w, 4) == 0)
+		q->n = 1;
+	q->rights = q->tmpl || world_rnd(w, 2) ? EXO_RIGHT_READ : EXO_RIGHT_ALL;
+	switch (world_rnd(w, 60)) {
+	case 0:
+		q->cap = 40;
+		break;
+	case 1:
+		q->index = (q->index + 1) % 9;
+		break;
+	case 2:
+		q->count++;
+		break;
+	case 3:
+		q->tmpl = w->m.tmpl[world_rnd(w, M_KINDS)];
+		break;
+	case 4:
+		q->parent = M_BASE + world_rnd(w, M_BLOCKS);
+		break;
+	case 5:
+		q->rights = EXO_RIGHT_ALL;
+		break;
+	case 6:
+		q->n++;
+		break;
+	case 7:
+		q->root = world_rnd(w, M_ROOTS);
+		break;
+	default:
+		break;
+	}
+}
+
+static void do_bind(struct world *w)
+{
+	u32 frames[64] = {0}, flags;
+	struct m_verdict v;
+	struct m_want q;
+	int err;
+
+	draw_want(w, &q);
+	flags = world_rnd(w, 3) ? 0 : world_rnd(w, 2) ? EXO_BIND_NO_READ : EXO_BIND_OVERWRITE;
+	if (flags == EXO_BIND_OVERWRITE && q.rights == EXO_RIGHT_READ && world_rnd(w, 10))
+		flags = 0;
+	q.flags = flags;
+	{
+		struct exo_bind b = {.head.flags = flags,
+				     .disk = w->k[0].d,
+				     .cap = q.cap,
+				     .root = q.root,
+				     .index = q.index,
+				     .parent = q.parent,
+				     .claim = {.start = q.start, .count = q.count, .template_id = q.tmpl},
+				     .first = q.first,
+				     .count = (u32)q.n,
+				     .rights = q.rights,
+				     .frames = (uintptr_t)frames};
+
+		err = CALL(&w->k[q.env], EXO_NR_BIND, b);
+		world_say(w, "BIND by %u: %llu+%llu of %llu, rights %u, flags %u = %d/%u; ", q.env,
+			  (unsigned long long)q.first, (unsigned long long)q.n, (unsigned long long)q.parent, q.rights,
+			  flags, err, b.head.out_reason);
+		m_bind_check(&w->m, &q, &v);
+		if (world_judge(w, "BIND", err, b.head.out_reason, &v) && !v.refuse)
+			m_bind_done(&w->m, &q, frames);
+	}
+}
+
+static struct m_bind *some_bind(struct world *w)
+{
+	u32 i, at = world_rnd(w, M_BINDS);
+
+	for (i = 0; i < M_BINDS; i++, at = (at + 1) % M_BINDS)
+		if (w->m.bind[at].used)
+			return &w->m.bind[at];
+	return NULL;
+}
+
+static void do_unbind(struct world *w)
+{
+	struct m_bind *g = some_bind(w);
+	struct m_verdict v = {0};
+	u32 env, frame;
+	int err;
+
+	if (!g)
+		return;
+	env = world_rnd(w, 15) ? g->env : world_rnd(w, M_ENVS);
+	frame = g->frame;
+	err = kit_unbind(&w->k[env], frame);
+	world_say(w, "UNBIND by %u: frame %u = %d; ", env, frame, err);
+	g = m_bind_find(&w->m, env, frame);
+	if (!g)
+		m_no(&v, EXO_R_FRAME);
+	if (world_judge(w, "UNBIND", err, w->k[env].reason, &v) && g)
+		memset(g, 0, sizeof(*g));
+}
+
+static void stamp(struct world *w, u32 x, u8 *page)
+{
+	u64 word = STAMP | w->m.b[x].life, salt = sim_random(&w->rng);
+
+	memset(page, 0, EXO_BLOCK_SIZE);
+	memcpy(page, &word, 8);
+	memcpy(page + 4088, &salt, 8);
+}
+
+/* A store into a frame, by somebody who may or may not have it. */
+static void do_store(struct world *w)
+{
+	struct m_bind *g = some_bind(w);
+	u8 page[EXO_BLOCK_SIZE];
+	u32 env, frame;
+	bool did;
+
+	if (!g)
+		return;
+	env = world_rnd(w, 10) ? g->env : world_rnd(w, M_ENVS);
+	frame = g->frame;
+	stamp(w, g->block, page);
+	did = sim_poke(sim_pool(w->k[env].senv) + frame * 4096ul, page, sizeof(page));
+	world_say(w, "store by %u: frame %u = %d; ", env, frame, did);
+	g = m_bind_find(&w->m, env, frame);
+	if (did != (g && (g->rights & EXO_RIGHT_WRITE)))
+		m_wrong(&w->m, "a store by env %u into frame %u %s", env, frame, did ? "was let through" : "failed");
+	if (!did || !g || g->gone)
+		return;
+	memcpy(w->m.b[g->block].mem, page, sizeof(page));
+	w->m.b[g->block].dirty = true;
+}
+
+static void io_moved(struct world *w, const struct m_want *q, const u32 *frames)
+{
+	u64 i;
+
+	for (i = 0; i < q->n; i++) {
+		struct m_block *b = &w->m.b[q->first - M_BASE + i];
+
+		if (!(q->rights & EXO_RIGHT_WRITE)) {
+			if (memcmp(exo_plat_frame(frames[i]), b->mem, EXO_BLOCK_SIZE))
+				m_wrong(&w->m, "IO read other bytes of block %llu", (unsigned long long)(q->first + i));
+			continue;
+		}
+		memcpy(b->mem, exo_plat_frame(frames[i]), EXO_BLOCK_SIZE);
+		b->core = b->known = b->dirty = false;
+	}
+}
+
+static void do_io(struct world *w)
+{
+	u32 frames[64] = {0}, i;
+	struct m_verdict v;
+	struct m_want q;
+	struct exo_frame_alloc fa = {.head.flags = EXO_FRAME_ANY, .frames = (uintptr_t)frames};
+	struct exo_frame_free ff = {.frames = (uintptr_t)frames};
+	struct exo_io io;
+	int err;
+
+	draw_want(w, &q);
+	if (!q.n || q.n > 60)
+		return;
+	fa.count = ff.count = (u32)q.n;
+	if (CALL(&w->k[q.env], EXO_NR_FRAME_ALLOC, fa)) {
+		if (!w->m.tight)
+			m_wrong(&w->m, "FRAME_ALLOC was refused for %u", fa.head.out_reason);
+		return;
+	}
+	for (i = 0; i < q.n && (q.rights & EXO_RIGHT_WRITE); i++)
+		if (m_here(q.first + i))
+			stamp(w, (u32)(q.first - M_BASE) + i, exo_plat_frame(frames[i]));
+	io = (struct exo_io){.disk = w->k[0].d,
+			     .cap = q.cap,
+			     .root = q.root,
+			     .index = q.index,
+			     .parent = q.parent,
+			     .claim = {.start = q.start, .count = q.count, .template_id = q.tmpl},
+			     .first = q.first,
+			     .count = (u32)q.n,
+			     .frames = (uintptr_t)frames};
+	if (q.rights & EXO_RIGHT_WRITE)
+		io.head.flags = EXO_IO_WRITE | (world_rnd(w, 2) ? EXO_IO_FUA : 0);
+	err = CALL(&w->k[q.env], EXO_NR_IO, io);
+	world_say(w, "IO by %u: %llu+%llu of %llu, flags %u = %d/%u; ", q.env, (unsigned long long)q.first,
+		  (unsigned long long)q.n, (unsigned long long)q.parent, io.head.flags, err, io.head.out_reason);
+	m_io_check(&w->m, &q, &v);
+	if (world_judge(w, "IO", err, io.head.out_reason, &v) && !v.refuse)
+		io_moved(w, &q, frames);
+	NEED(!CALL(&w->k[q.env], EXO_NR_FRAME_FREE, ff));
+}
+
+static void do_read(struct world *w)
+{
+	u32 x = world_rnd(w, M_BLOCKS), n = 1 + world_rnd(w, 6), env = world_rnd(w, M_ENVS);
+	struct m_verdict v = {0};
+	int err;
+
+	if (n > M_BLOCKS - x)
+		n = M_BLOCKS - x;
+	err = kit_read(&w->k[env], x + M_BASE, n);
+	world_say(w, "READ %u+%u = %d; ", x + M_BASE, n, err);
+	if (!world_judge(w, "READ", err, w->k[env].reason, &v) || w->m.tight)
+		return;
+	for (; n; n--, x++) {
+		struct m_block *b = &w->m.b[x];
+
+		if (b->core || (b->state == M_OWNED && b->blank))
+			continue;
+		b->core = true;
+		b->known = b->dirty = false;
+		b->version = 0;
+	}
+}
+
+static void do_write(struct world *w)
+{
+	u32 x = world_rnd(w, M_BLOCKS), n = 1 + world_rnd(w, 5), env = world_rnd(w, M_ENVS), i;
+	struct kit *k = &w->k[env];
+	u64 dirty = 0, mask;
+	struct m_verdict v;
+	int err;
+
+	/* Somewhere where there is something to write, mostly. */
+	for (i = 0; i < M_BLOCKS && !w->m.b[x].dirty && n < 5; i++)
+		x = (x + 1) % M_BLOCKS;
+	if (n > M_BLOCKS - x)
+		n = M_BLOCKS - x;
+	mask = m_mask(x + M_BASE, n);
+	for (i = 0; i < M_BLOCKS; i++)
+		if ((mask & m_bit(i)) && w->m.b[i].dirty)
+			dirty |= m_bit(i);
+	m_write_check(&w->m, mask, &v);
+	err = kit_write(k, x + M_BASE, n);
+	world_say(w, "WRITE %u+%u = %d/%u; ", x + M_BASE, n, err, k->reason);
+	if (!world_judge(w, "WRITE", err, k->reason, &v)) {
+		if (!k->nranges || k->ranges[0].kind != EXO_RANGE_FIRST)
+			m_wrong(&w->m, "WRITE was refused and does not say what goes first");
+		return;
+	}
+	world_learn(w, OP_WRITE);
+	for (i = 0; i < M_BLOCKS; i++)
+		if ((dirty & m_bit(i)) && w->m.b[i].dirty)
+			m_wrong(&w->m, "WRITE did not write block %u", i + M_BASE);
+}
+
+static void do_flush(struct world *w)
+{
+	int err = kit_flush(&w->k[world_rnd(w, M_ENVS)]);
+
+	world_say(w, "FLUSH = %d; ", err);
+	if (err)
+		m_wrong(&w->m, "FLUSH failed");
+}
+
+/* Everything of the root, or of the disk, is durable now. */
+static void synced(struct world *w, u32 root)
+{
+	u32 i;
+
+	for (i = 0; i < M_BLOCKS; i++) {
+		const struct m_block *b = &w->m.b[i];
+
+		if (b->state == M_OWNED && (root == EXO_NOROOT || b->root == root) && (b->dirty || b->pending))
+			m_wrong(&w->m, "SYNC left block %u", i + M_BASE);
+		if (b->state == M_OWNED && b->uninit && !w->m.loop && !(w->m.r[b->root].flags & EXO_ROOT_TEMPORARY) &&
+		    (root == EXO_NOROOT || b->root == root))
+			m_wrong(&w->m, "SYNC left block %u uninitialised", i + M_BASE);
+		if (root == EXO_NOROOT && b->state == M_WAIT && !m_must_be_free(&w->m, i))
+			m_wrong(&w->m, "SYNC left block %u waiting", i + M_BASE);
+	}
+	for (i = 0; i < M_ROOTS; i++)
+		if (w->m.r[i].used && !w->m.r[i].dying && (root == EXO_NOROOT || root == i) && !w->m.r[i].old.there)
+			m_wrong(&w->m, "SYNC left the entry of root %u", i);
+}
+
+static void do_sync(struct world *w, bool all)
+{
+	u32 root = world_rnd(w, M_ROOTS), env = world_rnd(w, M_ENVS);
+	struct m_verdict v = {0};
+	int err;
+
+	if (all)
+		root = EXO_NOROOT;
+	else if (!w->m.r[root].used || w->m.r[root].dying)
+		return;
+	err = kit_sync(&w->k[env], root);
+	world_say(w, "SYNC of %d = %d/%u; ", (int)root, err, w->k[env].reason);
+	w->m.syncing = root;
+	if (world_judge(w, "SYNC", err, w->k[env].reason, &v)) {
+		world_learn(w, OP_OTHER);
+		synced(w, root);
+	}
+	w->m.syncing = M_NO_SYNC;
+}
+
+static void do_root_add(struct world *w)
+{
+	u32 env = world_rnd(w, M_ENVS), x = world_rnd(w, M_BLOCKS), i, slots = 0, live = 0;
+	struct exo_root_add q = {.disk = w->k[0].d, .count = 1 + (world_rnd(w, 4) == 0) * world_rnd(w, 3)};
+	struct m_verdict v;
+	int err;
+
+	for (i = 0; i < M_ROOTS; i++) {
+		slots += w->m.r[i].used;
+		live += w->m.r[i].used && !w->m.r[i].dying;
+	}
+	if (slots >= M_ROOTS - 2 || live > 4)
+		return;
+	for (i = 0; i < M_BLOCKS && w->m.b[x].state != M_FREE && world_rnd(w, 20); i++)
+		x = (x + 1) % M_BLOCKS;
+	if (x + q.count > M_BLOCKS)
+		x = M_BLOCKS - (u32)q.count;
+	q.start = x + M_BASE;
+	snprintf(q.name, sizeof(q.name), "r%u", world_rnd(w, 6));
+	q.template_id = w->m.tmpl[world_rnd(w, 5) ? 1 + world_rnd(w, 2) : 0];
+	q.quota = world_rnd(w, 3) ? 0 : 1 + world_rnd(w, 24);
+	q.root_flags = (world_rnd(w, 4) ? 0 : EXO_ROOT_PUBLIC_READ) | (world_rnd(w, 6) ? 0 : EXO_ROOT_TEMPORARY);
+	q.cap = world_rnd(w, 30) ? 0 : 3;
+	if (q.cap && !env)
+		q.cap = 40; /* the administrator has the capability of uid 0, too */
+	m_root_add_check(&w->m, env, &q, &v);
+	err = CALL(&w->k[env], EXO_NR_ROOT_ADD, q);
+	world_say(w, "ROOT_ADD by %u at %llu = %d/%u; ", env, (unsigned long long)q.start, err, q.head.out_reason);
+	if (world_judge(w, "ROOT_ADD", err, q.head.out_reason, &v) && !v.refuse)
+		m_root_add_done(&w->m, env, &q);
+}
+
+static void do_root_del(struct world *w)
+{
+	u32 root = world_rnd(w, M_ROOTS), env, i;
+	struct exo_root_del q = {.disk = w->k[0].d};
+	struct m_verdict v;
+	int err;
+
+	for (i = 0; i < M_ROOTS && !w->m.r[root].used; i++)
+		root = (root + 1) % M_ROOTS;
+	env = world_env(w, root);
+	q.root = root;
+	m_root_del_check(&w->m, env, root, &v);
+	err = CALL(&w->k[env], EXO_NR_ROOT_DEL, q);
+	world_say(w, "ROOT_DEL of %u by %u = %d/%u; ", root, env, err, q.head.out_reason);
+	if (world_judge(w, "ROOT_DEL", err, q.head.out_reason, &v) && !v.refuse)
+		m_root_del_done(&w->m, root);
+}
+
+static const struct exo_cred *const creds[M_ENVS] = {&kit_root, &kit_user, &kit_other};
+
+static void reopen(struct world *w, u32 env)
+{
+	u32 i;
+
+	sim_env_close(w->k[env].senv);
+	NEED(!sim_env_open(w->k[env].core, creds[env], &w->k[env].senv));
+	w->k[env].e = sim_env(w->k[env].senv);
+	for (i = 0; i < M_BINDS; i++)
+		if (w->m.bind[i].used && w->m.bind[i].env == env)
+			memset(&w->m.bind[i], 0, sizeof(w->m.bind[i]));
+}
+
+static void close_all(struct world *w)
+{
+	u32 i;
+
+	for (i = 0; i < M_ENVS; i++)
+		reopen(w, i);
+}
+
+static void do_reattach(struct world *w)
+{
+	struct m_verdict v = {0};
+	struct kit *k = &w->k[0];
+	u32 flags = world_rnd(w, 4) ? 0 : EXO_DETACH_DISCARD, i;
+	int err;
+
+	if (world_rnd(w, 4))
+		close_all(w);
+	for (i = 0; i < M_BLOCKS; i++)
+		if (m_refs(&w->m, i))
+			m_no(&v, EXO_R_IN_USE);
+	err = kit_detach(k, flags);
+	world_say(w, "DETACH, flags %u = %d/%u; ", flags, err, k->reason);
+	w->m.syncing = EXO_NOROOT;
+	if (world_judge(w, "DETACH", err, k->reason, &v) && !v.refuse) {
+		world_learn(w, OP_OTHER);
+		if (!flags)
+			synced(w, EXO_NOROOT);
+		/* The stored map counts what is out of reach as used. */
+		NEED(!kit_attach(k, world_rnd(w, 3) && !w->m.loop ? 0 : EXO_ATTACH_WALK));
+		world_attached(w);
+	}
+	w->m.syncing = M_NO_SYNC;
+}
+
+/* Power goes: what was written and not flushed lands, or does not, or is torn. */
+static void do_cut(struct world *w)
+{
+	struct kit *k = &w->k[0];
+	size_t cut = sim_log_len(k->disk), pending = sim_crash_pending(k->disk, cut, NULL, 0);
+	u8 *land = calloc(pending + 1, 1);
+	struct sim_image *img;
+	u32 i;
+
+	sim_crash_draw(k->disk, cut, sim_random(&w->rng), land, pending);
+	img = sim_crash_image(k->disk, cut, land, pending);
+	NEED(img);
+	close_all(w);
+	NEED(!kit_detach(k, EXO_DETACH_DISCARD));
+	sim_disk_free(k->disk);
+	k->disk = sim_disk_from(k->path, img, w->flags);
+	sim_image_free(img);
+	free(land);
+	NEED(k->disk && !kit_attach(k, 0));
+	world_say(w, "power cut, %zu writes pending; ", pending);
+	w->cuts++;
+	world_attached(w);
+	for (i = 0; i < M_BLOCKS; i++)
+		w->contested += w->m.b[i].owners > 1;
+	for (i = 0; i < M_BLOCKS; i++) {
+		u64 word;
+
+		memcpy(&word, w->m.b[i].mem, 8);
+		if (w->m.b[i].state == M_OWNED && !w->m.b[i].kind && word && word != (STAMP | w->m.b[i].life))
+			m_wrong(&w->m, "block %u has another life's bytes after a power cut", i + M_BASE);
+	}
+}
+
+static u32 program2(struct world *w, u32 partition)
+{
+	u64 insns[256];
+	struct exo_template_add t = {
+		.disk = w->k[0].d, .name = "fan", .partition = partition, .insns = (uintptr_t)insns};
+
+	t.ninsns = kit_program(insns);
+	t.nrefs = 1;
+	t.refs[0] = w->k[0].tmpl;
+	NEED(!CALL(&w->k[0], EXO_NR_TEMPLATE_ADD, t));
+	return t.out_template;
+}
+
+void world_start(struct world *w, u64 seed)
+{
+	static const u32 disks[] = {SIM_VOLATILE, SIM_VOLATILE | SIM_SECTOR_4K, 0, SIM_VOLATILE};
+	u64 rng = seed;
+	u32 i, x;
+
+	memset(&w->m, 0, sizeof(w->m));
+	w->seed = seed;
+	w->flags = disks[sim_random(&rng) % 4];
+	w->m.tight = sim_random(&rng) % 4 == 0;
+	w->m.rng = sim_random(&rng);
+	kit_start(&w->k[0], w->m.tight ? 40 : 256, 4608, w->flags);
+	for (i = 1; i < M_ENVS; i++)
+		w->k[i] = kit_as(&w->k[0], creds[i]);
+	w->m.tmpl[1] = w->k[0].tmpl;
+	w->m.size[0] = w->m.size[1] = PART;
+	w->m.size[2] = w->flags & SIM_SECTOR_4K ? 2048 : PART;
+	w->m.tmpl[2] = program2(w, w->m.size[2]);
+	for (x = 0; x < M_BLOCKS; x++) {
+		u8 junk[64];
+
+		memset(junk, 0xee, sizeof(junk));
+		sim_disk_poke(w->k[0].disk, x + M_BASE, 0, junk, sizeof(junk));
+	}
+	world_attached(w);
+}
+
+void world_stop(struct world *w)
+{
+	u32 i;
+
+	for (i = 1; i < M_ENVS; i++)
+		sim_env_close(w->k[i].senv);
+	kit_stop(&w->k[0]);
+}
+
+u32 world_rnd(struct world *w, u32 n)
+{
+	return n ? (u32)(sim_random(&w->rng) % n) : 0;
+}
+
+/* Each step draws from its own number, so that a history with steps left out is still a history. */
+void world_step(struct world *w, u64 step)
+{
+	u32 what;
+
+	w->step = step;
+	w->rng = w->seed * 0x9e3779b97f4a7c15ull ^ step * 0xd1b54a32d192ed03ull;
+	w->said[0] = 0;
+	sim_random(&w->rng);
+	what = world_rnd(w, 1000);
+	if (what < 20 || step < 2)
+		do_root_add(w);
+	else if (what < 420)
+		world_txn(w);
+	else if (what < 460)
+		world_txns(w);
+	else if (what < 570)
+		do_bind(w);
+	else if (what < 640)
+		do_unbind(w);
+	else if (what < 720)
+		do_store(w);
+	else if (what < 770)
+		do_io(w);
+	else if (what < 800)
+		do_read(w);
+	else if (what < 930)
+		do_write(w);
+	else if (what < 955)
+		do_flush(w);
+	else if (what < 967)
+		do_sync(w, false);
+	else if (what < 979)
+		do_sync(w, true);
+	else if (what < 986)
+		do_root_del(w);
+	else if (what < 990)
+		reopen(w, world_rnd(w, M_ENVS));
+	else if (what < 994)
+		do_reattach(w);
+	else if (what < 998)
+		do_cut(w);
+	if (!w->m.wrong[0])
+		world_learn(w, OP_OTHER);
+	if (!w->m.wrong[0])
+		world_compare(w);
+	world_log(w);
+}

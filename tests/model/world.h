@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* world.h: the core in the simulator and the model beside it. */
+#ifndef EXO_TESTS_MODEL_WORLD_H
+#define EXO_TESTS_MODEL_WORLD_H
+
+#include "../host/core_kit.h"
+#include "model.h"
+
+struct world {
+	struct model m;
+	struct m_plan plan;
+	struct kit k[M_ENVS];
+	const struct exo_reg_head *reg;
+	const struct exo_freemap_head *map;
+	u32 flags;  /* of the disk */
+	size_t log; /* entries of the disk's log that the model has seen */
+	bool over;  /* this disk has no future: start another */
+	u64 seed, step, rng;
+	bool loud;
+	u64 accepted, refused, why[128], calls[32], cuts, contested;
+	char said[256]; /* the step, in words */
+};
+
+void world_start(struct world *w, u64 seed);
+void world_stop(struct world *w);
+void world_step(struct world *w, u64 step);
+
+/* compare.c: after a call. */
+enum world_op { OP_OTHER, OP_WRITE };
+void world_learn(struct world *w, enum world_op op); /* what reached the disk */
+void world_compare(struct world *w);
+/* Did the call do what the verdict says? true: it was accepted. */
+bool world_judge(struct world *w, const char *call, int err, u32 reason, const struct m_verdict *v);
+void world_attached(struct world *w); /* areas of a new attach, and what the model makes of the disk */
+void world_log(struct world *w);      /* forget the log when nothing of it is pending */
+
+/* edits.c: transactions. */
+void world_txn(struct world *w);
+void world_txns(struct world *w);
+
+u32 world_rnd(struct world *w, u32 n);
+void world_say(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Some claim that metadata in core makes: false, there is none. */
+struct world_claim {
+	u32 node, part, slot, kind; /* kind: of the node */
+	struct m_slot s;
+};
+bool world_claim(struct world *w, struct world_claim *c);
+u32 world_node(struct world *w);	  /* metadata in core, or M_BLOCKS */
+u32 world_env(struct world *w, u32 root); /* mostly one that may change the root */
+
+#endif
