@@ -185,6 +185,8 @@ static bool kid_counts(struct exo_core *c, const struct exo_link *k)
 	if (k->child->link != k || (k->child->id & EXO_NODE_ROOT))
 		return false;
 	b = &c->bufs[k->child->id];
+	if (b->state == EXO_BUF_FREE)
+		return true; /* of the transaction that is being checked: no block's buffer yet, and never written */
 	d = b->disk < EXO_MAX_DISKS ? c->disks[b->disk] : NULL;
 	return d && exo_bit(d->uninit, b->block);
 }
