@@ -284,6 +284,16 @@ static void spoil(struct world *w, struct draft *d)
 	}
 }
 
+/* An order between two things that are edited anyhow. */
+static void do_order(struct world *w, struct draft *d)
+{
+	const struct exo_edit *a = &d->t.edits[world_rnd(w, d->t.n)], *b = &d->t.edits[world_rnd(w, d->t.n)];
+	u32 pa = a->offset / w->m.size[1], pb = b->offset / w->m.size[1]; /* a fan's may be larger: then it is another's */
+
+	if (a->block != b->block || world_rnd(w, 8) == 0)
+		txn_decl(&d->t, EXO_DECL_ORDER, pa | pb << 8, a->block, b->block);
+}
+
 static void draft(struct world *w, struct draft *d)
 {
 	u32 n = 1 + (world_rnd(w, 3) == 0) * world_rnd(w, 4), i, owned = 0;
@@ -307,6 +317,8 @@ static void draft(struct world *w, struct draft *d)
 		else
 			do_merge(w, d);
 	}
+	if (d->t.n > 1 && world_rnd(w, 6) == 0)
+		do_order(w, d);
 	if (d->t.n && world_rnd(w, 9) == 0)
 		spoil(w, d);
 	for (i = 0; i < d->t.n; i++) /* a spoiled offset must not reach into another block's bytes */
@@ -336,7 +348,7 @@ static void circle(struct world *w, u32 reason, struct m_verdict *v)
 	static struct model would;
 	u32 x;
 
-	if (reason != EXO_R_CYCLE || v->refuse || !(w->plan.moved[0] | w->plan.moved[1] | w->plan.moved[2]))
+	if (reason != EXO_R_CYCLE || v->refuse || !(w->plan.moved[0] | w->plan.moved[1] | w->plan.moved[2] | w->plan.norders))
 		return;
 	/*
 	 * The core counts waits by chains of blocks as they stood when each MOVE was made. The model says that there
@@ -353,6 +365,9 @@ static void circle(struct world *w, u32 reason, struct m_verdict *v)
 	for (x = 0; x < M_BLOCKS; x++)
 		if (((w->plan.moved[0] | w->plan.moved[1] | w->plan.moved[2]) & m_bit(x)) &&
 		    m_below(&would, w->plan.to[x], w->plan.from[x]))
+			v->legal[EXO_R_CYCLE] = true;
+	for (x = 0; x < w->plan.norders; x++)
+		if (m_below(&would, w->plan.order[x].first, w->plan.order[x].later))
 			v->legal[EXO_R_CYCLE] = true;
 }
 

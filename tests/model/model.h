@@ -209,6 +209,10 @@ struct m_txn {
 };
 /* What an accepted transaction does; filled by the check. */
 struct m_plan {
+	u32 norders;
+	struct {
+		u32 later, first;
+	} order[EXO_MAX_DECLS]; /* blocks of ORDERs */
 	u64 edited, isnew, in[M_KINDS], out[M_KINDS], moved[M_KINDS];
 	u32 kind[M_BLOCKS], root[M_BLOCKS]; /* of edited and new blocks */
 	u32 from[M_BLOCKS], to[M_BLOCKS];   /* node that loses, gains */

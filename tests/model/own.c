@@ -171,6 +171,8 @@ static void form(struct check *c)
 		u64 mask = m_mask(d->start, d->count), all = 0;
 		u32 op;
 
+		if (d->op == EXO_DECL_ORDER) /* a question to the edits, see orders */
+			continue;
 		if (d->op < EXO_DECL_ALLOC || d->op > EXO_DECL_MOVE || d->template_id >= EXO_MAX_TEMPLATES ||
 		    !inside(c->m, d->start, d->count)) {
 			m_no(c->v, EXO_R_DECL);
@@ -425,6 +427,36 @@ static void possible(struct check *c)
 	}
 }
 
+static bool touches(const struct check *c, u64 block, u32 part)
+{
+	return m_here(block) && part < M_PARTS && (c->p->edited & m_mask(block, 1)) &&
+	       (c->p->touched[block - M_BASE] >> part & 1);
+}
+
+/* ORDER names two partitions that are edited; the one that goes first must not go away. */
+static void orders(struct check *c)
+{
+	u64 freed = c->p->out[0] | c->p->out[1] | c->p->out[2];
+	u32 i;
+
+	for (i = 0; i < c->t->nd; i++) {
+		const struct exo_decl *d = &c->t->decls[i];
+		u32 a = d->template_id & 255, b = d->template_id >> 8;
+
+		if (d->op != EXO_DECL_ORDER)
+			continue;
+		c->v->legal[EXO_R_CYCLE] |= d->start == d->count;
+		if (!touches(c, d->start, a) || !touches(c, d->count, b) || (d->start == d->count && a == b) ||
+		    (freed & m_mask(d->count, 1))) {
+			m_no(c->v, EXO_R_DECL);
+			c->v->legal[EXO_R_CYCLE] = true; /* of another one's */
+			continue;
+		}
+		c->p->order[c->p->norders].later = (u32)(d->start - M_BASE);
+		c->p->order[c->p->norders++].first = (u32)(d->count - M_BASE);
+	}
+}
+
 /* Could the waits that this makes close a circle? Counted generously. */
 static void circles(struct check *c)
 {
@@ -442,14 +474,14 @@ static void circles(struct check *c)
 		if ((moved & m_bit(x)) && p->from[x] == p->to[x])
 			c->v->legal[EXO_R_CYCLE] = true;
 	}
-	if (moved && (m->loop || m->overflow || m->nwait > 400))
+	if ((moved || p->norders) && (m->loop || m->overflow || m->nwait > 400))
 		c->v->legal[EXO_R_CYCLE] = true;
 }
 
 void m_txn_check(struct model *m, const struct m_txn *t, struct m_plan *p, struct m_verdict *v)
 {
 	struct check c = {.m = m, .t = t, .p = p, .v = v};
-	void (*stage[])(struct check *) = {form, versions, blocks, images, conserved, possible, circles};
+	void (*stage[])(struct check *) = {form, versions, blocks, images, conserved, possible, orders, circles};
 	u32 i;
 
 	/* mem and part are written before they are read, for edited blocks. */
@@ -560,6 +592,10 @@ void m_txn_commit(struct model *m, const struct m_plan *p)
 	for (x = 0; x < M_BLOCKS; x++)
 		if (moved & m_bit(x))
 			commit_move(m, p, x);
+	for (r = 0; r < p->norders; r++)
+		if (p->order[r].later != p->order[r].first)
+			m_wait_add(m, (struct m_nodes){m_bit(p->order[r].later), 0},
+				   (struct m_nodes){m_bit(p->order[r].first), 0});
 	for (x = 0; x < M_BLOCKS; x++)
 		if (out & m_bit(x))
 			commit_out(m, p, x);
