@@ -11,9 +11,9 @@
 #include <unistd.h>
 #include "call.h"
 
-extern const struct exo_fs_type cffs_type;
+extern const struct exo_fs_type cffs_type, logfs_type;
 
-const struct exo_fs_type *const exo_fs_types[] = {&cffs_type, NULL};
+const struct exo_fs_type *const exo_fs_types[] = {&cffs_type, &logfs_type, NULL};
 
 static _Thread_local struct exo_why last_why;
 
@@ -178,6 +178,24 @@ EXO_PUBLIC int exo_fs_dump(struct exo_fs *fs, const char *path, exo_fs_line_fn f
 	err = exo_walk(fs, NULL, path ? path : "/", EXO_WALK_NOFOLLOW, &n);
 	if (!err) {
 		err = fs->type->dump(fs, n, fn, arg);
+		fs->type->put(fs, n);
+	}
+	return exo_fs_leave(fs, err);
+}
+
+EXO_PUBLIC int exo_fs_defrag(struct exo_fs *fs, const char *path, exo_fs_progress_fn fn, void *arg)
+{
+	struct exo_node *n;
+	int err;
+
+	if (!fs->type->defrag)
+		return -EOPNOTSUPP;
+	if (fs->flags & EXO_FS_RDONLY)
+		return -EROFS;
+	exo_fs_enter(fs);
+	err = exo_walk(fs, NULL, path ? path : "/", EXO_WALK_NOFOLLOW, &n);
+	if (!err) {
+		err = fs->type->defrag(fs, n, fn, arg);
 		fs->type->put(fs, n);
 	}
 	return exo_fs_leave(fs, err);

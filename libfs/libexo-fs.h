@@ -197,6 +197,13 @@ typedef int (*exo_fs_problem_fn)(void *arg, const struct exo_fs_problem *p); /* 
 typedef int (*exo_fs_line_fn)(void *arg, const char *line);
 int exo_fs_check(struct exo_fs *fs, unsigned flags, exo_fs_problem_fn fn, void *arg, struct exo_fs_count *count);
 int exo_fs_dump(struct exo_fs *fs, const char *path, exo_fs_line_fn fn, void *arg);
+/*
+ * Lay out anew what lies below `path` (NULL: all), as the type would if it were written now; for a log-structured type,
+ * empty segments. Files stay usable meanwhile; a power cut loses nothing. fn, if given, is told how far it is (blocks); non-zero
+ * stops, and is returned. -EOPNOTSUPP: the type has no need of it.
+ */
+typedef int (*exo_fs_progress_fn)(void *arg, uint64_t done, uint64_t total);
+int exo_fs_defrag(struct exo_fs *fs, const char *path, exo_fs_progress_fn fn, void *arg);
 
 /* What a type provides; the calls above are one line each over it. In libfs/type.h for authors of file systems. */
 

@@ -59,3 +59,33 @@ int exo_type_cap(struct exo *x, const struct exo_root_get *root, unsigned flags)
 				best = i;
 	return best < 0 ? -EACCES : best;
 }
+
+int exo_type_error(uint32_t reason, int err)
+{
+	switch (reason) {
+	case EXO_R_QUOTA:
+		return -EDQUOT;
+	case EXO_R_FRAME_LIMIT:
+		return -ENOMEM;
+	case EXO_R_CAP:
+	case EXO_R_SLOT:
+	case EXO_R_ACL:
+		return -EACCES;
+	case EXO_R_READONLY:
+		return -EROFS;
+	case EXO_R_IO:
+		return -EIO;
+	case EXO_R_NO_DISK:
+	case EXO_R_NO_ROOT:
+		return -ENODEV;
+	case EXO_R_CONTESTED:
+	case EXO_R_QUARANTINED:
+	case EXO_R_NOT_CONSERVED:
+	case EXO_R_OVERLAP:
+	case EXO_R_UDF_REJECT:
+	case EXO_R_UDF_CLAIM:
+		return -EUCLEAN;
+	default:
+		return err;
+	}
+}

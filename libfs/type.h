@@ -83,7 +83,7 @@ struct exo_name {
 
 /*
  * Operations from tmpfile on that are said to be optional may be NULL: the caller is told -EOPNOTSUPP. They are
- * tmpfile, link, the four of xattrs, fallocate, and map with unmap. Without seek, a file has no holes.
+ * tmpfile, link, the four of xattrs, fallocate, defrag, and map with unmap. Without seek, a file has no holes.
  */
 struct exo_fs_type {
 	const char *name; /* and that of the root's template */
@@ -140,6 +140,7 @@ struct exo_fs_type {
 
 	int (*check)(struct exo_fs *fs, unsigned flags, exo_fs_problem_fn fn, void *arg, struct exo_fs_count *count);
 	int (*dump)(struct exo_fs *fs, struct exo_node *node, exo_fs_line_fn fn, void *arg);
+	int (*defrag)(struct exo_fs *fs, struct exo_node *node, exo_fs_progress_fn fn, void *arg);
 };
 
 /* All types, NULL at the end. */
@@ -154,6 +155,8 @@ struct exo_why *exo_fs_why_here(void);
  */
 int exo_type_udf(const char *dir, const char *object, struct exo_udf_code *code, struct exo_why *why);
 int exo_type_cap(struct exo *x, const struct exo_root_get *root, unsigned flags);
+/* What a refusal that no retry mends means to the caller of a file system: -errno; `err` where the reason says no more. */
+int exo_type_error(uint32_t reason, int err);
 
 /* cred.c. Who acts, and whether they are in a group. */
 void exo_cred_fill(struct exo_cred_fs *c);

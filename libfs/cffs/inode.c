@@ -4,6 +4,7 @@
  */
 #include <limits.h>
 #include <time.h>
+#include "../siphash.h"
 #include "cffs.h"
 
 void inode_get(const u8 *part, u32 slot, struct inode *di)
@@ -98,49 +99,7 @@ int64_t now_ns(void)
 	return ts.tv_sec * 1000000000ll + ts.tv_nsec;
 }
 
-/* ---- SipHash with one compression and three final rounds ---- */
-
-static inline u64 rotl(u64 x, int b)
-{
-	return x << b | x >> (64 - b);
-}
-
-static inline void sip_round(u64 v[4])
-{
-	v[0] += v[1];
-	v[1] = rotl(v[1], 13) ^ v[0];
-	v[0] = rotl(v[0], 32);
-	v[2] += v[3];
-	v[3] = rotl(v[3], 16) ^ v[2];
-	v[0] += v[3];
-	v[3] = rotl(v[3], 21) ^ v[0];
-	v[2] += v[1];
-	v[1] = rotl(v[1], 17) ^ v[2];
-	v[2] = rotl(v[2], 32);
-}
-
 u32 name_hash(const struct cffs *fs, const char *name, size_t len)
 {
-	u64 v[4] = {fs->seed[0] ^ 0x736f6d6570736575ull, fs->seed[1] ^ 0x646f72616e646f6dull,
-		    fs->seed[0] ^ 0x6c7967656e657261ull, fs->seed[1] ^ 0x7465646279746573ull};
-	size_t left = len;
-	u64 m;
-	int i;
-
-	for (; left >= 8; left -= 8, name += 8) {
-		m = get64((const u8 *)name);
-		v[3] ^= m;
-		sip_round(v);
-		v[0] ^= m;
-	}
-	m = (u64)(len & 255) << 56;
-	for (i = 0; i < (int)left; i++)
-		m |= (u64)(u8)name[i] << (8 * i);
-	v[3] ^= m;
-	sip_round(v);
-	v[0] ^= m;
-	v[2] ^= 255;
-	for (i = 0; i < 3; i++)
-		sip_round(v);
-	return (u32)(v[0] ^ v[1] ^ v[2] ^ v[3]);
+	return (u32)exo_siphash13(fs->seed, name, len);
 }

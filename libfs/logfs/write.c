@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * write.c: bytes on their way into the log. What a process writes behind what it wrote before waits in a buffer, so that
+ * small writes become one run of blocks and one transaction. Every write gets new blocks, also over old bytes.
+ */
+#include "logfs.h"
+
+#define CHUNK 256 /* blocks that one transaction writes */
+
+u64 file_end(const struct lino *l)
+{
+	u64 end = l->buf_len ? l->buf_off + l->buf_len : 0;
+
+	return end > l->di.size ? end : l->di.size;
+}
+
+void file_forget(struct logfs *fs, struct lino *l)
+{
+	struct lino **at;
+
+	for (at = &fs->dirty; *at && *at != l; at = &(*at)->dirty_next)
+		;
+	if (*at)
+		*at = l->dirty_next;
+	free(l->buf);
+	l->buf = NULL;
+	l->buf_len = 0;
+}
+
+/* The whole of a block before bytes change in it; zeroes where nothing was. */
+static int old_block(struct logfs *fs, u64 ino, u64 blk, u8 *out)
+{
+	struct rec r;
+	u64 hole;
+	u32 frame;
+	int err = ext_find(fs, ino, blk, &r, &hole);
+
+	memset(out, 0, BLK);
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	err = data_bind(fs, &r, r.val + (blk - r.sub), 1, false, &frame);
+	if (err)
+		return err;
+	memcpy(out, exo_frame_ptr(fs->v, frame), BLK);
+	data_unbind(fs, 1, &frame);
+	return 0;
+}
+
+/* The map: new blocks for [blk, blk + count). */
+static int remap(struct logfs *fs, u64 ino, u64 blk, u64 count, u64 end)
+{
+	u64 freed = 0, done, start, n, at;
+	struct linode di;
+	int err = inode_read(fs, ino, &di);
+
+	if (err)
+		return err == -ENOENT ? -ESTALE : err;
+	err = ext_cut(fs, ino, blk, blk + count, 2 * CHUNK, &freed, &done);
+	for (at = blk; !err && at < blk + count; at += n) {
+		err = log_pick(fs, blk + count - at, &start, &n);
+		if (err)
+			return log_full(fs, err);
+		err = ext_add(fs, ino, at, start, n);
+	}
+	if (err)
+		return err;
+	di.blocks += count - (freed < count ? freed : count);
+	if (end > di.size)
+		di.size = end;
+	di.mtime = di.ctime = log_now_ns();
+	if (exo_cred(&fs->fs)->uid)
+		di.mode &= ~(S_ISUID | (di.mode & S_IXGRP ? S_ISGID : 0));
+	return inode_write(fs, ino, &di);
+}
+
+/* The bytes, into the blocks that the transaction gave. */
+static int fill(struct logfs *fs, u64 ino, u64 blk, u64 count, const u8 *whole)
+{
+	u32 frames[CHUNK], n, i;
+	struct rec r;
+	u64 hole, at;
+	int err;
+
+	for (at = 0; at < count; at += n) {
+		err = ext_find(fs, ino, blk + at, &r, &hole);
+		if (err)
+			return err == -ENOENT ? 0 : err;
+		n = r.sub + r.len - (blk + at) < count - at ? r.sub + r.len - (blk + at) : count - at;
+		err = data_bind(fs, &r, r.val + (blk + at - r.sub), n, true, frames);
+		if (err)
+			return err;
+		for (i = 0; i < n; i++)
+			memcpy(exo_frame_ptr(fs->v, frames[i]), whole + (at + i) * BLK, BLK);
+		data_unbind(fs, n, frames);
+	}
+	return 0;
+}
+
+static int write_once(struct logfs *fs, u64 ino, u64 off, const u8 *buf, size_t n, u8 *whole)
+{
+	u64 blk = off / BLK, end = off + n, count = (end + BLK - 1) / BLK - blk;
+	int err = log_txn_begin(fs);
+
+	if (err)
+		return err;
+	if (off % BLK)
+		err = old_block(fs, ino, blk, whole);
+	if (!err && end % BLK && (count > 1 || !(off % BLK)))
+		err = old_block(fs, ino, blk + count - 1, whole + (count - 1) * BLK);
+	if (!err) {
+		memcpy(whole + off % BLK, buf, n);
+		err = remap(fs, ino, blk, count, end);
+	}
+	if (err) {
+		log_txn_abort(fs);
+		return err;
+	}
+	return log_txn_commit(fs);
+}
+
+static int write_out(struct logfs *fs, struct lino *l, u64 off, const u8 *buf, size_t n)
+{
+	u8 *whole = malloc(CHUNK * BLK);
+	size_t part;
+	int err = whole ? 0 : -ENOMEM;
+
+	for (; !err && n; off += part, buf += part, n -= part) {
+		part = CHUNK * BLK - off % BLK < n ? CHUNK * BLK - off % BLK : n;
+		LOGFS_RETRY(err, write_once(fs, l->n.ino, off, buf, part, whole));
+		if (!err)
+			LOGFS_RETRY(err, fill(fs, l->n.ino, off / BLK,
+					      (off + part + BLK - 1) / BLK - off / BLK, whole));
+		cache_trim(fs);
+	}
+	free(whole);
+	return err;
+}
+
+int file_flush(struct logfs *fs, struct lino *l)
+{
+	int err;
+
+	if (!l->buf_len)
+		return 0;
+	err = write_out(fs, l, l->buf_off, l->buf, l->buf_len);
+	/* What could not be written now stays, for another try or for close. */
+	if (!err || err == -ESTALE)
+		file_forget(fs, l);
+	return err;
+}
+
+int files_flush(struct logfs *fs)
+{
+	struct lino *l, *next;
+	int err = 0, one;
+
+	for (l = fs->dirty; l; l = next) {
+		next = l->dirty_next;
+		one = file_flush(fs, l);
+		if (one && one != -ESTALE)
+			err = one;
+	}
+	return err;
+}
+
+ssize_t logfs_pwrite(struct exo_fs *xfs, struct exo_file *f, const void *buf, size_t n, uint64_t off, bool append)
+{
+	struct logfs *fs = logfs_of(xfs);
+	struct lino *l = lino_of(f->node);
+	const u64 max = (u64)LOGFS_FILE_BLOCKS * BLK;
+	int err;
+
+	cache_trim(fs);
+	if (xfs->flags & EXO_FS_RDONLY)
+		return -EROFS;
+	err = lino_fresh(fs, l);
+	if (err)
+		return err;
+	if (append)
+		off = file_end(l);
+	if (!n)
+		return 0;
+	if (off >= max)
+		return -EFBIG;
+	if (n > max - off)
+		n = max - off;
+	if (l->buf_len && (off != l->buf_off + l->buf_len || l->buf_len + n > LOGFS_BUFFER)) {
+		err = file_flush(fs, l);
+		if (err)
+			return err;
+	}
+	if (n > LOGFS_BUFFER / 2) {
+		err = write_out(fs, l, off, buf, n);
+		return err ? err : (ssize_t)n;
+	}
+	if (!l->buf) {
+		l->buf = malloc(LOGFS_BUFFER);
+		if (!l->buf)
+			return -ENOMEM;
+	}
+	if (!l->buf_len) {
+		l->buf_off = off;
+		l->dirty_next = fs->dirty;
+		fs->dirty = l;
+	}
+	memcpy(l->buf + l->buf_len, buf, n);
+	l->buf_len += n;
+	return n;
+}
