@@ -26,7 +26,7 @@ struct exo_file; /* one open file or directory of it */
 /* mkfs: new root `name` on an attached disk, as the calling user. udf_dir NULL: the installed UDFs. quota in blocks, 0:
  * none. */
 struct exo_mkfs {
-	const char *type; /* "cffs" */
+	const char *type; /* "cffs" or "logfs" */
 	const char *name;
 	uint64_t quota;
 	uint32_t root_flags; /* EXO_ROOT_* */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
-/* siphash.h: SipHash-1-3 (Aumasson and Bernstein, 2012) under a key of two words: hashes of names that nobody can aim. */
+/* siphash.h: SipHash-1-3 (Aumasson and Bernstein, 2012) under a key of two words: hashes of names that nobody can aim.
+ */
 #ifndef EXO_FS_SIPHASH_H
 #define EXO_FS_SIPHASH_H
 

@@ -140,7 +140,8 @@ struct exo_udf_meta {
 
 /*
  * A branch gives the verifier another path, and a condition written in C becomes one. These are 0 or all ones, by
- * arithmetic alone, to mask with: count & exo_less(i, used). Both numbers below 2^63 (everything that is not a full
+ * arithmetic alone, to mask with: count & exo_less(i, used); -exo_less(i, used) is 0 or 1. A constant as the other side of "&" makes
+ * newer verifiers try both, doubling the paths. Both numbers below 2^63 (everything that is not a full
  * u64 is).
  */
 #define exo_less(a, b)                                                                                                 \

@@ -51,7 +51,7 @@ static int run_mkfs(const struct args *a)
 			status = refused(a->v[1], &why);
 		else if (err == -EINVAL)
 			status =
-				fail("%s: there is no file system type '%s', or the name is too long; 'cffs' is a type",
+				fail("%s: there is no file system type '%s', or the name is too long; 'cffs' and 'logfs' are types",
 				     a->v[1], m.type);
 		else
 			status = fail("%s: %s", a->v[1], strerror(-err));
@@ -158,7 +158,7 @@ static int run_dump(const struct args *a)
 }
 
 static const struct opt mkfs_opts[] = {
-	{"type", 't', "TYPE", "of file system (default: cffs)"},
+	{"type", 't', "TYPE", "of file system: cffs or logfs (default: cffs)"},
 	{"quota", 0, "SIZE", "most that the tree may hold"},
 	{"mode", 0, "MODE", "of the top directory, octal (default: 0755)"},
 	{"public-read", 0, NULL, "anybody may read it"},

@@ -25,6 +25,9 @@ int logfs_getattr(struct exo_fs *xfs, struct exo_node *node, struct stat *st)
 	int err;
 
 	cache_trim(fs);
+	/* So that st_blocks is right. What cannot be written now is reported by fsync or close. */
+	if (!(xfs->flags & EXO_FS_RDONLY))
+		file_flush(fs, l);
 	err = lino_fresh(fs, l);
 	if (err)
 		return err;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * cache.c: decoded nodes, by block. A node is good while the registry shows the frame and version that it was decoded at,
- * which takes no system call. A block is bound only to copy it: its binding is given back at once, so a tree keeps no
- * frames but that of the super partition.
+ * cache.c: decoded nodes, by block. A node is good while the registry shows the frame and version that it was decoded
+ * at, which takes no system call. A block is bound only to copy it: its binding is given back at once, so a tree keeps
+ * no frames but that of the super partition.
  */
 #include <sched.h>
 #include <stdint.h>

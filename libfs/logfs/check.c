@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * check.c: what the module cannot know: that names lead to inodes, that links, entries and blocks are counted right, that
- * every inode can be reached, that keys are in order. A transaction is whole or not there at all, so a power cut leaves nothing to mend; a
- * library that wrote nonsense does.
+ * check.c: what the module cannot know: that names lead to inodes, that links, entries and blocks are counted right,
+ * that every inode can be reached, that keys are in order. A transaction is whole or not there at all, so a power cut
+ * leaves nothing to mend; a library that wrote nonsense does.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -71,8 +71,8 @@ static int in_order(struct check *c, const struct lnode *n)
 	}
 	c->count->meta_blocks++;
 	for (i = 0; i < n->n; i++) {
-		if (c->any && (n->rec[i].ino < c->last_ino ||
-			       (n->rec[i].ino == c->last_ino && n->rec[i].sub <= c->last_sub)))
+		if (c->any &&
+		    (n->rec[i].ino < c->last_ino || (n->rec[i].ino == c->last_ino && n->rec[i].sub <= c->last_sub)))
 			tell(c, n->rec[i].ino, n->block, false, "a record of inode %llu is out of order",
 			     (unsigned long long)n->rec[i].ino);
 		c->any = true;
@@ -171,7 +171,8 @@ static int see_extents(void *arg, const struct lnode *n)
 			continue;
 		}
 		if (r->sub < s->end)
-			tell(c, r->ino, n->block, false, "two extents of inode %llu overlap", (unsigned long long)r->ino);
+			tell(c, r->ino, n->block, false, "two extents of inode %llu overlap",
+			     (unsigned long long)r->ino);
 		s->end = r->sub + r->len;
 		s->blocks += r->len;
 		c->count->data_blocks += r->len;

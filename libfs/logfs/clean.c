@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * clean.c: the cleaner, after Rosenblum and Ousterhout (1992), greedy: segments in which little of this tree lives, and nothing of
- * others, are emptied by writing what lives to the end of the log; once that is durable they are free from end to end. What moves
- * is checked against the tree again in the transaction that moves it, so files may change meanwhile.
+ * clean.c: the cleaner, after Rosenblum and Ousterhout (1992), greedy: segments in which little of this tree lives, and
+ * nothing of others, are emptied by writing what lives to the end of the log; once that is durable they are free from
+ * end to end. What moves is checked against the tree again in the transaction that moves it, so files may change
+ * meanwhile.
  */
 #include "logfs.h"
 

@@ -67,12 +67,14 @@ static void first_inode(struct logfs *fs, const struct lino *dir, mode_t mode, s
 		di->gid = dir->n.gid;
 		if (S_ISDIR(mode))
 			di->mode |= S_ISGID;
-		else if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && di->uid && !exo_cred_member(&fs->fs, di->gid))
+		else if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && di->uid &&
+			 !exo_cred_member(&fs->fs, di->gid))
 			di->mode &= ~S_ISGID;
 	}
 }
 
-static int create_once(struct logfs *fs, struct lino *dir, struct exo_name name, const struct exo_create *what, u64 *ino)
+static int create_once(struct logfs *fs, struct lino *dir, struct exo_name name, const struct exo_create *what,
+		       u64 *ino)
 {
 	struct linode di;
 	u64 sub, other;
@@ -357,20 +359,31 @@ struct moving {
 	unsigned how;
 };
 
+/* In the order in which Linux finds fault. In the transaction, so that nobody moves a directory meanwhile. */
 static int rename_checks(struct logfs *fs, const struct moving *m)
 {
-	bool sdir = S_ISDIR(m->amode), ddir = m->dst && S_ISDIR(m->bmode);
-	int err = exo_node_may_remove(&fs->fs, &m->from->n, &m->src->n);
+	bool sdir = S_ISDIR(m->amode), ddir = m->dst && S_ISDIR(m->bmode), loop = false;
+	int err = 0;
 
+	if (m->dst && m->how & RENAME_NOREPLACE)
+		return -EEXIST;
+	if (!m->dst && m->how & RENAME_EXCHANGE)
+		return -ENOENT;
+	/* Below itself; or onto what it is in. */
+	if (sdir)
+		err = above(fs, m->aino, m->to->n.ino, &loop);
+	if (err || loop)
+		return err ? err : -EINVAL;
+	if (ddir)
+		err = above(fs, m->bino, m->from->n.ino, &loop);
+	if (err || loop)
+		return err ? err : m->how & RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY;
+	err = exo_node_may_remove(&fs->fs, &m->from->n, &m->src->n);
 	if (!err)
 		err = m->dst ? exo_node_may_remove(&fs->fs, &m->to->n, &m->dst->n)
 			     : exo_node_may(&fs->fs, &m->to->n, 3);
 	if (err)
 		return err;
-	if (m->dst && m->how & RENAME_NOREPLACE)
-		return -EEXIST;
-	if (!m->dst && m->how & RENAME_EXCHANGE)
-		return -ENOENT;
 	/* A directory gets another "..": that is a change to it. */
 	if (sdir && m->from != m->to)
 		err = exo_node_may(&fs->fs, &m->src->n, 2);
@@ -384,23 +397,11 @@ static int rename_checks(struct logfs *fs, const struct moving *m)
 /* In the transaction. */
 static int rename_build(struct logfs *fs, struct moving *m, bool opened, bool *more)
 {
-	bool sdir = S_ISDIR(m->amode), ddir = m->dst && S_ISDIR(m->bmode), loop, exchange = m->how & RENAME_EXCHANGE;
+	bool sdir = S_ISDIR(m->amode), ddir = m->dst && S_ISDIR(m->bmode), exchange = m->how & RENAME_EXCHANGE;
 	u64 from = m->from->n.ino, to = m->to->n.ino;
 	struct linode di;
-	int err = 0, up = 0, down = 0;
+	int err, up, down;
 
-	if (sdir) {
-		err = above(fs, m->aino, to, &loop);
-		if (!err && loop)
-			err = -EINVAL;
-	}
-	if (!err && ddir) {
-		err = above(fs, m->bino, from, &loop);
-		if (!err && loop)
-			err = exchange ? -EINVAL : -ENOTEMPTY;
-	}
-	if (err)
-		return err;
 	if (exchange) {
 		err = set_name(fs, from, m->asub, m->a, m->bino, m->bmode);
 		if (!err)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * format.h: where everything is in a logfs partition. FORMAT.md is the description; the owns-UDF in udf/logfs.c includes
- * this file for the offsets, so it has no includes.
+ * format.h: where everything is in a logfs partition. FORMAT.md is the description; the owns-UDF in udf/logfs.c
+ * includes this file for the offsets, so it has no includes.
  *
  * All numbers are little-endian. A partition is 512 bytes, a block holds 8 of them.
  */
@@ -72,7 +72,8 @@
 #define LOGFS_D_MODE 8	/* u32: type bits of the mode */
 #define LOGFS_D_NAME 12 /* to the end of the item */
 
-/* An attribute's piece 0: u32 length of the value, u8 length of the name, name; then the value goes on over the pieces. */
+/* An attribute's piece 0: u32 length of the value, u8 length of the name, name; then the value goes on over the pieces.
+ */
 #define LOGFS_X_BYTES 0
 #define LOGFS_X_NAMELEN 4
 #define LOGFS_X_NAME 5
@@ -83,9 +84,9 @@
 #define LOGFS_O_SIZE 12
 
 /* Super partition. */
-#define LOGFS_SUP_VERSION 16  /* u32 */
-#define LOGFS_SUP_FLAGS 20    /* u32: features that a reader must know; none yet */
-#define LOGFS_SUP_TREES 24    /* two: u64 block of the top node (0: empty tree) */
+#define LOGFS_SUP_VERSION 16 /* u32 */
+#define LOGFS_SUP_FLAGS 20   /* u32: features that a reader must know; none yet */
+#define LOGFS_SUP_TREES 24   /* two: u64 block of the top node (0: empty tree) */
 #define LOGFS_TREE_ITEMS 0
 #define LOGFS_TREE_EXTS 1
 #define LOGFS_SUP_LEVELS 40   /* u8[2]: heights of the top nodes */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * inode.c: inodes as items, and those in use. One in use is read again when the super partition has moved on since, which
- * every transaction of anybody makes it do.
+ * inode.c: inodes as items, and those in use. One in use is read again when the super partition has moved on since,
+ * which every transaction of anybody makes it do.
  */
 #include <time.h>
 #include "logfs.h"

@@ -2,10 +2,10 @@
 /*
  * logfs.h: what the files of logfs share. Nothing outside libfs/logfs includes it.
  *
- * A tree is two B+ trees under one super partition: items (inodes, names, targets, attributes) and extents. Nothing but the
- * super partition is ever changed where it stands. A transaction copies every node that it changes, up to the top, to
- * the end of the log, and points the super partition at the new tops; so each transaction is one step from a whole tree
- * to a whole tree, in core and on the disk.
+ * A tree is two B+ trees under one super partition: items (inodes, names, targets, attributes) and extents. Nothing but
+ * the super partition is ever changed where it stands. A transaction copies every node that it changes, up to the top,
+ * to the end of the log, and points the super partition at the new tops; so each transaction is one step from a whole
+ * tree to a whole tree, in core and on the disk.
  *
  * Every transaction changes the super partition and names the version that it began from, so two cannot mix: the
  * later one gets -EAGAIN and starts again. LOGFS_RETRY turns that into a loop.
@@ -98,9 +98,9 @@ struct path {
 
 struct ltxn {
 	bool open;
-	u64 version;		  /* of the super partition, at the begin */
-	u8 super[LOGFS_PART];	  /* to be */
-	u8 before[LOGFS_PART];	  /* as it was */
+	u64 version;	       /* of the super partition, at the begin */
+	u8 super[LOGFS_PART];  /* to be */
+	u8 before[LOGFS_PART]; /* as it was */
 	struct lnode *own[LOGFS_OWN];
 	u32 nown;
 	struct exo_run pick[LOGFS_PICKS];
@@ -129,8 +129,8 @@ struct logfs {
 	bool rewound;
 	struct exo_run avoid[LOGFS_AVOID];
 	u32 navoid;
-	u32 full, starved; /* times in a row that the disk was synced for want of blocks, or of frames */
-	u8 *victims; /* clean.c: 1 for each segment that is being emptied, and so not picked; NULL: none */
+	u32 full, starved;    /* times in a row that the disk was synced for want of blocks, or of frames */
+	u8 *victims;	      /* clean.c: 1 for each segment that is being emptied, and so not picked; NULL: none */
 	struct logfs *others; /* trees open in this process, for orphans */
 	struct ltxn txn;
 	struct exo_decl decl[EXO_MAX_DECLS];
@@ -233,7 +233,7 @@ int log_err_retry(struct logfs *fs, int err, const struct exo_why *why);
 /* txn.c */
 int log_txn_begin(struct logfs *fs);
 void log_txn_abort(struct logfs *fs);
-int log_txn_commit(struct logfs *fs); /* always ends it */
+int log_txn_commit(struct logfs *fs);				    /* always ends it */
 int txn_own(struct logfs *fs, struct lnode *n, struct lnode **out); /* a copy to change, at a new block */
 int txn_new(struct logfs *fs, u8 kind, u8 level, struct lnode **out);
 struct lnode *txn_find(struct logfs *fs, u64 block);
@@ -266,7 +266,8 @@ static inline int item_add(struct logfs *fs, u64 ino, u64 sub, const void *data,
 }
 
 /* extent.c: blocks of a file. add, cut: in a transaction. */
-int ext_find(struct logfs *fs, u64 ino, u64 blk, struct rec *out, u64 *hole); /* 0; -ENOENT: *hole blocks until the next */
+int ext_find(struct logfs *fs, u64 ino, u64 blk, struct rec *out,
+	     u64 *hole); /* 0; -ENOENT: *hole blocks until the next */
 int ext_add(struct logfs *fs, u64 ino, u64 blk, u64 start, u64 count);
 int ext_cut(struct logfs *fs, u64 ino, u64 from, u64 to, u32 most, u64 *freed, u64 *done); /* *done: cut down to here */
 int ext_last(struct logfs *fs, u64 ino, u64 *end); /* block behind the last one mapped */
@@ -283,10 +284,11 @@ int inode_new(struct logfs *fs, const struct linode *di, u64 *ino);  /* in a tra
 void inos_exit(struct logfs *fs);
 
 /* orphan.c */
-int orphan_add(struct logfs *fs, u64 ino); /* in a transaction */
+int orphan_add(struct logfs *fs, u64 ino);  /* in a transaction */
 int orphan_drop(struct logfs *fs, u64 ino); /* in a transaction */
-int inode_free(struct logfs *fs, u64 ino); /* without a name; transactions of its own */
-int inode_unname(struct logfs *fs, u64 ino, struct linode *di, bool open, bool *later); /* in a transaction: one name less */
+int inode_free(struct logfs *fs, u64 ino);  /* without a name; transactions of its own */
+int inode_unname(struct logfs *fs, u64 ino, struct linode *di, bool open,
+		 bool *later); /* in a transaction: one name less */
 int log_orphans_purge(struct logfs *fs);
 void trees_add(struct logfs *fs);
 void trees_del(struct logfs *fs);

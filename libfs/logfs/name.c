@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * name.c: names as items. The key is the hash of the name (SipHash-1-3 under the tree's seed, Aumasson and Bernstein 2012, low 32
- * bits), and an ordinal that tells equal hashes apart.
+ * name.c: names as items. The key is the hash of the name (SipHash-1-3 under the tree's seed, Aumasson and Bernstein
+ * 2012, low 32 bits), and an ordinal that tells equal hashes apart.
  */
 #include "logfs.h"
 #include "../siphash.h"

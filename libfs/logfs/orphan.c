@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * orphan.c: inodes without a name, and freeing them. What takes more than one transaction to free, or is open, is noted below
- * inode LOGFS_ORPHANS_INO with the process that took the last name away. Opening a tree for writing frees those
+ * orphan.c: inodes without a name, and freeing them. What takes more than one transaction to free, or is open, is noted
+ * below inode LOGFS_ORPHANS_INO with the process that took the last name away. Opening a tree for writing frees those
  * whose process is gone: a file that another process holds open as well is lost to it then (-ESTALE).
  */
 #include <fcntl.h>
@@ -197,7 +197,8 @@ int log_orphans_purge(struct logfs *fs)
 	int err;
 
 	for (;; ino = next) {
-		LOGFS_RETRY(err, tree_from(fs, LOGFS_TREE_ITEMS, LOGFS_ORPHANS_INO, LOGFS_SUB(LOGFS_T_ORPHAN, ino), &r));
+		LOGFS_RETRY(err,
+			    tree_from(fs, LOGFS_TREE_ITEMS, LOGFS_ORPHANS_INO, LOGFS_SUB(LOGFS_T_ORPHAN, ino), &r));
 		if (err)
 			return err == -ENOENT ? 0 : err;
 		if (r->ino != LOGFS_ORPHANS_INO || LOGFS_SUB_TYPE(r->sub) != LOGFS_T_ORPHAN)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * segment.c: where the log goes on. The disk is cut into segments of 1 MiB; the log fills the free blocks of one from its
- * start to its end and then takes the next segment that is all free, or, when there is none, the next with anything free.
- * Other file systems use the same disk: the free map says what is free, and is a hint until the module accepts the
- * transaction; blocks that it refused are avoided for a while.
+ * segment.c: where the log goes on. The disk is cut into segments of 1 MiB; the log fills the free blocks of one from
+ * its start to its end and then takes the next segment that is all free, or, when there is none, the next with anything
+ * free. Other file systems use the same disk: the free map says what is free, and is a hint until the module accepts
+ * the transaction; blocks that it refused are avoided for a while.
  */
 #include "logfs.h"
 

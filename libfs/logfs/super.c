@@ -76,7 +76,8 @@ static int prepare(struct exo *x, uint32_t disk, const struct exo_root_get *root
 		return err;
 	}
 	/* Processes begin their logs apart from each other. */
-	fs->at = fs->map->first + (u64)getpid() * 7919 % (fs->map->blocks - fs->map->first) / LOGFS_SEGMENT * LOGFS_SEGMENT;
+	fs->at = fs->map->first +
+		 (u64)getpid() * 7919 % (fs->map->blocks - fs->map->first) / LOGFS_SEGMENT * LOGFS_SEGMENT;
 	*out = fs;
 	return 0;
 }
@@ -188,7 +189,8 @@ static u64 free_segments(const struct logfs *fs, u64 enough)
 {
 	u64 n = 0, s, k;
 
-	for (s = (fs->map->first + LOGFS_SEGMENT - 1) / LOGFS_SEGMENT; n < enough && s < fs->map->blocks / LOGFS_SEGMENT; s++) {
+	for (s = (fs->map->first + LOGFS_SEGMENT - 1) / LOGFS_SEGMENT;
+	     n < enough && s < fs->map->blocks / LOGFS_SEGMENT; s++) {
 		for (k = 0; k < LOGFS_SEGMENT && exo_block_free(fs->map, s * LOGFS_SEGMENT + k); k++)
 			;
 		n += k == LOGFS_SEGMENT;

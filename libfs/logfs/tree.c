@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * tree.c: the two B+ trees. A record of an inner node holds the least key that may be below its child; for the first child
- * that is not looked at. Leaves are not linked: the next leaf is found by its least key, which the way down shows.
+ * tree.c: the two B+ trees. A record of an inner node holds the least key that may be below its child; for the first
+ * child that is not looked at. Leaves are not linked: the next leaf is found by its least key, which the way down
+ * shows.
  */
 #include "logfs.h"
 
@@ -66,7 +67,8 @@ int tree_walk(struct logfs *fs, u32 tree, u64 ino, u64 sub, struct path *p)
 		if (err)
 			return err;
 		/* The super partition may have moved on since: then this is somebody else's block. */
-		if (n->level != level || (!level && n->kind != (tree == LOGFS_TREE_ITEMS ? LOGFS_KIND_ITEM : LOGFS_KIND_EXT)))
+		if (n->level != level ||
+		    (!level && n->kind != (tree == LOGFS_TREE_ITEMS ? LOGFS_KIND_ITEM : LOGFS_KIND_EXT)))
 			return super_version(fs) != version ? -EAGAIN : -EUCLEAN;
 		i = last_upto(n, ino, sub);
 		p->at[p->n++] = (struct place){n, i};

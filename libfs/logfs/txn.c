@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * txn.c: one transaction. Each node that it changes is copied to a new block at the end of the log; the old block is cleared
- * in core and given back in the same transaction, so it is never written again. What moves from an old partition
- * to a new one, what is taken and what is given back is found by comparing all claims before and after; the module
- * checks the sum, so a mistake here is refused, not carried out.
+ * txn.c: one transaction. Each node that it changes is copied to a new block at the end of the log; the old block is
+ * cleared in core and given back in the same transaction, so it is never written again. What moves from an old
+ * partition to a new one, what is taken and what is given back is found by comparing all claims before and after; the
+ * module checks the sum, so a mistake here is refused, not carried out.
  */
 #include <stdint.h>
 #include "logfs.h"
@@ -202,7 +202,8 @@ static int compare(struct logfs *fs, struct piece *a, u32 na, struct piece *b, u
 			b[k].start = end;
 		} else {
 			end = a[i].end < b[k].end ? a[i].end : b[k].end;
-			/* A block does not change between data and metadata in one transaction: picks are free blocks. */
+			/* A block does not change between data and metadata in one transaction: picks are free blocks.
+			 */
 			if (a[i].where != b[k].where)
 				err = declare(fs, ndecls, EXO_DECL_MOVE, &a[i], a[i].start, end);
 			a[i].start = b[k].start = end;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * write.c: bytes on their way into the log. What a process writes behind what it wrote before waits in a buffer, so that
- * small writes become one run of blocks and one transaction. Every write gets new blocks, also over old bytes.
+ * write.c: bytes on their way into the log. What a process writes behind what it wrote before waits in a buffer, so
+ * that small writes become one run of blocks and one transaction. Every write gets new blocks, also over old bytes.
  */
 #include "logfs.h"
 
@@ -128,8 +128,8 @@ static int write_out(struct logfs *fs, struct lino *l, u64 off, const u8 *buf, s
 		part = CHUNK * BLK - off % BLK < n ? CHUNK * BLK - off % BLK : n;
 		LOGFS_RETRY(err, write_once(fs, l->n.ino, off, buf, part, whole));
 		if (!err)
-			LOGFS_RETRY(err, fill(fs, l->n.ino, off / BLK,
-					      (off + part + BLK - 1) / BLK - off / BLK, whole));
+			LOGFS_RETRY(err,
+				    fill(fs, l->n.ino, off / BLK, (off + part + BLK - 1) / BLK - off / BLK, whole));
 		cache_trim(fs);
 	}
 	free(whole);

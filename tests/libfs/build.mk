@@ -8,3 +8,13 @@ $(LIBFS_TESTS): $(B)/tests/cffs-%: $(B)/san/tests/libfs/%.o $(B)/san/tests/libfs
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(SAN) -o $@ $^ $(LIBSIM_LIBS)
+
+# The same programs under another name try logfs; logfs-own has what they lack.
+LOGFS_TESTS := $(addprefix $(B)/tests/logfs-,basic tree shared full perm crash)
+TESTS_HOST += $(LOGFS_TESTS) $(B)/tests/logfs-own
+$(LOGFS_TESTS): $(B)/tests/logfs-%: $(B)/tests/cffs-% | $(B)/udf/logfs.o
+	$(Q)ln -sf $(<F) $@
+$(B)/tests/logfs-own: $(B)/san/tests/libfs/logfs.o $(B)/san/tests/libfs/world.o $(LIBFS_SAN) $(LIBEXO_SAN) $(LIBSIM) | $(B)/udf/logfs.o
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(SAN) -o $@ $^ $(LIBSIM_LIBS)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
+#include <errno.h>
 #include <pthread.h>
+#include <string.h>
 #include <sys/random.h>
 #include <time.h>
 #include "world.h"
@@ -94,9 +96,15 @@ void world_stop(struct world *w)
 	sim_stop();
 }
 
+/* One program is built for every type; its name says which it is to test. */
+const char *world_type(void)
+{
+	return !strncmp(program_invocation_short_name, "logfs", 5) ? "logfs" : "cffs";
+}
+
 void world_mkfs(struct world *w, const char *name, u64 quota)
 {
-	struct exo_mkfs opt = {.type = "cffs", .name = name, .quota = quota, .udf_dir = udf_dir()};
+	struct exo_mkfs opt = {.type = world_type(), .name = name, .quota = quota, .udf_dir = udf_dir()};
 	struct exo_why why = {0};
 	int err = exo_fs_mkfs(w->x, w->number, &opt, &why);
 
