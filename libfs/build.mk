@@ -30,3 +30,9 @@ $(B)/lib/libexo-fs.pc: libfs/libexo-fs.pc.in libfs/build.mk
 	$(Q)sed -e 's,@PREFIX@,$(PREFIX),g' -e 's,@VERSION@,$(EXO_VERSION),g' $< >$@
 
 include libfs/fuse/build.mk
+
+PROGS += $(B)/bin/hello_file
+$(B)/bin/hello_file: libfs/examples/hello_file.c libfs/libexo-fs.h libexo/libexo.h $(LIBFS)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -Ilibexo -Ilibfs -o $@ $< -L$(B)/lib -lexo-fs -lexo -Wl,-rpath,'$$ORIGIN/../lib'

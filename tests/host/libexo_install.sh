@@ -29,6 +29,11 @@ gcc -std=c11 -Wall -Wextra -Wpedantic -Werror hello_block.c -o hello "${flags[@]
 [ "$(./hello 2>&1)" = "usage: hello_block DISK" ]
 objdump -p hello | grep -q 'NEEDED *libexo.so.0$' || { echo "the program does not need libexo.so.0"; exit 1; }
 
+cp "$top/libfs/examples/hello_file.c" .
+read -ra fsflags <<<"$(pkg-config --cflags --libs libexo-fs)"
+gcc -std=c11 -Wall -Wextra -Wpedantic -Werror hello_file.c -o hello_file "${fsflags[@]}" -Wl,-rpath,"$root/lib"
+[ "$(./hello_file 2>&1)" = "usage: hello_file DISK NAME [TYPE]" ]
+
 cat >outside.cc <<'END'
 #include <libexo.h>
 #include <cstdio>
@@ -50,7 +55,7 @@ g++ -std=c++17 outside.cc -o outside-static "${cflags[@]}" "$root/lib/libexo.a"
 cp "$top/udf/example_list.c" .
 clang -target bpf -mcpu=v3 -O2 -ffreestanding "${cflags[@]}" -c example_list.c
 "$root/bin/exoctl" udf check example_list.o
-[ -f "$root/share/man/man1/exoctl.1" ] && [ -f "$root/share/man/man3/exo_txn.3" ] && [ -f "$root/share/man/man4/exo.4" ]
+[ -f "$root/share/man/man1/exoctl.1" ] && [ -f "$root/share/man/man3/exo_txn.3" ] && [ -f "$root/share/man/man3/libexo-fs.3" ] && [ -f "$root/share/man/man4/exo.4" ]
 ls "$root"/lib/exo/udf/*.o >/dev/null
 grep -rIl "$top" "$root/include" "$root/lib/pkgconfig" && { echo "the build's path is in what was installed"; exit 1; }
 echo "installed: $(find "$root" -type f | wc -l) files"

@@ -8,6 +8,6 @@ mapfile -t pages < <(git ls-files '*.[1-8]')
 [ "${#pages[@]}" -gt 0 ] || { echo "no manual pages found"; exit 1; }
 mandoc -T lint -W warning "${pages[@]}"
 for p in $(git ls-files '*.[1-8]' | sed 's,.*/,,'); do echo "$p"; done | sort | uniq -d | grep . && exit 1
-for want in exoctl.1 libexo.3 exo.4 cheetah.1; do
+for want in exoctl.1 libexo.3 libexo-fs.3 exo.4 cheetah.1; do
 	printf '%s\n' "${pages[@]}" | grep -q "/$want\$" || { echo "$want is missing"; exit 1; }
 done

@@ -4,7 +4,7 @@
 # walk too; each is out of the other's reach.
 # vm: --disk 256M --mem 1280
 . "$(dirname "$0")/lib.sh"
-plan 19
+plan 23
 load_module pool_mb=96
 { exoctl format /dev/vda && exoctl attach /dev/vda; } || exit 1
 
@@ -54,6 +54,10 @@ wait $victim 2>/dev/null
 works "fsck after a killed import" as_user 1000 exoctl fsck 0:log
 works "dump shows the super block" sh -c "exoctl dump 0:log | grep -q 'super block'"
 works "what was there before is whole" sh -c "exoctl sum 0:log | grep -vE ' (/|again)' | diff - /tmp/want >/tmp/diff; ! grep -q '^>.*many' /tmp/diff"
+for type in cffs logfs; do
+	same "hello_file on $type" "$(as_user 1000 hello_file 0 hello-$type $type)" "hello, exokernel"
+	same "hello_file again on $type" "$(as_user 1000 hello_file 0 hello-$type)" "hello, exokernel"
+done
 works "sync again" as_user 1000 exoctl sync 0
 works "detach at the end" exoctl detach 0
 finish
