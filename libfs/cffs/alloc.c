@@ -155,13 +155,12 @@ const struct cffs_policy cffs_grouping = {
  */
 static int reserve(struct cffs *fs)
 {
-	struct claim c = {.parent = NO_REF, .part = 0, .ext = {fs->root_block, 1, 0}, .meta = true};
 	u64 next, least = (u64)now_ns() >> 10;
 	struct ref r;
 	u8 *p;
 	int err;
 
-	err = meta_get(fs, &c, &r);
+	err = root_get(fs, &r);
 	if (err)
 		return err;
 	err = txn_begin(fs);

@@ -30,6 +30,8 @@ int cffs_getattr(struct exo_fs *xfs, struct exo_node *xnode, struct stat *st)
 	st->st_ino = n->di.ino;
 	st->st_mode = n->di.mode;
 	st->st_nlink = n->gone ? 0 : n->di.nlink;
+	if (S_ISCHR(n->di.mode) || S_ISBLK(n->di.mode))
+		st->st_rdev = n->di.ext[0].start;
 	st->st_uid = n->di.uid;
 	st->st_gid = n->di.gid;
 	end = write_end(n);

@@ -265,7 +265,11 @@ int cache_bind(struct cffs *fs, const struct claim *c, u64 first, u32 count, boo
 
 int meta_get(struct cffs *fs, const struct claim *c, struct ref *out)
 {
-	u64 block = c->ext.start;
+	return meta_get_at(fs, c, c->ext.start, out);
+}
+
+int meta_get_at(struct cffs *fs, const struct claim *c, u64 block, struct ref *out)
+{
 	u32 f;
 	int err;
 
@@ -292,16 +296,11 @@ int meta_get(struct cffs *fs, const struct claim *c, struct ref *out)
 }
 
 /* The root block has no parent and is bound by its root's number. */
-int cache_root(struct cffs *fs)
+int root_get(struct cffs *fs, struct ref *out)
 {
 	struct claim c = {.parent = NO_REF, .part = 0, .ext = {fs->root_block, 1, 0}, .meta = true};
-	struct ref r;
-	int err;
 
-	err = meta_get(fs, &c, &r);
-	if (!err)
-		meta_put(fs, &r);
-	return err;
+	return meta_get(fs, &c, out);
 }
 
 void meta_put(struct cffs *fs, struct ref *r)

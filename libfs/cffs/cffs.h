@@ -30,9 +30,11 @@ typedef uint64_t u64;
 #define CFFS_IMAGES 128 /* partitions that one transaction may change */
 #define CFFS_ALLOCS 64	/* extents that one transaction may allocate */
 #define CFFS_FREES 512	/* extents that one transaction may free */
+#define CFFS_ORDERS 8	/* orders that one transaction may ask for */
 #define CFFS_AVOID 16
 #define CFFS_INO_BATCH 4096
-#define CFFS_NODES 4096 /* unreferenced nodes to keep */
+#define CFFS_NODES 4096		  /* unreferenced nodes to keep */
+#define CFFS_ATTRS_MAX (1u << 20) /* bytes of all extended attributes of an inode */
 
 struct extent {
 	u64 start;
@@ -52,8 +54,12 @@ struct inode {
 	int64_t time[T_COUNT];
 	u32 blocks, hash;
 	u32 name_off, name_len, extra, level, ref, flags;
-	struct extent ext[CFFS_S_EXTS];
+	struct extent ext[CFFS_S_EXTS]; /* a device has its number in the start of the first */
 };
+
+/* An entry with CFFS_F_REF: where the inode is, and the number of this name. */
+#define REF_PLACE(di) ((u32)(di)->size)
+#define REF_LINK(di) ((u32)((di)->size >> 32))
 
 /* A metadata block that is pinned in the cache: frame, and the version that the holder's reads belong to. */
 struct ref {
@@ -73,6 +79,7 @@ struct claim {
 #define DIRTY_SIZE 1u
 #define DIRTY_MTIME 2u
 #define DIRTY_CTIME 4u
+#define DIRTY_ATIME 8u
 
 struct node {
 	struct exo_node n; /* first */
@@ -80,11 +87,19 @@ struct node {
 	struct loc loc;
 	u64 version; /* di was decoded at this version of this frame; frame EXO_NOFRAME: never */
 	u32 frame;
+	/* External: the inode is in the table, for good. The entry that it was last seen under is in the block eblock.
+	 */
+	bool ext;
+	u32 place, link;
+	u32 eframe;
+	u64 eblock, eversion;
 	u32 name_len, name_hash;
 	struct inode di;
 	unsigned dirty; /* DIRTY_*: di is newer than the disk in these */
 	u32 opens;
 	bool gone; /* its name was removed; lives on in the orphan directory while open */
+	bool tmp;  /* it had none yet */
+	bool lost; /* was looked for everywhere, and is not in the tree */
 	bool in_lru;
 	u64 near; /* directory: where its last small file went; file: block to allocate near, 0: none */
 	/* The last extent used, good while its container's frame still has that version. */
@@ -115,11 +130,12 @@ struct piece {
 
 struct txn {
 	bool open;
-	u32 nimages, nallocs, nfrees, npins;
+	u32 nimages, nallocs, nfrees, norders, npins;
 	struct image *image;  /* [CFFS_IMAGES] */
 	struct piece *pieces; /* room to compare claims */
 	struct exo_decl alloc[CFFS_ALLOCS];
 	struct exo_decl freed[CFFS_FREES];
+	struct exo_decl order[CFFS_ORDERS];
 	struct exo_decl decl[EXO_MAX_DECLS];
 	struct exo_edit edit[CFFS_IMAGES];
 	u64 versions[CFFS_IMAGES];
@@ -148,9 +164,13 @@ struct cffs {
 	/* alloc.c */
 	struct exo_run avoid[CFFS_AVOID];
 	u32 navoid;
-	u32 starved; /* times in a row that the disk was synced because no frame was left */
-	u32 full;    /* times in a row that the disk was synced because nothing was free */
+	u32 searching; /* find.c runs */
+	u32 starved;   /* times in a row that the disk was synced because no frame was left */
+	u32 full;      /* times in a row that the disk was synced because nothing was free */
 	u64 ino_next, ino_end;
+	/* table.c: extent and block where the last free partition was, where to look for holes; extents known */
+	u32 spot_nth, spot_block, hole_nth, hole_block, table_end;
+	int64_t synced; /* when the last sync of the root began that succeeded */
 	struct txn txn;
 };
 
@@ -247,14 +267,17 @@ bool part_used(const u8 *part, u32 slot);
 int entry_get(const u8 *part, u32 slot, struct inode *di, const char **name);
 int entry_find(const u8 *part, u64 owner, u32 hash, const char *name, size_t len,
 	       struct inode *di); /* slot, -ENOENT, -EUCLEAN */
+void part_owner(u8 *part, const struct inode *owner);
 /* An entry partition without entries; from: least hash that belongs there. */
-void part_init(u8 *part, u64 owner, u32 from);
+void part_init(u8 *part, const struct inode *dir, u32 from);
 /* Which of a leaf's partitions the hash belongs into, or -EUCLEAN. */
 int leaf_part(const u8 *const part[CFFS_PARTS], u64 owner, u32 hash);
 bool entry_fits(const u8 *part, size_t bytes);
 /* A new entry; target's length is di->extra. The slot, or -ENOSPC. */
 int entry_add(u8 *part, const struct inode *di, const char *name, size_t len, const char *target);
 void entry_del(u8 *part, u32 slot);
+/* The inode of a slot went to the table: what is left refers to it. */
+int entry_refer(u8 *part, u32 slot, u32 place, u32 link);
 /* New name for a slot: 0 or -ENOSPC. */
 int entry_rename(u8 *part, u32 slot, u32 hash, const char *name, size_t len);
 
@@ -267,8 +290,9 @@ void cache_pin(struct cffs *fs, u32 frame);
 void cache_unpin(struct cffs *fs, u32 frame);
 /* Bind blocks [first, first + count) of a claim; frames[] get a pin each. */
 int cache_bind(struct cffs *fs, const struct claim *c, u64 first, u32 count, bool write, bool overwrite, u32 *frames);
-int cache_root(struct cffs *fs);
+int root_get(struct cffs *fs, struct ref *out);			       /* meta_get of the root block */
 int meta_get(struct cffs *fs, const struct claim *c, struct ref *out); /* pins; -EAGAIN if the claim is no more */
+int meta_get_at(struct cffs *fs, const struct claim *c, u64 block, struct ref *out); /* of a longer claim */
 void meta_put(struct cffs *fs, struct ref *r);
 bool meta_same(struct cffs *fs, const struct ref *r);
 int err_retry(struct cffs *fs, int err, const struct exo_why *why); /* refusal -> -EAGAIN or a POSIX error */
@@ -283,9 +307,28 @@ const u8 *txn_see(struct cffs *fs, const struct ref *r, u32 part);
 u8 *txn_part(struct cffs *fs, const struct ref *r, u32 part); /* to change; NULL: too many, or it changed (-EAGAIN) */
 int txn_alloc(struct cffs *fs, u64 near, u64 want, bool exact, bool meta, struct extent *e); /* e->start, e->count */
 int txn_free(struct cffs *fs, u64 start, u64 count, bool meta);
+/* What is written to partition `lpart` of `later` may be durable only when what is written to the other one is. */
+int txn_order(struct cffs *fs, u64 later, u32 lpart, u64 first, u32 fpart);
 bool txn_fresh(struct cffs *fs, u64 block);
 struct ref txn_new_block(u64 block);
 u64 txn_version(struct cffs *fs, u64 block); /* after commit: its new version, or 0 */
+
+/* table.c: inodes outside of directories. */
+struct xspot { /* a partition for one */
+	u32 place, part;
+	struct ref r; /* pinned */
+};
+bool xinode_ok(const u8 *part);
+void xinode_init(u8 *part, const struct inode *di, const char *target); /* without a name yet */
+bool xlink_counts(const u8 *part, u32 k);
+int xlink_add(u8 *part, u32 *k); /* a name more; -EMLINK */
+void xlink_del(u8 *part, u32 k);
+int table_pin(struct cffs *fs, u32 place, struct ref *r, u32 *part); /* -ESTALE: nothing there */
+int table_spot(struct cffs *fs, struct xspot *s);		     /* not inside a transaction */
+void table_crowded(struct cffs *fs);				     /* others use that block, too: go on to the next */
+u8 *table_take(struct cffs *fs, const struct xspot *s);		     /* in a transaction; NULL: somebody else did */
+#define CFFS_PLACE_NONE 0xffffffffu				     /* for a block of the table itself */
+int table_each(struct cffs *fs, int (*fn)(void *arg, u32 place, const struct ref *r), void *arg);
 
 /* alloc.c: where things go. A table, so that another policy is another table. */
 struct cffs_policy {
@@ -331,6 +374,9 @@ void node_put(struct cffs *fs, struct node *node);
 /* The node of an inode seen at loc in dir under a name; with a reference. */
 struct node *node_get(struct cffs *fs, struct node *dir, const char *name, size_t len, const struct loc *loc,
 		      const struct ref *r, const struct inode *di);
+/* The same for an inode in the table: loc and r are its own, entry is the block of the name (NULL: none). */
+struct node *node_get_ext(struct cffs *fs, struct node *dir, const char *name, size_t len, const struct loc *loc,
+			  const struct ref *r, const struct inode *di, u32 place, u32 link, const struct ref *entry);
 struct node *node_peek(struct cffs *fs, u64 ino); /* without a reference; NULL if not in core */
 /* The node last seen under this name, if its leaf is unchanged since; without a reference. NULL: look in the directory.
  */
@@ -392,12 +438,42 @@ int cffs_readdir(struct exo_fs *fs, struct exo_node *dir, uint64_t cookie,
 		 int (*fn)(void *arg, const struct exo_dirent *d), void *arg);
 bool name_ok(const char *name, size_t len);
 
-/* names.c */
+/* names.c. The node of an entry that was found; -ENOENT: a reference that does not count. */
+int entry_node(struct cffs *fs, struct node *dir, const char *name, size_t len, const struct found *f,
+	       struct node **out);
+/* dir_find and entry_node; an entry that does not count is taken out of the way. found_done in any case. */
+int name_find(struct cffs *fs, struct node *dir, const char *name, size_t len, struct found *f, struct node **out);
+/* A new inode without content, as the caller's, in a directory like `dir`. */
+void new_inode(struct cffs *fs, const struct node *dir, mode_t mode, u64 ino, struct inode *di);
+/* In a transaction: the inode at r, part goes with all that it owns. */
+int xinode_free(struct cffs *fs, const struct ref *r, u32 part);
+int inode_free(struct cffs *fs, const struct inode *di); /* the same for one in an entry that is taken out */
+int dir_links(struct cffs *fs, struct node *dir, const struct ref *home, int n); /* n directories more in it */
+/* Before a name of a node goes that has others: those must be durable. 1: a sync was made, look again. */
+int names_settled(struct cffs *fs, struct node *node);
 int cffs_lookup(struct exo_fs *fs, struct exo_node *dir, struct exo_name name, struct exo_node **out);
 int cffs_create(struct exo_fs *fs, struct exo_node *dir, struct exo_name name, const struct exo_create *what,
 		struct exo_node **out);
+/* Without checks; like: whose group and bits are handed down. */
+int create_entry(struct cffs *fs, struct node *dir, struct exo_name name, const struct exo_create *what,
+		 const struct node *like, u64 ino, struct node **out);
 int cffs_remove(struct exo_fs *fs, struct exo_node *dir, struct exo_name name, bool directory);
 ssize_t cffs_readlink(struct exo_fs *fs, struct exo_node *node, char *buf, size_t size);
+
+/* find.c: a node that is used here and was moved by another process. -ESTALE: it is not in the tree. */
+int node_search(struct cffs *fs, struct node *n);
+
+/* link.c */
+int cffs_link(struct exo_fs *fs, struct exo_node *node, struct exo_node *dir, struct exo_name name);
+int cffs_tmpfile(struct exo_fs *fs, struct exo_node *dir, mode_t mode, struct exo_node **out);
+int link_entry(struct cffs *fs, struct node *n, struct node *dir, struct exo_name name); /* of one in the table */
+int node_externalize(struct cffs *fs, struct node *node); /* its inode moves into the table, if it is not there */
+
+/* xattr.c */
+ssize_t cffs_getxattr(struct exo_fs *fs, struct exo_node *node, const char *name, void *buf, size_t size);
+int cffs_setxattr(struct exo_fs *fs, struct exo_node *node, const char *name, const void *value, size_t size, int how);
+ssize_t cffs_listxattr(struct exo_fs *fs, struct exo_node *node, char *buf, size_t size);
+int cffs_removexattr(struct exo_fs *fs, struct exo_node *node, const char *name);
 
 /* orphans.c */
 void orphan_name(u64 ino, char name[17]);
@@ -406,15 +482,29 @@ int orphans_purge(struct cffs *fs);
 int orphan_entry(struct cffs *fs, struct node *dir, u32 hash, const struct loc *loc, u64 ino);
 int orphan_park(struct cffs *fs, struct node *dir, struct node *node, const char *name, size_t len);
 
-/* rename.c */
+/* rename.c. REN_PARK: to the orphans, or from there: no rights are asked for. */
+#define REN_PARK 1u
+#define REN_NOREPLACE 2u
 int cffs_rename(struct exo_fs *fs, struct exo_node *from, struct exo_name a, struct exo_node *to, struct exo_name b,
 		unsigned how);
 int rename_entry(struct cffs *fs, struct node *from, const char *a, size_t alen, struct node *to, const char *b,
-		 size_t blen, bool park);
+		 size_t blen, unsigned how);
+int dirs_moved(struct cffs *fs, struct node *to); /* in a transaction that gives a directory another parent */
+bool node_below(struct node *n, const struct node *top);
+
+/* exchange.c */
+int spare_del(struct cffs *fs, struct node *n); /* the name among the orphans that an exchange gives */
+int exchange_entries(struct cffs *fs, struct node *from, struct exo_name a, struct node *to, struct exo_name b);
+
+/* falloc.c */
+int cffs_fallocate(struct exo_fs *fs, struct exo_node *node, int mode, uint64_t off, uint64_t len);
+off_t cffs_seek(struct exo_fs *fs, struct exo_node *node, uint64_t off, int whence);
 
 /* attr.c */
 int cffs_getattr(struct exo_fs *fs, struct exo_node *node, struct stat *st);
 int cffs_setattr(struct exo_fs *fs, struct exo_node *node, const struct exo_attr *attr);
+/* Before a write by somebody without rights over the file: a program that others may change acts for nobody. */
+int drop_setid(struct cffs *fs, struct node *node);
 int cffs_statvfs(struct exo_fs *fs, struct statvfs *st);
 
 /* file.c, write.c, truncate.c */
@@ -428,7 +518,7 @@ ssize_t cffs_pwrite(struct exo_fs *fs, struct exo_file *f, const void *buf, size
 int write_reserve(struct cffs *fs, struct node *node, u64 off, u64 len, bool keep);
 int cffs_map(struct exo_fs *fs, struct exo_file *f, uint64_t first, uint32_t count, bool write, uint32_t *frames);
 void cffs_unmap(struct exo_fs *fs, struct exo_node *node, uint32_t count, const uint32_t *frames, bool write);
-int zero_tail(struct cffs *fs, struct node *node, u64 size); /* bytes behind `size` in its block */
+int zero_tail(struct cffs *fs, struct node *node, u64 size);	  /* bytes behind `size` in its block */
 void file_release(struct cffs *fs, struct node *node, u32 count); /* opens that end */
 int cffs_truncate(struct exo_fs *fs, struct exo_node *node, uint64_t size);
 int truncate_blocks(struct cffs *fs, struct node *node, u64 size, bool to_direct);

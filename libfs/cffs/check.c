@@ -6,38 +6,12 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
-#include "cffs.h"
+#include "check.h"
 
 #define SETTLE_PASSES 64
+#define REPAIR_PASSES 16
 
-struct seen {
-	u64 ino;
-	struct node *dir; /* with a reference */
-	struct loc loc;
-	int64_t ctime;
-	u32 hash;
-	bool owns;
-	char name[CFFS_NAME_MAX + 1];
-};
-
-struct walk {
-	struct cffs *fs;
-	unsigned flags;
-	exo_fs_problem_fn fn;
-	void *arg;
-	struct exo_fs_count *count;
-	struct seen **table; /* by ino, open addressing */
-	u64 room, used;
-	struct node **todo; /* directories, with a reference */
-	u32 ntodo, todo_room;
-	u64 *blocks; /* bitmap of blocks seen owned */
-	int stop;
-};
-
-static int problem(struct walk *w, u64 ino, u64 block, bool repaired, const char *format, ...)
-	__attribute__((format(printf, 5, 6)));
-
-static int problem(struct walk *w, u64 ino, u64 block, bool repaired, const char *format, ...)
+int check_problem(struct walk *w, u64 ino, u64 block, bool repaired, const char *format, ...)
 {
 	struct exo_fs_problem p = {.ino = ino, .block = block, .repaired = repaired};
 	va_list args;
@@ -97,20 +71,25 @@ static int todo_add(struct walk *w, struct node *dir)
 
 /* ---- one inode ---- */
 
-static void own(struct walk *w, const struct inode *di, const struct extent *e, bool meta)
+bool check_repairs(const struct walk *w)
+{
+	return w->flags & EXO_FS_REPAIR;
+}
+
+void check_own(struct walk *w, u64 ino, const struct extent *e, bool meta)
 {
 	u64 b;
 
 	if (e->start + e->count > w->fs->map->blocks || e->start + e->count < e->start) {
-		problem(w, di->ino, e->start, false, "inode %llu: extent %llu+%u leaves the disk",
-			(unsigned long long)di->ino, (unsigned long long)e->start, e->count);
+		check_problem(w, ino, e->start, false, "inode %llu: extent %llu+%u leaves the disk",
+			      (unsigned long long)ino, (unsigned long long)e->start, e->count);
 		return;
 	}
 	*(meta ? &w->count->meta_blocks : &w->count->data_blocks) += e->count;
 	for (b = e->start; b < e->start + e->count; b++) {
 		if (w->blocks[b / 64] >> (b % 64) & 1)
-			problem(w, di->ino, b, false, "block %llu is seen twice, now in inode %llu",
-				(unsigned long long)b, (unsigned long long)di->ino);
+			check_problem(w, ino, b, false, "block %llu is seen twice, now in inode %llu",
+				      (unsigned long long)b, (unsigned long long)ino);
 		w->blocks[b / 64] |= 1ull << (b % 64);
 	}
 }
@@ -142,13 +121,14 @@ static int check_map(struct walk *w, struct node *n, u64 *owned, u64 *content)
 				continue;
 			last_map[i] = map.start;
 			++*owned;
-			own(w, &n->di, &map, true);
+			check_own(w, n->n.ino, &map, true);
 		}
 		if (p.at[p.n - 1].c.ext.key < past && !dir)
-			problem(w, n->n.ino, n->loc.block, false, "inode %llu: extents overlap at block %u of the file",
-				(unsigned long long)n->n.ino, p.at[p.n - 1].c.ext.key);
+			check_problem(w, n->n.ino, n->loc.block, false,
+				      "inode %llu: extents overlap at block %u of the file",
+				      (unsigned long long)n->n.ino, p.at[p.n - 1].c.ext.key);
 		past = (u64)p.at[p.n - 1].c.ext.key + p.at[p.n - 1].c.ext.count;
-		own(w, &n->di, &p.at[p.n - 1].c.ext, dir);
+		check_own(w, n->n.ino, &p.at[p.n - 1].c.ext, dir);
 		*owned += p.at[p.n - 1].c.ext.count;
 		*content += p.at[p.n - 1].c.ext.count;
 		key = p.next;
@@ -192,7 +172,8 @@ static void check_inode(struct walk *w, struct node *n)
 	int err = check_map(w, n, &owned, &content);
 
 	if (err) {
-		problem(w, ino, n->loc.block, false, "inode %llu: its map cannot be read (%s)", ino, strerror(-err));
+		check_problem(w, ino, n->loc.block, false, "inode %llu: its map cannot be read (%s)", ino,
+			      strerror(-err));
 		return;
 	}
 	size = S_ISDIR(n->di.mode) ? content * BLK : n->di.size;
@@ -203,9 +184,10 @@ static void check_inode(struct walk *w, struct node *n)
 		}
 		/* With map blocks these counts are not in the sector of what they count: a power cut may part them. */
 		if (!n->di.level)
-			problem(w, ino, n->loc.block, fixed,
-				"inode %llu: says %u blocks and %llu bytes, has %llu and %llu", ino, n->di.blocks,
-				(unsigned long long)n->di.size, (unsigned long long)owned, (unsigned long long)size);
+			check_problem(w, ino, n->loc.block, fixed,
+				      "inode %llu: says %u blocks and %llu bytes, has %llu and %llu", ino, n->di.blocks,
+				      (unsigned long long)n->di.size, (unsigned long long)owned,
+				      (unsigned long long)size);
 	}
 	if (S_ISDIR(n->di.mode)) {
 		w->count->dirs++;
@@ -216,8 +198,8 @@ static void check_inode(struct walk *w, struct node *n)
 		w->count->symlinks++;
 		if (!n->di.size || n->di.size >= PATH_MAX ||
 		    (n->di.flags & CFFS_F_INLINE ? n->di.extra : n->di.size) != n->di.size)
-			problem(w, ino, n->loc.block, false, "symlink %llu: target of %llu bytes", ino,
-				(unsigned long long)n->di.size);
+			check_problem(w, ino, n->loc.block, false, "symlink %llu: target of %llu bytes", ino,
+				      (unsigned long long)n->di.size);
 	} else {
 		w->count->others++;
 	}
@@ -248,14 +230,15 @@ static void twice(struct walk *w, struct seen *a, struct seen *b)
 		if (n)
 			node_moved(fs, n, kept->dir, kept->name, strlen(kept->name), &kept->loc);
 	}
-	problem(w, a->ino, old->loc.block, fixed, "inode %llu has two names; '%s' has to go%s%s",
-		(unsigned long long)a->ino, old->name, err ? ": " : "", err ? strerror(-err) : "");
+	check_problem(w, a->ino, old->loc.block, fixed, "inode %llu has two names; '%s' has to go%s%s",
+		      (unsigned long long)a->ino, old->name, err ? ": " : "", err ? strerror(-err) : "");
 }
 
 /* 1: seen before, nothing more to do. */
 static int note(struct walk *w, struct node *dir, const struct loc *loc, const struct inode *di, const char *name)
 {
 	struct seen *s, *old;
+	struct xseen *x = checkx_find(w, di->ino);
 	bool again = false;
 	u64 at;
 
@@ -271,6 +254,13 @@ static int note(struct walk *w, struct node *dir, const struct loc *loc, const s
 	s->hash = di->hash;
 	s->owns = inode_owns(di);
 	memcpy(s->name, name, di->name_len);
+	if (x && !x->clash) {
+		/* On its way into the table when power went: which of the two it is shows at the end. */
+		x->clash = true;
+		x->embedded = *s;
+		free(s);
+		return 1;
+	}
 	at = slot_for(w, di->ino);
 	old = w->table[at];
 	if (!old) {
@@ -306,15 +296,15 @@ static int check_entry(struct walk *w, struct node *dir, const struct loc *loc, 
 	memcpy(text, name, di->name_len);
 	text[di->name_len] = 0;
 	if (!name_ok(name, di->name_len)) {
-		problem(w, ino, loc->block, false, "inode %llu has a name that is none", ino);
+		check_problem(w, ino, loc->block, false, "inode %llu has a name that is none", ino);
 		return 0;
 	}
 	if (di->hash != name_hash(fs, name, di->name_len) || di->hash < low || di->hash >= next) {
-		problem(w, ino, loc->block, false, "'%s' (inode %llu) is where a lookup does not go", text, ino);
+		check_problem(w, ino, loc->block, false, "'%s' (inode %llu) is where a lookup does not go", text, ino);
 		return 0;
 	}
-	if (di->nlink != 1)
-		problem(w, ino, loc->block, false, "inode %llu: link count %u", ino, di->nlink);
+	if (!S_ISDIR(di->mode) && !(di->flags & CFFS_F_REF) && di->nlink != 1)
+		check_problem(w, ino, loc->block, false, "inode %llu: link count %u", ino, di->nlink);
 	err = cffs_lookup(&fs->fs, &dir->n, (struct exo_name){text, di->name_len}, &n);
 	if (err || n->ino != di->ino) {
 		struct found f;
@@ -326,10 +316,17 @@ static int check_entry(struct walk *w, struct node *dir, const struct loc *loc, 
 		found_done(fs, &f);
 		if (err)
 			return 0;
-		problem(w, ino, loc->block, false, "'%s' (inode %llu) cannot be looked up", text, ino);
+		if (di->flags & CFFS_F_REF) {
+			if (check_repairs(w))
+				err = dir_drop(fs, dir, di->hash, loc, ino);
+			check_problem(w, ino, loc->block, check_repairs(w) && !err,
+				      "'%s' (inode %llu) is no name of it any more", text, ino);
+			return 0;
+		}
+		check_problem(w, ino, loc->block, false, "'%s' (inode %llu) cannot be looked up", text, ino);
 		return 0;
 	}
-	err = note(w, dir, loc, di, text);
+	err = di->flags & CFFS_F_REF ? checkx_name(w, dir, loc, di, text) : note(w, dir, loc, di, text);
 	if (err) {
 		node_put(fs, node_of(n));
 		return err < 0 ? err : 0;
@@ -341,13 +338,55 @@ static int check_entry(struct walk *w, struct node *dir, const struct loc *loc, 
 	return err;
 }
 
+static int fix_links_once(struct cffs *fs, struct node *dir, u32 links)
+{
+	struct ref home;
+	u8 *part;
+	int err = node_pin(fs, dir, &home);
+
+	if (err)
+		return err;
+	err = txn_begin(fs);
+	if (!err) {
+		part = txn_part(fs, &home, dir->loc.part);
+		if (part)
+			put32(part + CFFS_SLOT(dir->loc.slot) + CFFS_S_NLINK, links);
+		if (part) {
+			err = txn_commit(fs);
+		} else {
+			txn_abort(fs);
+			err = -EAGAIN;
+		}
+	}
+	dir->frame = EXO_NOFRAME;
+	meta_put(fs, &home);
+	return err;
+}
+
+/* A directory's count is in another sector than what it counts: a power cut may part them. */
+static void check_links(struct walk *w, struct node *dir, u32 links)
+{
+	struct ref home;
+	int err = node_pin(w->fs, dir, &home);
+	u32 says = dir->di.nlink;
+
+	meta_put(w->fs, &home);
+	if (err || says == links || dir == w->fs->orphans)
+		return;
+	if (check_repairs(w))
+		CFFS_RETRY(err, w->fs, fix_links_once(w->fs, dir, links));
+	check_problem(w, dir->n.ino, dir->loc.block, check_repairs(w) && !err,
+		      "directory %llu: link count %u with %u directories in it", (unsigned long long)dir->n.ino, says,
+		      links - 2);
+}
+
 static int check_dir(struct walk *w, struct node *dir)
 {
 	struct cffs *fs = w->fs;
 	u64 low = 0, next = 0, block = 0;
 	const u8 *part_of[CFFS_PARTS];
 	u8 leaf[BLK];
-	u32 p, s;
+	u32 p, s, links = 2;
 	int err;
 
 	for (p = 0; p < CFFS_PARTS; p++)
@@ -361,11 +400,11 @@ static int check_dir(struct walk *w, struct node *dir)
 		low = next;
 		CFFS_RETRY(err, fs, dir_leaf(fs, dir, low, leaf, &block, &next));
 		if (err == -ENOENT)
-			return 0;
+			break;
 		if (err) {
-			problem(w, dir->n.ino, dir->loc.block, false,
-				"directory %llu: the leaf for hash %llu cannot be read (%s)",
-				(unsigned long long)dir->n.ino, (unsigned long long)low, strerror(-err));
+			check_problem(w, dir->n.ino, dir->loc.block, false,
+				      "directory %llu: the leaf for hash %llu cannot be read (%s)",
+				      (unsigned long long)dir->n.ino, (unsigned long long)low, strerror(-err));
 			return 0;
 		}
 		for (p = 0; p < CFFS_PARTS; p++) {
@@ -378,15 +417,18 @@ static int check_dir(struct walk *w, struct node *dir)
 					continue;
 				loc = (struct loc){block, p, s};
 				if (leaf_part(part_of, dir->n.ino, di.hash) != (int)p)
-					problem(w, di.ino, block, false,
-						"inode %llu: its name is in the wrong partition",
-						(unsigned long long)di.ino);
+					check_problem(w, di.ino, block, false,
+						      "inode %llu: its name is in the wrong partition",
+						      (unsigned long long)di.ino);
 				err = check_entry(w, dir, &loc, &di, name, low, next);
 				if (err || w->stop)
 					return err;
+				links += S_ISDIR(di.mode);
 			}
 		}
 	} while (next >> 32 == 0 && !w->stop);
+	if (!w->stop)
+		check_links(w, dir, links);
 	return 0;
 }
 
@@ -402,12 +444,14 @@ static void done(struct walk *w)
 	}
 	while (w->ntodo)
 		node_put(w->fs, w->todo[--w->ntodo]);
+	checkx_done(w);
 	free(w->table);
 	free(w->todo);
 	free(w->blocks);
 }
 
-int cffs_check(struct exo_fs *xfs, unsigned flags, exo_fs_problem_fn fn, void *arg, struct exo_fs_count *count)
+static int check_once(struct exo_fs *xfs, unsigned flags, exo_fs_problem_fn fn, void *arg, struct exo_fs_count *count,
+		      int *stop)
 {
 	struct cffs *fs = cffs_of(xfs);
 	struct walk w = {.fs = fs, .flags = flags, .fn = fn, .arg = arg, .count = count};
@@ -423,7 +467,9 @@ int cffs_check(struct exo_fs *xfs, unsigned flags, exo_fs_problem_fn fn, void *a
 		return -ENOMEM;
 	if (!err)
 		err = table_grow(&w);
-	own(&w, &fs->top->di, &(struct extent){fs->root_block, 1, 0}, true);
+	if (!err)
+		err = checkx_begin(&w);
+	check_own(&w, CFFS_TOP_INO, &(struct extent){fs->root_block, 1, 0}, true);
 	if (!err) {
 		check_inode(&w, fs->top);
 		check_inode(&w, fs->orphans);
@@ -437,16 +483,41 @@ int cffs_check(struct exo_fs *xfs, unsigned flags, exo_fs_problem_fn fn, void *a
 		err = check_dir(&w, dir);
 		node_put(fs, dir);
 	}
+	if (!err && !w.stop)
+		err = checkx_end(&w);
 	if (!err && !w.stop && !exo_root_get(xfs->x, xfs->disk, xfs->root, &r, NULL)) {
 		seen = count->meta_blocks + count->data_blocks;
-		if (seen != r.out_used)
-			problem(&w, 0, fs->root_block, false, "the walk found %llu blocks, the module says %llu",
-				(unsigned long long)seen, (unsigned long long)r.out_used);
+		/* What the repair freed is no more. */
+		if (seen != r.out_used && !count->repaired)
+			check_problem(&w, 0, fs->root_block, false, "the walk found %llu blocks, the module says %llu",
+				      (unsigned long long)seen, (unsigned long long)r.out_used);
 	}
 	done(&w);
-	if (!err && !w.stop && flags & EXO_FS_REPAIR)
-		err = orphans_purge(fs);
-	return err ? err : w.stop ? w.stop : (int)(count->problems < INT_MAX ? count->problems : INT_MAX);
+	*stop = w.stop;
+	return err;
+}
+
+/* Repairs are made pass by pass, until one finds nothing more that it can mend. */
+int cffs_check(struct exo_fs *xfs, unsigned flags, exo_fs_problem_fn fn, void *arg, struct exo_fs_count *count)
+{
+	u64 problems = 0, repaired = 0, now;
+	int err, stop = 0, pass = 0;
+
+	do {
+		memset(count, 0, sizeof(*count));
+		err = check_once(xfs, flags, fn, arg, count, &stop);
+		now = count->repaired;
+		/* What stays wrong is found in each pass, and counts once. */
+		repaired += now;
+		problems = repaired + count->problems - now;
+	} while (!err && !stop && flags & EXO_FS_REPAIR && now && ++pass < REPAIR_PASSES);
+	count->problems = problems;
+	count->repaired = repaired;
+	if (!err && !stop && flags & EXO_FS_REPAIR)
+		err = orphans_purge(cffs_of(xfs));
+	if (err || stop)
+		return err ? err : stop;
+	return problems < INT_MAX ? (int)problems : INT_MAX;
 }
 
 /*

@@ -112,16 +112,14 @@ static int drop_once(struct cffs *fs, struct node *dir, u32 hash, const struct l
 {
 	struct found f;
 	int err = dir_at(fs, dir, hash, loc, ino, &f);
-	u32 i;
 
 	if (!err)
 		err = txn_begin(fs);
 	if (err)
 		goto out;
 	err = dir_del(fs, &f);
-	for (i = 0; !err && i < CFFS_S_EXTS; i++)
-		if (f.di.ext[i].count)
-			err = txn_free(fs, f.di.ext[i].start, f.di.ext[i].count, f.di.ref);
+	if (!err)
+		err = inode_free(fs, &f.di);
 	if (!err)
 		err = dir_prune(fs, dir, &f);
 	if (err)
@@ -154,7 +152,7 @@ int dir_drop(struct cffs *fs, struct node *dir, u32 hash, const struct loc *loc,
 	bool whole = false;
 	int err = dir_at(fs, dir, hash, loc, ino, &f);
 
-	/* What owns metadata that nobody else has a claim to cannot be freed in one go. */
+	/* A reference owns nothing. What owns metadata that nobody else has a claim to cannot be freed in one go. */
 	if (!err && (S_ISDIR(f.di.mode) || f.di.level) && f.di.ext[0].count + f.di.ext[1].count)
 		whole = !contested(fs, f.di.ext[f.di.ext[0].count ? 0 : 1].start);
 	found_done(fs, &f);
@@ -357,6 +355,24 @@ static int by_place(const void *x, const void *y)
 	return (int)(a->part * CFFS_SLOTS + a->slot) - (int)(b->part * CFFS_SLOTS + b->slot);
 }
 
+/* Does the inode in the table know of this name? When it cannot be told, the name is shown. */
+static bool ref_counts(struct cffs *fs, const struct inode *entry)
+{
+	const u8 *bytes;
+	struct ref r;
+	bool counts;
+	u32 part;
+	int err = table_pin(fs, REF_PLACE(entry), &r, &part);
+
+	if (err)
+		return err != -ESTALE;
+	bytes = txn_see(fs, &r, part);
+	counts = part_kind(bytes) == CFFS_KIND_INODE && get64(bytes + CFFS_H_OWNER) == entry->ino &&
+		 xlink_counts(bytes, REF_LINK(entry));
+	meta_put(fs, &r);
+	return counts;
+}
+
 int cffs_readdir(struct exo_fs *xfs, struct exo_node *xdir, uint64_t cookie,
 		 int (*fn)(void *arg, const struct exo_dirent *d), void *arg)
 {
@@ -397,6 +413,10 @@ int cffs_readdir(struct exo_fs *xfs, struct exo_node *xdir, uint64_t cookie,
 				return -EUCLEAN;
 			memcpy(name, is, di.name_len);
 			name[di.name_len] = 0;
+			if (di.flags & CFFS_F_REF && !ref_counts(fs, &di)) {
+				cookie = d.next;
+				continue;
+			}
 			d.ino = di.ino;
 			d.type = di.mode & S_IFMT;
 			d.len = di.name_len;

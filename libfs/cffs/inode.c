@@ -55,16 +55,18 @@ void inode_put(u8 *part, u32 slot, const struct inode *di)
 
 int inode_check(const struct inode *di)
 {
-	bool meta = S_ISDIR(di->mode) || di->level;
+	bool meta = S_ISDIR(di->mode) || di->level, node = S_ISREG(di->mode) || S_ISDIR(di->mode) || S_ISLNK(di->mode);
 	u32 i;
 
-	if (!S_ISREG(di->mode) && !S_ISDIR(di->mode) && !S_ISLNK(di->mode))
+	if (!node && !S_ISFIFO(di->mode) && !S_ISSOCK(di->mode) && !S_ISCHR(di->mode) && !S_ISBLK(di->mode))
 		return -EUCLEAN;
 	if (di->mode & ~(S_IFMT | 07777u))
 		return -EUCLEAN;
 	if (!di->ino || di->size > LLONG_MAX || di->level > CFFS_LEVEL_MAX || di->flags & ~CFFS_F_KNOWN)
 		return -EUCLEAN;
 	if (di->ref > CFFS_REF_META)
+		return -EUCLEAN;
+	if ((!node || di->flags & CFFS_F_REF) && (inode_owns(di) || di->level || di->flags & ~CFFS_F_REF))
 		return -EUCLEAN;
 	for (i = 0; i < CFFS_S_EXTS; i++) {
 		const struct extent *e = &di->ext[i];

@@ -120,7 +120,7 @@ static int fill(struct cffs *fs, struct node *dir, u64 block, const u8 *leaf, co
 
 		if (!part)
 			return -EXFULL;
-		part_init(part, dir->n.ino, l->from[p]);
+		part_init(part, &dir->di, l->from[p]);
 		for (i = l->first[p]; i < l->first[p + 1]; i++) {
 			if (it[i].part == CFFS_PARTS)
 				continue;
@@ -265,7 +265,7 @@ int leaf_begin(struct cffs *fs, struct node *dir, struct ref *r)
 
 		if (!part)
 			return -EXFULL;
-		part_init(part, dir->n.ino, p << 29);
+		part_init(part, &dir->di, p << 29);
 	}
 	return 0;
 }

@@ -177,7 +177,7 @@ static void map_header(u8 *part, const struct node *node, u32 level)
 	part[CFFS_H_KIND] = CFFS_KIND_MAP;
 	part[CFFS_H_REF] = level || S_ISDIR(node->di.mode) ? CFFS_REF_META : CFFS_REF_DATA;
 	part[CFFS_H_LEVEL] = level;
-	put64(part + CFFS_H_OWNER, node->n.ino);
+	part_owner(part, &node->di);
 }
 
 /* Write sorted extents into an empty map block. */

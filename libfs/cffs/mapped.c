@@ -66,7 +66,8 @@ int cffs_map(struct exo_fs *xfs, struct exo_file *f, uint64_t first, uint32_t co
 		err = -EFBIG;
 	if (!err && write)
 		err = write_reserve(fs, node, first * BLK, (u64)count * BLK, true);
-	/* Only who may write can clear what stands behind the end; a reader's mapping shows what a writer's left there. */
+	/* Only who may write can clear what stands behind the end; a reader's mapping shows what a writer's left there.
+	 */
 	if (!err && write && node->di.size / BLK >= first && node->di.size / BLK < first + count)
 		err = zero_tail(fs, node, node->di.size);
 	while (!err && done < count) {

@@ -10,6 +10,66 @@
 /* A longer target gets a block: with any name, an inline one must fit into a partition, or it could not be renamed. */
 #define INLINE_MAX (CFFS_PART - CFFS_SLOT(1) - CFFS_NAME_MAX)
 
+int entry_node(struct cffs *fs, struct node *dir, const char *name, size_t len, const struct found *f,
+	       struct node **out)
+{
+	u8 bytes[CFFS_PART];
+	struct inode di;
+	struct loc loc;
+	struct ref r;
+	int err, kind;
+
+	if (!(f->di.flags & CFFS_F_REF)) {
+		*out = node_get(fs, dir, name, len, &f->loc, &f->leaf, &f->di);
+		return *out ? 0 : -EUCLEAN;
+	}
+	err = table_pin(fs, REF_PLACE(&f->di), &r, &loc.part);
+	if (err)
+		return err == -ESTALE ? -ENOENT : err;
+	loc.block = r.block;
+	loc.slot = 0;
+	memcpy(bytes, txn_see(fs, &r, loc.part), CFFS_PART);
+	kind = part_kind(bytes);
+	if (!meta_same(fs, &r))
+		err = -EAGAIN;
+	else if (kind < 0 || r.block == fs->root_block)
+		err = -EUCLEAN;
+	else if (kind != CFFS_KIND_INODE)
+		err = -ENOENT;
+	else if (entry_get(bytes, 0, &di, NULL))
+		err = -EUCLEAN;
+	else if (di.ino != f->di.ino || (di.mode ^ f->di.mode) & S_IFMT || !xlink_counts(bytes, REF_LINK(&f->di)))
+		err = -ENOENT;
+	if (!err) {
+		*out = node_get_ext(fs, dir, name, len, &loc, &r, &di, REF_PLACE(&f->di), REF_LINK(&f->di), &f->leaf);
+		if (!*out)
+			err = -EUCLEAN;
+	}
+	meta_put(fs, &r);
+	return err;
+}
+
+int name_find(struct cffs *fs, struct node *dir, const char *name, size_t len, struct found *f, struct node **out)
+{
+	int err, tries;
+
+	*out = NULL;
+	for (tries = 0; tries < CFFS_TRIES; tries++) {
+		err = dir_find(fs, dir, name, len, f);
+		if (err)
+			return err;
+		err = entry_node(fs, dir, name, len, f, out);
+		if (!err)
+			return 0;
+		found_done(fs, f);
+		if (err == -ENOENT)
+			err = dir_drop(fs, dir, f->hash, &f->loc, f->di.ino);
+		if (err && err != -EAGAIN && err != -ENOENT)
+			return err;
+	}
+	return -EBUSY;
+}
+
 int cffs_lookup(struct exo_fs *xfs, struct exo_node *xdir, struct exo_name name, struct exo_node **out)
 {
 	struct cffs *fs = cffs_of(xfs);
@@ -26,26 +86,25 @@ int cffs_lookup(struct exo_fs *xfs, struct exo_node *xdir, struct exo_name name,
 		*out = &node_hold(fs, n)->n;
 		return 0;
 	}
-	err = dir_find(fs, dir, name.at, name.len, &f);
-	if (!err) {
-		n = node_get(fs, dir, name.at, name.len, &f.loc, &f.leaf, &f.di);
-		if (n)
-			*out = &n->n;
-		else
-			err = -ENOMEM;
-	}
-	found_done(fs, &f);
+	do {
+		err = dir_find(fs, dir, name.at, name.len, &f);
+		if (!err)
+			err = entry_node(fs, dir, name.at, name.len, &f, &n);
+		found_done(fs, &f);
+	} while (err == -EAGAIN);
+	if (!err)
+		*out = &n->n;
 	return err;
 }
 
-static void new_inode(struct cffs *fs, struct node *dir, mode_t mode, u64 ino, struct inode *di)
+void new_inode(struct cffs *fs, const struct node *dir, mode_t mode, u64 ino, struct inode *di)
 {
 	int64_t now = now_ns();
 	int i;
 
 	memset(di, 0, sizeof(*di));
 	di->mode = mode;
-	di->nlink = 1;
+	di->nlink = S_ISDIR(mode) ? 2 : 1;
 	di->uid = exo_cred(&fs->fs)->uid;
 	di->gid = exo_cred(&fs->fs)->gid;
 	/* A set-gid directory hands its group down. */
@@ -53,10 +112,79 @@ static void new_inode(struct cffs *fs, struct node *dir, mode_t mode, u64 ino, s
 		di->gid = dir->di.gid;
 		if (S_ISDIR(mode))
 			di->mode |= S_ISGID;
+		else if (mode & S_IXGRP && exo_cred(&fs->fs)->uid && !exo_cred_member(&fs->fs, di->gid))
+			di->mode &= ~S_ISGID;
 	}
 	di->ino = ino;
 	for (i = 0; i < T_COUNT; i++)
 		di->time[i] = now;
+}
+
+int inode_free(struct cffs *fs, const struct inode *di)
+{
+	int err = 0;
+	u32 i;
+
+	for (i = 0; !err && i < CFFS_S_EXTS; i++)
+		if (di->ext[i].count)
+			err = txn_free(fs, di->ext[i].start, di->ext[i].count, di->ref);
+	return err;
+}
+
+int xinode_free(struct cffs *fs, const struct ref *r, u32 part)
+{
+	u8 *bytes = txn_part(fs, r, part);
+	struct inode di;
+	struct extent e;
+	u32 i;
+	int err;
+
+	if (!bytes)
+		return -EAGAIN;
+	inode_get(bytes, 0, &di);
+	err = inode_free(fs, &di);
+	for (i = 0; !err && i < CFFS_X_EXTS; i++) {
+		extent_get(bytes + CFFS_X_ATTRS + CFFS_E_SIZE * i, &e);
+		if (e.count)
+			err = txn_free(fs, e.start, e.count, false);
+	}
+	if (!err)
+		memset(bytes, 0, CFFS_PART);
+	return err;
+}
+
+int dir_links(struct cffs *fs, struct node *dir, const struct ref *home, int n)
+{
+	u8 *part, *at;
+
+	if (dir == fs->orphans)
+		return 0;
+	part = txn_part(fs, home, dir->loc.part);
+	if (!part)
+		return -EAGAIN;
+	at = part + CFFS_SLOT(dir->loc.slot) + CFFS_S_NLINK;
+	if (n < 0 && get32(at) <= 2)
+		return 0;
+	put32(at, get32(at) + n);
+	return 0;
+}
+
+int names_settled(struct cffs *fs, struct node *node)
+{
+	struct ref home;
+	int64_t linked;
+	int err = node_pin(fs, node, &home);
+
+	if (err)
+		return err;
+	linked = (int64_t)get64(txn_see(fs, &home, node->loc.part) + CFFS_X_LINKED);
+	if (!meta_same(fs, &home))
+		err = -EAGAIN;
+	meta_put(fs, &home);
+	if (err || linked < fs->synced)
+		return err;
+	err = cffs_sync(&fs->fs);
+	return err ? err : 1;
 }
 
 /* A long target's block. The claim is at loc, in slot order of the partition. */
@@ -83,23 +211,29 @@ static int put_target(struct cffs *fs, struct node *node, const char *target, si
 	return err;
 }
 
-static int create_once(struct cffs *fs, struct node *dir, struct exo_name name, mode_t mode, const char *target,
-		       u64 ino, struct node **out)
+static int create_once(struct cffs *fs, struct node *dir, struct exo_name name, const struct exo_create *what,
+		       const struct node *like, u64 ino, struct node **out)
 {
+	const char *target = S_ISLNK(what->mode) ? what->target : NULL;
 	size_t tlen = target ? strlen(target) : 0;
 	bool fresh;
 	struct inode di;
 	struct found f;
 	struct loc loc;
+	struct node *old;
 	struct ref r;
 	int err;
 
-	err = dir_find(fs, dir, name.at, name.len, &f);
+	err = name_find(fs, dir, name.at, name.len, &f, &old);
 	if (err != -ENOENT) {
 		found_done(fs, &f);
+		if (old)
+			node_put(fs, old);
 		return err ? err : -EEXIST;
 	}
-	new_inode(fs, dir, mode, ino, &di);
+	new_inode(fs, like, what->mode, ino, &di);
+	if (S_ISCHR(what->mode) || S_ISBLK(what->mode))
+		di.ext[0].start = what->rdev;
 	fresh = !f.path.n;
 	f.loc.block = EXO_NOBLOCK;
 	err = txn_begin(fs);
@@ -118,6 +252,8 @@ static int create_once(struct cffs *fs, struct node *dir, struct exo_name name, 
 	}
 	if (!err)
 		err = dir_add(fs, dir, &f, &di, name.at, name.len, target, &loc);
+	if (!err && S_ISDIR(what->mode))
+		err = dir_links(fs, dir, &f.home, 1);
 	if (err) {
 		txn_abort(fs);
 		goto out;
@@ -126,12 +262,12 @@ static int create_once(struct cffs *fs, struct node *dir, struct exo_name name, 
 	if (err)
 		goto out;
 	r = f.leaf;
-	if (fresh) {
+	if (fresh || S_ISDIR(what->mode))
 		dir->frame = EXO_NOFRAME;
+	if (fresh)
 		r = NO_REF;
-	} else {
+	else
 		r.version = txn_version(fs, loc.block);
-	}
 	node_touched(fs, dir);
 	*out = node_get(fs, dir, name.at, name.len, &loc, &r, &di);
 	if (!*out)
@@ -145,13 +281,28 @@ out:
 	return err;
 }
 
+int create_entry(struct cffs *fs, struct node *dir, struct exo_name name, const struct exo_create *what,
+		 const struct node *like, u64 ino, struct node **out)
+{
+	struct node *n = NULL;
+	int err;
+
+	CFFS_RETRY(err, fs, create_once(fs, dir, name, what, like, ino, &n));
+	if (!err && S_ISLNK(what->mode) && n->di.ext[0].count) {
+		CFFS_RETRY(err, fs, put_target(fs, n, what->target, strlen(what->target)));
+		if (err)
+			node_put(fs, n);
+	}
+	if (!err)
+		*out = n;
+	return err;
+}
+
 int cffs_create(struct exo_fs *xfs, struct exo_node *xdir, struct exo_name name, const struct exo_create *what,
 		struct exo_node **out)
 {
-	const char *target = what->target;
-	mode_t mode = what->mode;
 	struct cffs *fs = cffs_of(xfs);
-	struct node *dir = node_of(xdir), *n = NULL;
+	struct node *dir = node_of(xdir), *n;
 	u64 ino;
 	int err;
 
@@ -161,23 +312,15 @@ int cffs_create(struct exo_fs *xfs, struct exo_node *xdir, struct exo_name name,
 		return -ENAMETOOLONG;
 	if (!name_ok(name.at, name.len))
 		return -EINVAL;
-	if (!S_ISREG(mode) && !S_ISDIR(mode) && !S_ISLNK(mode))
-		return -EOPNOTSUPP;
-	if (S_ISLNK(mode) && (!target || !*target))
+	if (S_ISLNK(what->mode) && (!what->target || !*what->target))
 		return -ENOENT;
-	if (S_ISLNK(mode) && strlen(target) >= PATH_MAX)
+	if (S_ISLNK(what->mode) && strlen(what->target) >= PATH_MAX)
 		return -ENAMETOOLONG;
 	if (dir->gone)
 		return -ENOENT;
 	err = alloc_ino(fs, &ino);
-	if (err)
-		return err;
-	CFFS_RETRY(err, fs, create_once(fs, dir, name, mode, S_ISLNK(mode) ? target : NULL, ino, &n));
-	if (!err && S_ISLNK(mode) && n->di.ext[0].count) {
-		CFFS_RETRY(err, fs, put_target(fs, n, target, strlen(target)));
-		if (err)
-			node_put(fs, n);
-	}
+	if (!err)
+		err = create_entry(fs, dir, name, what, dir, ino, &n);
 	if (!err)
 		*out = &n->n;
 	nodes_tick(fs);
@@ -192,28 +335,41 @@ static bool must_park(const struct node *n)
 	return n->opens || n->di.level;
 }
 
+/* In a transaction: a name of an inode in the table goes, and with the last one the inode. */
+static int unlink_ext(struct cffs *fs, struct node *n, const struct found *f, const struct ref *home)
+{
+	u8 *part;
+
+	if (S_ISDIR(n->di.mode) || n->di.nlink <= 1)
+		return xinode_free(fs, home, n->loc.part);
+	part = txn_part(fs, home, n->loc.part);
+	if (!part)
+		return -EAGAIN;
+	xlink_del(part, REF_LINK(&f->di));
+	put64(part + CFFS_SLOT(0) + CFFS_S_CTIME, now_ns());
+	/* The inode may still be waited for by the block that this name's entry is in. */
+	return txn_order(fs, f->leaf.block, f->loc.part, home->block, n->loc.part);
+}
+
 static int remove_once(struct cffs *fs, struct node *dir, struct exo_name name, bool directory, struct node **parked)
 {
-	struct node *n = NULL;
+	bool more;
+	struct ref home = NO_REF;
+	struct node *n;
 	struct found f;
-	u32 i;
 	int err;
 
 	*parked = NULL;
-	err = dir_find(fs, dir, name.at, name.len, &f);
+	err = name_find(fs, dir, name.at, name.len, &f, &n);
 	if (err)
-		goto out;
-	n = node_get(fs, dir, name.at, name.len, &f.loc, &f.leaf, &f.di);
-	err = -ENOMEM;
-	if (!n)
 		goto out;
 	err = exo_node_may_remove(&fs->fs, &dir->n, &n->n);
 	if (err)
 		goto out;
-	err = directory ? (S_ISDIR(f.di.mode) ? 0 : -ENOTDIR) : (S_ISDIR(f.di.mode) ? -EISDIR : 0);
+	err = directory ? (S_ISDIR(n->di.mode) ? 0 : -ENOTDIR) : (S_ISDIR(n->di.mode) ? -EISDIR : 0);
 	if (err)
 		goto out;
-	if (directory && (inode_owns(&f.di) || f.di.level)) {
+	if (directory && (inode_owns(&n->di) || n->di.level)) {
 		err = dir_empty(fs, n);
 		if (!err)
 			err = -ENOTEMPTY;
@@ -224,20 +380,32 @@ static int remove_once(struct cffs *fs, struct node *dir, struct exo_name name, 
 			err = -EAGAIN;
 		goto out;
 	}
-	if (!directory && must_park(n)) {
+	more = n->ext && !directory && n->di.nlink > 1;
+	if (more) {
+		err = names_settled(fs, n);
+		if (err > 0)
+			err = -EAGAIN;
+		if (err)
+			goto out;
+	}
+	if (!directory && !more && must_park(n)) {
 		*parked = n;
 		n = NULL;
 		goto out;
 	}
-	err = txn_begin(fs);
+	if (n->ext)
+		err = node_pin(fs, n, &home);
+	if (!err)
+		err = txn_begin(fs);
 	if (err)
 		goto out;
 	err = dir_del(fs, &f);
-	for (i = 0; !err && i < CFFS_S_EXTS; i++)
-		if (f.di.ext[i].count)
-			err = txn_free(fs, f.di.ext[i].start, f.di.ext[i].count, f.di.ref);
+	if (!err)
+		err = n->ext ? unlink_ext(fs, n, &f, &home) : inode_free(fs, &f.di);
 	if (!err)
 		err = dir_prune(fs, dir, &f);
+	if (!err && directory)
+		err = dir_links(fs, dir, &f.home, -1);
 	if (err) {
 		txn_abort(fs);
 		goto out;
@@ -246,14 +414,19 @@ static int remove_once(struct cffs *fs, struct node *dir, struct exo_name name, 
 	if (err)
 		goto out;
 	dir->frame = EXO_NOFRAME;
-	n->gone = true;
-	node_clean(fs, n);
+	if (more) {
+		n->frame = n->eframe = EXO_NOFRAME;
+	} else {
+		n->gone = true;
+		node_clean(fs, n);
+	}
 	node_touched(fs, dir);
 out:
+	meta_put(fs, &home);
 	found_done(fs, &f);
 	if (n)
 		node_put(fs, n);
-	return err;
+	return err == -ESTALE ? -EAGAIN : err;
 }
 
 int cffs_remove(struct exo_fs *xfs, struct exo_node *xdir, struct exo_name name, bool directory)

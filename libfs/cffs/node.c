@@ -50,9 +50,13 @@ struct node *node_known(struct cffs *fs, struct node *dir, const char *name, siz
 	for (n = fs->names[name_bucket(fs, &dir->n, hash)]; n; n = n->name_next)
 		if (n->name_hash == hash && n->n.parent == &dir->n && n->name_len == len && !memcmp(n->name, name, len))
 			break;
+	if (!n || n->gone)
+		return NULL;
 	/* The entry is where it was, and a leaf does not change directories. */
-	if (!n || n->gone || n->frame == EXO_NOFRAME || cache_find(fs, n->loc.block, &version) != n->frame ||
-	    version != n->version)
+	if (n->ext ? n->eframe == EXO_NOFRAME || cache_find(fs, n->eblock, &version) != n->eframe ||
+			     version != n->eversion
+		   : n->frame == EXO_NOFRAME || cache_find(fs, n->loc.block, &version) != n->frame ||
+			     version != n->version)
 		return NULL;
 	return n;
 }
@@ -170,6 +174,8 @@ static void adopt(struct node *n, const struct inode *di, u32 frame, u64 version
 		n->di.time[T_MTIME] = mine.time[T_MTIME];
 	if (n->dirty & DIRTY_CTIME)
 		n->di.time[T_CTIME] = mine.time[T_CTIME];
+	if (n->dirty & DIRTY_ATIME)
+		n->di.time[T_ATIME] = mine.time[T_ATIME];
 	n->n.mode = di->mode;
 	n->n.uid = di->uid;
 	n->n.gid = di->gid;
@@ -246,7 +252,27 @@ struct node *node_get(struct cffs *fs, struct node *dir, const char *name, size_
 	if (dir && dir != fs->orphans)
 		n->gone = false;
 	n->loc = *loc;
+	n->ext = n->lost = false;
+	n->eframe = EXO_NOFRAME;
 	adopt(n, di, r->frame, r->version);
+	return n;
+}
+
+struct node *node_get_ext(struct cffs *fs, struct node *dir, const char *name, size_t len, const struct loc *loc,
+			  const struct ref *r, const struct inode *di, u32 place, u32 link, const struct ref *entry)
+{
+	struct node *n = node_get(fs, dir, name, len, loc, r, di);
+
+	if (!n)
+		return NULL;
+	n->ext = true;
+	n->place = place;
+	n->link = link;
+	if (entry) {
+		n->eblock = entry->block;
+		n->eframe = entry->frame;
+		n->eversion = entry->version;
+	}
 	return n;
 }
 
@@ -261,37 +287,60 @@ static int decode(struct cffs *fs, struct node *n, const struct ref *r)
 	if (!meta_same(fs, r))
 		return -EAGAIN;
 	kind = part_kind(part);
-	if (kind != CFFS_KIND_DIR && kind != CFFS_KIND_SUPER)
+	if (kind != (n->ext ? CFFS_KIND_INODE : CFFS_KIND_DIR))
 		return -ESTALE;
 	if (!part_used(part, n->loc.slot) || entry_get(part, n->loc.slot, &di, NULL) || di.ino != n->n.ino ||
-	    (di.mode & S_IFMT) != (n->n.mode & S_IFMT))
+	    (di.mode & S_IFMT) != (n->n.mode & S_IFMT) || di.flags & CFFS_F_REF)
 		return -ESTALE;
 	adopt(n, &di, r->frame, r->version);
 	return 0;
 }
 
-/* Is the node's own name still at its place? A block that left the tree would look the same, so the owner counts. */
+/* By its name, and if another process has moved it and it is in use here, by its number. */
 static int find_again(struct cffs *fs, struct node *n)
 {
+	struct node *again;
 	struct found f;
 	int err;
 
-	if (!n->n.parent)
-		return -EUCLEAN;
+	if (!n->n.parent || n->lost)
+		return -ESTALE;
 	err = dir_find(fs, node_of(n->n.parent), n->name, n->name_len, &f);
 	if (!err && f.di.ino != n->n.ino)
 		err = -ENOENT;
 	if (!err) {
-		n->loc = f.loc;
-		adopt(n, &f.di, f.leaf.frame, f.leaf.version);
+		err = entry_node(fs, node_of(n->n.parent), n->name, n->name_len, &f, &again);
+		if (!err)
+			node_put(fs, again);
 	}
 	found_done(fs, &f);
-	return err == -ENOENT ? -ESTALE : err;
+	if (err == -ENOENT || err == -ESTALE) {
+		err = -ESTALE;
+		if (n->opens || (S_ISDIR(n->n.mode) && n->n.refs > 1))
+			err = node_search(fs, n);
+	}
+	return err;
+}
+
+/* Bring the block of a node back that is not bound here. */
+static int bind_again(struct cffs *fs, struct node *n)
+{
+	struct ref r;
+	u32 part;
+	int err;
+
+	if (!n->ext)
+		return find_again(fs, n);
+	err = table_pin(fs, n->place, &r, &part);
+	if (!err) {
+		n->loc = (struct loc){r.block, part, 0};
+		meta_put(fs, &r);
+	}
+	return err;
 }
 
 int node_pin(struct cffs *fs, struct node *node, struct ref *r)
 {
-	struct claim c = {.parent = NO_REF, .part = 0, .ext = {fs->root_block, 1, 0}, .meta = true};
 	int err, tries;
 	u32 f;
 
@@ -310,16 +359,11 @@ int node_pin(struct cffs *fs, struct node *node, struct ref *r)
 			meta_put(fs, r);
 			if (err == -EAGAIN)
 				continue;
+			/* In the table an inode stays where it is. */
+			if (node->ext)
+				return err;
 		}
-		if (!node->n.parent) {
-			if (f != EXO_NOFRAME)
-				return -EUCLEAN;
-			err = meta_get(fs, &c, r);
-			if (!err)
-				meta_put(fs, r);
-		} else {
-			err = find_again(fs, node);
-		}
+		err = bind_again(fs, node);
 		if (err && err != -EAGAIN)
 			return err;
 	}
@@ -362,8 +406,9 @@ int node_moved(struct cffs *fs, struct node *node, struct node *dir, const char 
 {
 	if (!set_place(fs, node, dir, name, len))
 		return -ENOMEM;
-	node->loc = *loc;
-	node->frame = EXO_NOFRAME;
+	if (!node->ext)
+		node->loc = *loc;
+	node->frame = node->eframe = EXO_NOFRAME;
 	return 0;
 }
 
@@ -382,6 +427,7 @@ int node_store(struct cffs *fs, struct node *node, const struct ref *r)
 	di.uid = node->di.uid;
 	di.gid = node->di.gid;
 	di.size = node->di.size;
+	di.flags = node->di.flags;
 	for (i = 0; i < T_COUNT; i++)
 		di.time[i] = node->di.time[i];
 	inode_put(part, node->loc.slot, &di);

@@ -18,7 +18,7 @@ int orphan_park(struct cffs *fs, struct node *dir, struct node *node, const char
 	int err;
 
 	orphan_name(node->n.ino, to);
-	err = rename_entry(fs, dir, name, len, fs->orphans, to, 16, true);
+	err = rename_entry(fs, dir, name, len, fs->orphans, to, 16, REN_PARK);
 	if (!err)
 		node->gone = true;
 	return err;
@@ -26,23 +26,24 @@ int orphan_park(struct cffs *fs, struct node *dir, struct node *node, const char
 
 static int purge_once(struct cffs *fs, struct node *node)
 {
+	struct ref home = NO_REF;
 	struct found f;
-	u32 i;
 	int err;
 
 	err = dir_find(fs, fs->orphans, node->name, node->name_len, &f);
 	if (!err && f.di.ino != node->n.ino)
 		err = -ENOENT;
-	if (!err && f.di.level)
+	if (!err)
+		err = node_pin(fs, node, &home);
+	if (!err && node->di.level)
 		err = -EAGAIN;
 	if (!err)
 		err = txn_begin(fs);
 	if (err)
 		goto out;
 	err = dir_del(fs, &f);
-	for (i = 0; !err && i < CFFS_S_EXTS; i++)
-		if (f.di.ext[i].count)
-			err = txn_free(fs, f.di.ext[i].start, f.di.ext[i].count, f.di.ref);
+	if (!err)
+		err = node->ext ? xinode_free(fs, &home, node->loc.part) : inode_free(fs, &f.di);
 	if (!err)
 		err = dir_prune(fs, fs->orphans, &f);
 	if (err)
@@ -52,6 +53,7 @@ static int purge_once(struct cffs *fs, struct node *node)
 	if (!err)
 		fs->orphans->frame = EXO_NOFRAME;
 out:
+	meta_put(fs, &home);
 	found_done(fs, &f);
 	return err;
 }
@@ -128,12 +130,16 @@ int orphan_entry(struct cffs *fs, struct node *dir, u32 hash, const struct loc *
 struct first {
 	char name[CFFS_NAME_MAX + 1];
 	u32 len;
+	bool orphans;
 };
 
 static int take_first(void *arg, const struct exo_dirent *d)
 {
 	struct first *f = arg;
 
+	/* A spare name (exchange.c) is the check's business. */
+	if (f->orphans && d->len != 16)
+		return 0;
 	memcpy(f->name, d->name, d->len + 1);
 	f->len = d->len;
 	return 1;
@@ -145,6 +151,7 @@ static int first_of(struct cffs *fs, struct node *dir, struct first *f, struct n
 	struct exo_node *n;
 	int err, tries;
 
+	f->orphans = dir == fs->orphans;
 	for (tries = 0; tries < CFFS_TRIES; tries++) {
 		err = cffs_readdir(&fs->fs, &dir->n, 0, take_first, f);
 		if (err <= 0)

@@ -13,9 +13,11 @@ int part_kind(const u8 *part)
 
 	if (!magic)
 		return 0;
-	if (magic != CFFS_MAGIC || kind < CFFS_KIND_DIR || kind > CFFS_KIND_SUPER)
+	if (magic != CFFS_MAGIC || kind < CFFS_KIND_DIR || kind > CFFS_KIND_TABLE)
 		return -EUCLEAN;
-	if (kind != CFFS_KIND_MAP && part[CFFS_H_USED] >> CFFS_SLOTS)
+	if (kind == CFFS_KIND_DIR && part[CFFS_H_USED] >> CFFS_SLOTS)
+		return -EUCLEAN;
+	if (kind == CFFS_KIND_INODE && !xinode_ok(part))
 		return -EUCLEAN;
 	return kind;
 }
@@ -37,8 +39,8 @@ int entry_get(const u8 *part, u32 slot, struct inode *di, const char **name)
 	inode_get(part, slot, di);
 	if (inode_check(di))
 		return -EUCLEAN;
-	if (part[CFFS_H_KIND] == CFFS_KIND_SUPER) {
-		if (di->name_len || di->extra || !S_ISDIR(di->mode))
+	if (part[CFFS_H_KIND] == CFFS_KIND_INODE) {
+		if (slot || di->name_len || di->flags & CFFS_F_REF || di->extra > CFFS_X_SMALL - CFFS_X_LINKS)
 			return -EUCLEAN;
 	} else if (!di->name_len || di->name_off < heap_start(used) ||
 		   di->name_off + di->name_len + di->extra > CFFS_PART) {
@@ -46,7 +48,9 @@ int entry_get(const u8 *part, u32 slot, struct inode *di, const char **name)
 	}
 	if (!!(di->flags & CFFS_F_INLINE) != !!di->extra)
 		return -EUCLEAN;
-	if (name)
+	if (name && part[CFFS_H_KIND] == CFFS_KIND_INODE)
+		*name = (const char *)part + CFFS_X_SMALL - di->extra;
+	else if (name)
 		*name = di->name_len ? (const char *)part + di->name_off : "";
 	return 0;
 }
@@ -94,12 +98,20 @@ static u32 free_slot(u32 used)
 	return !(used & 1) ? 0 : !(used & 2) ? 1 : !(used & 4) ? 2 : CFFS_SLOTS;
 }
 
-void part_init(u8 *part, u64 owner, u32 from)
+void part_owner(u8 *part, const struct inode *owner)
+{
+	put64(part + CFFS_H_OWNER, owner->ino);
+	put32(part + CFFS_H_MODE, owner->mode);
+	put32(part + CFFS_H_UID, owner->uid);
+	put32(part + CFFS_H_GID, owner->gid);
+}
+
+void part_init(u8 *part, const struct inode *dir, u32 from)
 {
 	memset(part, 0, CFFS_PART);
 	put32(part + CFFS_H_MAGIC, CFFS_MAGIC);
 	part[CFFS_H_KIND] = CFFS_KIND_DIR;
-	put64(part + CFFS_H_OWNER, owner);
+	part_owner(part, dir);
 	put32(part + CFFS_H_FROM, from);
 }
 
@@ -188,6 +200,23 @@ void entry_del(u8 *part, u32 slot)
 	if (CFFS_SLOT(slot) < heap_start(part[CFFS_H_USED]))
 		memset(part + CFFS_SLOT(slot), 0, CFFS_S_SIZE);
 	heap_build(part, CFFS_SLOTS, NULL, 0, NULL, 0);
+}
+
+int entry_refer(u8 *part, u32 slot, u32 place, u32 link)
+{
+	u8 *p = part + CFFS_SLOT(slot);
+	struct inode di, ref = {0};
+
+	inode_get(part, slot, &di);
+	ref.mode = di.mode & S_IFMT;
+	ref.ino = di.ino;
+	ref.flags = CFFS_F_REF;
+	ref.size = (u64)link << 32 | place;
+	inode_put(part, slot, &ref);
+	/* A symlink's target goes, too: the heap is laid out anew without it. */
+	put16(p + CFFS_S_EXTRA, 0);
+	heap_build(part, CFFS_SLOTS, NULL, 0, NULL, 0);
+	return 0;
 }
 
 int entry_rename(u8 *part, u32 slot, u32 hash, const char *name, size_t len)

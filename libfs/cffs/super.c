@@ -14,7 +14,7 @@ static void first_inode(struct inode *di, u64 ino, mode_t mode, int64_t now)
 
 	memset(di, 0, sizeof(*di));
 	di->mode = S_IFDIR | (mode & 07777);
-	di->nlink = 1;
+	di->nlink = 2;
 	di->uid = geteuid();
 	di->gid = getegid();
 	di->ino = ino;
@@ -26,7 +26,8 @@ static void first_inode(struct inode *di, u64 ino, mode_t mode, int64_t now)
 static int first_partition(struct exo *x, uint32_t disk, uint32_t cap, const struct exo_root_add *root, mode_t mode,
 			   struct exo_why *why)
 {
-	u8 part[CFFS_PART] = {0};
+	u8 part[3 * CFFS_PART] = {0};
+	u32 k;
 	struct exo_bind b = {.disk = disk,
 			     .cap = cap,
 			     .root = root->out_root,
@@ -35,7 +36,7 @@ static int first_partition(struct exo *x, uint32_t disk, uint32_t cap, const str
 			     .first = root->out_start,
 			     .count = 1,
 			     .rights = EXO_RIGHT_READ};
-	struct exo_edit edit = {.block = root->out_start, .len = CFFS_PART, .bytes = (uintptr_t)part};
+	struct exo_edit edit = {.block = root->out_start, .len = sizeof(part), .bytes = (uintptr_t)part};
 	struct exo_txn t = {.disk = disk, .cap = cap, .nedits = 1, .edits = (uintptr_t)&edit};
 	int64_t now = now_ns();
 	struct inode di;
@@ -51,11 +52,12 @@ static int first_partition(struct exo *x, uint32_t disk, uint32_t cap, const str
 		return err;
 	put32(part + CFFS_H_MAGIC, CFFS_MAGIC);
 	part[CFFS_H_KIND] = CFFS_KIND_SUPER;
-	part[CFFS_H_USED] = 3;
 	first_inode(&di, CFFS_TOP_INO, mode, now);
-	inode_put(part, 0, &di);
+	xinode_init(part + CFFS_PLACE_TOP * CFFS_PART, &di, NULL);
+	xlink_add(part + CFFS_PLACE_TOP * CFFS_PART, &k);
 	first_inode(&di, CFFS_ORPHANS_INO, 0700, now);
-	inode_put(part, 1, &di);
+	xinode_init(part + CFFS_PLACE_ORPHANS * CFFS_PART, &di, NULL);
+	xlink_add(part + CFFS_PLACE_ORPHANS * CFFS_PART, &k);
 	put32(part + CFFS_SUP_VERSION, CFFS_VERSION);
 	put64(part + CFFS_SUP_NEXT_INO, (u64)now >> 10);
 	put64(part + CFFS_SUP_SEED, seed[0]);
@@ -104,31 +106,29 @@ int cffs_mkfs(struct exo *x, uint32_t disk, const struct exo_mkfs *opt, struct e
 	return err < 0 ? err : 0;
 }
 
-static struct node *super_dir(struct cffs *fs, u32 slot, u64 ino)
+static struct node *super_dir(struct cffs *fs, u32 place, u64 ino)
 {
-	struct claim c = {.parent = NO_REF, .part = 0, .ext = {fs->root_block, 1, 0}, .meta = true};
-	struct loc loc = {fs->root_block, 0, slot};
+	struct loc loc = {fs->root_block, place, 0};
 	struct node *n = NULL;
 	u8 part[CFFS_PART];
 	struct inode di;
 	struct ref r;
 
-	if (meta_get(fs, &c, &r))
+	if (root_get(fs, &r))
 		return NULL;
-	memcpy(part, txn_see(fs, &r, 0), CFFS_PART);
-	if (part_kind(part) == CFFS_KIND_SUPER && part_used(part, slot) && !entry_get(part, slot, &di, NULL) &&
-	    di.ino == ino && S_ISDIR(di.mode))
-		n = node_get(fs, NULL, "", 0, &loc, &r, &di);
+	memcpy(part, txn_see(fs, &r, place), CFFS_PART);
+	if (part_kind(part) == CFFS_KIND_INODE && !entry_get(part, 0, &di, NULL) && di.ino == ino && S_ISDIR(di.mode))
+		n = node_get_ext(fs, NULL, "", 0, &loc, &r, &di, place, 0, NULL);
 	meta_put(fs, &r);
 	return n;
 }
 
 static int read_super(struct cffs *fs)
 {
-	struct claim c = {.parent = NO_REF, .part = 0, .ext = {fs->root_block, 1, 0}, .meta = true};
+	struct exo_why *why = exo_fs_why_here();
 	u8 part[CFFS_PART];
 	struct ref r;
-	int err = meta_get(fs, &c, &r);
+	int err = root_get(fs, &r);
 
 	if (err)
 		return err;
@@ -138,8 +138,16 @@ static int read_super(struct cffs *fs)
 	meta_put(fs, &r);
 	if (err)
 		return err;
-	if (part_kind(part) != CFFS_KIND_SUPER || get32(part + CFFS_SUP_VERSION) != CFFS_VERSION ||
-	    get32(part + CFFS_SUP_FLAGS))
+	if (get32(part + CFFS_H_MAGIC) == CFFS_OLD_MAGIC ||
+	    (part_kind(part) == CFFS_KIND_SUPER && get32(part + CFFS_SUP_VERSION) != CFFS_VERSION)) {
+		u32 is = get32(part + CFFS_H_MAGIC) == CFFS_OLD_MAGIC ? 1 : get32(part + CFFS_SUP_VERSION);
+
+		snprintf(why->text, sizeof(why->text),
+			 "the tree has cffs format %u, and this library reads format %u only", is, CFFS_VERSION);
+		snprintf(why->hint, sizeof(why->hint), "copy the files out with the library that made it");
+		return -EPROTONOSUPPORT;
+	}
+	if (part_kind(part) != CFFS_KIND_SUPER || get32(part + CFFS_SUP_FLAGS))
 		return -EUCLEAN;
 	fs->seed[0] = get64(part + CFFS_SUP_SEED);
 	fs->seed[1] = get64(part + CFFS_SUP_SEED + 8);
@@ -181,8 +189,8 @@ int cffs_open(struct exo_fs **out, struct exo *x, uint32_t disk, const struct ex
 	if (!err)
 		CFFS_RETRY(err, fs, read_super(fs));
 	if (!err) {
-		fs->top = super_dir(fs, 0, CFFS_TOP_INO);
-		fs->orphans = super_dir(fs, 1, CFFS_ORPHANS_INO);
+		fs->top = super_dir(fs, CFFS_PLACE_TOP, CFFS_TOP_INO);
+		fs->orphans = super_dir(fs, CFFS_PLACE_ORPHANS, CFFS_ORPHANS_INO);
 		if (!fs->top || !fs->orphans)
 			err = -EUCLEAN;
 	}
@@ -234,6 +242,8 @@ const struct exo_fs_type cffs_type = {
 	.put = put,
 	.lookup = cffs_lookup,
 	.create = cffs_create,
+	.tmpfile = cffs_tmpfile,
+	.link = cffs_link,
 	.remove = cffs_remove,
 	.rename = cffs_rename,
 	.getattr = cffs_getattr,

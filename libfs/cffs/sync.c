@@ -33,10 +33,13 @@ int flush_all(struct cffs *fs)
 static int sync_root(struct cffs *fs)
 {
 	struct exo_why *why = exo_fs_why_here();
+	int64_t began = now_ns();
 	int err = exo_sync(fs->fs.x, fs->fs.disk, fs->fs.root, why);
 
 	fs->navoid = 0;
 	fs->full = 0;
+	if (err >= 0)
+		fs->synced = began;
 	return err < 0 ? err_retry(fs, err, why) : 0;
 }
 

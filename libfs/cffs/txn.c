@@ -32,7 +32,7 @@ int txn_begin(struct cffs *fs)
 		}
 	}
 	t->open = true;
-	t->nimages = t->nallocs = t->nfrees = t->npins = 0;
+	t->nimages = t->nallocs = t->nfrees = t->norders = t->npins = 0;
 	return 0;
 }
 
@@ -43,7 +43,7 @@ void txn_abort(struct cffs *fs)
 
 	for (i = 0; i < t->npins; i++)
 		cache_unpin(fs, t->pin[i]);
-	t->npins = t->nallocs = t->nimages = t->nfrees = 0;
+	t->npins = t->nallocs = t->nimages = t->nfrees = t->norders = 0;
 	t->open = false;
 }
 
@@ -148,26 +148,38 @@ int txn_free(struct cffs *fs, u64 start, u64 count, bool meta)
 	return 0;
 }
 
+int txn_order(struct cffs *fs, u64 later, u32 lpart, u64 first, u32 fpart)
+{
+	struct txn *t = &fs->txn;
+
+	if (later == first && lpart == fpart)
+		return 0;
+	if (t->norders == CFFS_ORDERS)
+		return -EXFULL;
+	t->order[t->norders++] = (struct exo_decl){EXO_DECL_ORDER, lpart | fpart << 8, later, first};
+	return 0;
+}
+
 /* ---- what moves ---- */
 
 /* What the owns-UDF says of a partition, merged and sorted. */
 static u32 owns(const u8 *part, struct piece *out)
 {
 	struct extent e;
-	u32 n = 0, i, k, ext;
+	u32 n = 0, i, k, ext, kind = part[CFFS_H_KIND];
 	bool meta;
 
-	if (!get32(part + CFFS_H_MAGIC))
+	if (!get32(part + CFFS_H_MAGIC) || kind == CFFS_KIND_SUPER)
 		return 0;
-	if (part[CFFS_H_KIND] == CFFS_KIND_MAP) {
+	if (kind == CFFS_KIND_MAP || kind == CFFS_KIND_TABLE) {
 		for (i = 0; i < CFFS_MAP_EXTS; i++) {
 			extent_get(part + CFFS_H_SIZE + CFFS_E_SIZE * i, &e);
 			if (e.count)
 				out[n++] = (struct piece){e.start, e.start + e.count, part[CFFS_H_REF]};
 		}
 	} else {
-		for (i = 0; i < CFFS_SLOTS; i++) {
-			if (!part_used(part, i))
+		for (i = 0; i < (kind == CFFS_KIND_INODE ? 1 : CFFS_SLOTS); i++) {
+			if (kind != CFFS_KIND_INODE && !part_used(part, i))
 				continue;
 			meta = part[CFFS_SLOT(i) + CFFS_S_REF];
 			for (ext = 0; ext < CFFS_S_EXTS; ext++) {
@@ -175,6 +187,11 @@ static u32 owns(const u8 *part, struct piece *out)
 				if (e.count)
 					out[n++] = (struct piece){e.start, e.start + e.count, meta};
 			}
+		}
+		for (i = 0; kind == CFFS_KIND_INODE && i < CFFS_X_EXTS; i++) {
+			extent_get(part + CFFS_X_ATTRS + CFFS_E_SIZE * i, &e);
+			if (e.count)
+				out[n++] = (struct piece){e.start, e.start + e.count, false};
 		}
 	}
 	for (i = 1; i < n; i++) {
@@ -280,6 +297,11 @@ int txn_commit(struct cffs *fs)
 			err = -EXFULL;
 		else
 			t->decl[n++] = t->freed[i];
+	for (i = 0; !err && i < t->norders; i++)
+		if (n == EXO_MAX_DECLS)
+			err = -EXFULL;
+		else
+			t->decl[n++] = t->order[i];
 	if (err) {
 		txn_abort(fs);
 		return err;

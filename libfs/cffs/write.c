@@ -11,8 +11,8 @@
 #include <stdint.h>
 #include "cffs.h"
 
-#define GATHER_MAX (1u << 20) /* bytes in memory for a file */
-#define CHUNK 256	      /* blocks that one step allocates and fills */
+#define GATHER_MAX (1u << 20)  /* bytes in memory for a file */
+#define CHUNK 256	       /* blocks that one step allocates and fills */
 #define RESERVE_MAX (1u << 30) /* bytes that one step of write_reserve asks for */
 
 struct wbuf {

@@ -79,7 +79,7 @@ static u64 nasty(void)
 				     (1ull << 63) - 1,
 				     BLOCKS,
 				     BLOCKS - 1,
-				     0x31464643};
+				     0x32464643};
 
 	return below(2) ? values[below(sizeof(values) / sizeof(*values))] : below(BLOCKS);
 }
@@ -216,7 +216,7 @@ int main(int argc, char **argv)
 	static bool before[BLOCKS];
 	img = sim_disk_image(w.disk);
 	for (b = 0; b < BLOCKS; b++)
-		before[b] = !memcmp(sim_image_block(img, b), "CFF1", 4);
+		before[b] = !memcmp(sim_image_block(img, b), "CFF2", 4);
 	sim_image_free(img);
 	world_attach(&w);
 	world_mkfs(&w, "t", 0);
@@ -226,7 +226,7 @@ int main(int argc, char **argv)
 	world_detach(&w, false);
 	img = sim_disk_image(w.disk);
 	for (b = 0; b < BLOCKS; b++)
-		if (!before[b] && !memcmp(sim_image_block(img, b), "CFF1", 4))
+		if (!before[b] && !memcmp(sim_image_block(img, b), "CFF2", 4))
 			meta[n++] = b;
 	CHECK(n > 6);
 	world_attach(&w);

@@ -16,6 +16,8 @@
 
 #define OWNER 77
 
+static const struct inode owner = {.ino = OWNER, .mode = S_IFDIR | 0755};
+
 struct entry {
 	bool used;
 	char name[CFFS_NAME_MAX + 1], target[CFFS_PART];
@@ -115,7 +117,7 @@ static void model(void)
 	u64 ino = 10;
 	int round;
 
-	part_init(part, OWNER, 9);
+	part_init(part, &owner, 9);
 	for (round = 0; round < 200000; round++) {
 		u32 at = below(CFFS_SLOTS), len = below(4) ? 1 + below(60) : 1 + below(255);
 		struct entry one = {.used = true};
@@ -178,7 +180,7 @@ static void damage(void)
 		const char *name;
 		char text[256];
 
-		part_init(part, OWNER, 9);
+		part_init(part, &owner, 9);
 		for (i = 0; i < CFFS_SLOTS; i++) {
 			struct inode fresh;
 			char target[CFFS_PART];

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * link.c: further names, and files that have none yet. Before an inode gets a second name or attributes of its own it
+ * moves out of its directory into the table, and an entry that refers to it stays behind.
+ *
+ * The order on the disk: the inode is in the table before its entry refers to it. What it owns moves with it, which
+ * orders the two; an inode that owns nothing asks for that order.
+ */
+#include <stdio.h>
+#include "cffs.h"
+
+static int externalize_once(struct cffs *fs, struct node *n)
+{
+	u8 bytes[CFFS_PART], *slot, *part;
+	struct xspot s = {.r = NO_REF};
+	struct inode di;
+	const char *target;
+	struct ref home;
+	u32 i, k;
+	int err = table_spot(fs, &s);
+
+	if (err)
+		return err;
+	err = node_pin(fs, n, &home);
+	if (!err && n->ext)
+		goto out;
+	if (!err)
+		err = txn_begin(fs);
+	if (err)
+		goto out;
+	memcpy(bytes, txn_see(fs, &home, n->loc.part), CFFS_PART);
+	slot = txn_part(fs, &home, n->loc.part);
+	part = table_take(fs, &s);
+	if (!slot || !part || !meta_same(fs, &home))
+		err = -EAGAIN;
+	else if (entry_get(bytes, n->loc.slot, &di, &target))
+		err = -EUCLEAN;
+	if (err)
+		goto abort;
+	/* What is pending goes along. */
+	di.size = n->di.size;
+	for (i = 0; i < T_COUNT; i++)
+		di.time[i] = n->di.time[i];
+	xinode_init(part, &di, target + di.name_len);
+	err = xlink_add(part, &k);
+	if (!err)
+		err = entry_refer(slot, n->loc.slot, s.place, k);
+	if (!err && !inode_owns(&di))
+		err = txn_order(fs, home.block, n->loc.part, s.r.block, s.part);
+	if (err)
+		goto abort;
+	err = txn_commit(fs);
+	if (err) {
+		table_crowded(fs);
+		goto out;
+	}
+	node_clean(fs, n);
+	n->ext = true;
+	n->place = s.place;
+	n->link = k;
+	n->loc = (struct loc){s.r.block, s.part, 0};
+	n->frame = n->eframe = EXO_NOFRAME;
+	n->last.ext.count = 0;
+	goto out;
+abort:
+	txn_abort(fs);
+out:
+	meta_put(fs, &home);
+	meta_put(fs, &s.r);
+	return err;
+}
+
+int node_externalize(struct cffs *fs, struct node *n)
+{
+	int err = n->ext ? 0 : write_flush(fs, n);
+
+	if (!err && !n->ext)
+		CFFS_RETRY(err, fs, externalize_once(fs, n));
+	return err;
+}
+
+static int link_once(struct cffs *fs, struct node *n, struct node *dir, struct exo_name name)
+{
+	struct inode di = {0};
+	struct node *old;
+	struct ref home = NO_REF;
+	struct found f;
+	struct loc loc;
+	u8 *part;
+	u32 k;
+	int err = name_find(fs, dir, name.at, name.len, &f, &old);
+
+	if (!err) {
+		node_put(fs, old);
+		err = -EEXIST;
+	}
+	if (err == -ENOENT)
+		err = node_pin(fs, n, &home);
+	if (err)
+		goto out;
+	f.loc.block = EXO_NOBLOCK;
+	err = txn_begin(fs);
+	if (err)
+		goto out;
+	part = txn_part(fs, &home, n->loc.part);
+	err = part ? xlink_add(part, &k) : -EAGAIN;
+	if (!err) {
+		put64(part + CFFS_SLOT(0) + CFFS_S_CTIME, now_ns());
+		put64(part + CFFS_X_LINKED, now_ns());
+		di.mode = n->di.mode & S_IFMT;
+		di.ino = n->n.ino;
+		di.flags = CFFS_F_REF;
+		di.size = (u64)k << 32 | n->place;
+		err = dir_add(fs, dir, &f, &di, name.at, name.len, NULL, &loc);
+	}
+	if (err) {
+		txn_abort(fs);
+		goto out;
+	}
+	err = txn_commit(fs);
+	if (err)
+		goto out;
+	n->frame = EXO_NOFRAME;
+	dir->frame = EXO_NOFRAME;
+	node_touched(fs, dir);
+out:
+	meta_put(fs, &home);
+	found_done(fs, &f);
+	if (err == -EXFULL) {
+		err = dir_split(fs, dir, name.at, name.len, 0);
+		return err ? err : -EAGAIN;
+	}
+	return err;
+}
+
+int link_entry(struct cffs *fs, struct node *n, struct node *dir, struct exo_name name)
+{
+	int err;
+
+	CFFS_RETRY(err, fs, link_once(fs, n, dir, name));
+	return err;
+}
+
+/* The first name of a file that had none: its entry moves from the orphans. */
+static int first_name(struct cffs *fs, struct node *n, struct node *dir, struct exo_name name)
+{
+	char from[17];
+	int err;
+
+	orphan_name(n->n.ino, from);
+	err = write_flush(fs, n);
+	if (!err)
+		err = rename_entry(fs, fs->orphans, from, 16, dir, name.at, name.len, REN_PARK | REN_NOREPLACE);
+	if (!err)
+		n->gone = n->tmp = false;
+	return err;
+}
+
+int cffs_link(struct exo_fs *xfs, struct exo_node *xnode, struct exo_node *xdir, struct exo_name name)
+{
+	struct cffs *fs = cffs_of(xfs);
+	struct node *n = node_of(xnode), *dir = node_of(xdir);
+	int err;
+
+	if (xfs->flags & EXO_FS_RDONLY)
+		return -EROFS;
+	if (name.len > CFFS_NAME_MAX)
+		return -ENAMETOOLONG;
+	if (!name_ok(name.at, name.len))
+		return -EINVAL;
+	if (S_ISDIR(xnode->mode))
+		return -EPERM;
+	if (dir->gone || (n->gone && !n->tmp))
+		return -ENOENT;
+	if (n->gone) {
+		err = first_name(fs, n, dir, name);
+	} else {
+		err = node_externalize(fs, n);
+		if (!err)
+			err = link_entry(fs, n, dir, name);
+	}
+	nodes_tick(fs);
+	return err;
+}
+
+int cffs_tmpfile(struct exo_fs *xfs, struct exo_node *dir, mode_t mode, struct exo_node **out)
+{
+	struct exo_create what = {.mode = S_IFREG | (mode & 07777)};
+	struct cffs *fs = cffs_of(xfs);
+	struct node *n;
+	char name[17];
+	u64 ino;
+	int err;
+
+	if (xfs->flags & EXO_FS_RDONLY)
+		return -EROFS;
+	if (node_of(dir)->gone)
+		return -ENOENT;
+	err = alloc_ino(fs, &ino);
+	if (err)
+		return err;
+	orphan_name(ino, name);
+	err = create_entry(fs, fs->orphans, (struct exo_name){name, 16}, &what, node_of(dir), ino, &n);
+	if (err)
+		return err;
+	n->gone = n->tmp = true;
+	*out = &n->n;
+	return 0;
+}
