@@ -116,9 +116,9 @@ static void done_free(struct exo_done *done)
 	while (done->kids) {
 		struct exo_link *k = done->kids;
 
-		exo_link_remove(k);
 		if (k->child->link == k)
 			k->child->link = NULL;
+		exo_link_remove(k);
 		exo_plat_free(k);
 	}
 	exo_plat_free(done);

@@ -108,6 +108,8 @@ struct exo_disk {
 	struct exo_done *written; /* complete, waiting for a flush */
 	u32 nwritten;		  /* of these */
 	bool unflushed;		  /* some write completed since the last flush began */
+	u64 flush_begun;	  /* flushes that were begun; and the last of them that succeeded */
+	u64 flush_done;
 	struct exo_flight *flights;
 
 	struct exo_contest *contest; /* sorted by block; some are settled */

@@ -34,14 +34,20 @@ bool exo_entry_ready(struct exo_disk *d, struct exo_root *r, struct exo_set *fir
 {
 	u64 b = r->h.start, end = b + r->h.count;
 	bool ready = !r->node.waits;
+	u64 below;
 
 	*err = 0;
 	if (r->state == EXO_ROOT_DYING)
 		return ready;
 	if (name_dying(d, r))
 		ready = false;
-	if (!r->node.fresh)
+	/* The next attach drops a temporary root without looking. */
+	if (!r->node.fresh || (r->h.flags & EXO_ROOT_TEMPORARY))
 		return ready;
+	*err = exo_order_below(d, &r->node, first, &below);
+	if (*err)
+		return false;
+	ready = ready && !below;
 	for (;;) {
 		u64 stop;
 

@@ -53,11 +53,23 @@ void exo_link_add(struct exo_link *l, struct exo_node *parent, struct exo_node *
 	l->parent = parent;
 	l->sectors = sectors;
 	l->done = NULL;
+	l->durable = false;
 	link_push(l, &parent->kids);
+}
+
+static void link_undone(struct exo_link *l)
+{
+	if (!l->done)
+		return;
+	*l->done_at = l->done_next;
+	if (l->done_next)
+		l->done_next->done_at = l->done_at;
+	l->done = NULL;
 }
 
 void exo_link_remove(struct exo_link *l)
 {
+	link_undone(l);
 	*l->at = l->next;
 	if (l->next)
 		l->next->at = l->at;
@@ -155,26 +167,39 @@ void exo_undo_free(struct exo_undo *u)
 int exo_wait_chain(struct exo_undo *u, struct exo_node *src, struct exo_node *dst, u32 sectors, u32 *self)
 {
 	struct exo_done *done = NULL;
+	bool durable = false;
 	u32 steps;
 
 	*self = 0;
 	for (steps = 0; steps < CHAIN_MAX; steps++) {
-		int err;
+		const struct exo_link *l;
+		int err = 0;
 
 		if (dst == src) {
-			*self = sectors;
+			*self = durable ? 0 : sectors;
 			return 0;
 		}
-		err = done ? wait_done(u, src, dst, done, sectors) : exo_wait_add(u, src, dst, sectors);
+		/* What holds the pointer durably need not be written again; what leads to it may be missing. */
+		if (done)
+			err = wait_done(u, src, dst, done, sectors);
+		else if (!durable)
+			err = exo_wait_add(u, src, dst, sectors);
 		if (err)
 			return err;
-		if (!dst->link)
+		l = dst->link;
+		if (!l)
 			return 0;
-		sectors = dst->link->sectors;
-		done = dst->link->done;
-		dst = dst->link->parent;
+		sectors = l->sectors;
+		done = l->done;
+		durable = l->durable;
+		dst = l->parent;
 	}
 	return -ELOOP;
+}
+
+bool exo_order_pending(const struct exo_disk *d, const struct exo_node *n)
+{
+	return n->slack || exo_bit(d->uninit, n->block);
 }
 
 static bool kid_counts(struct exo_core *c, const struct exo_link *k)
@@ -188,7 +213,7 @@ static bool kid_counts(struct exo_core *c, const struct exo_link *k)
 	if (b->state == EXO_BUF_FREE)
 		return true; /* of the transaction that is being checked: no block's buffer yet, and never written */
 	d = b->disk < EXO_MAX_DISKS ? c->disks[b->disk] : NULL;
-	return d && exo_bit(d->uninit, b->block);
+	return d && exo_order_pending(d, k->child);
 }
 
 static void enter(struct exo_node *n, struct exo_node *up, u64 grey)
@@ -199,8 +224,7 @@ static void enter(struct exo_node *n, struct exo_node *up, u64 grey)
 	n->at_kid = n->kids;
 }
 
-/* The next node that this one waits for: first its waits, then its uninitialised kids. The lists stand still meanwhile.
- */
+/* The next node that this one waits for: first its waits, then its pending kids. The lists stand still meanwhile. */
 static struct exo_node *next_edge(struct exo_core *c, struct exo_node *n)
 {
 	while (n->at_wait) {
@@ -270,17 +294,24 @@ void exo_order_submit(struct exo_node *n, struct exo_done *done)
 	if (done->waiters)
 		done->waiters->dst_at = &done->waiters;
 	n->waiters = NULL;
-	done->kids = n->kids;
-	if (done->kids)
-		done->kids->at = &done->kids;
-	n->kids = NULL;
-	for (k = done->kids; k; k = k->next)
+	for (k = n->kids; k; k = k->next) {
+		if (k->done || k->durable)
+			continue;
 		k->done = done;
+		k->done_next = done->kids;
+		k->done_at = &done->kids;
+		if (k->done_next)
+			k->done_next->done_at = &k->done_next;
+		done->kids = k;
+	}
 	for (w = done->waiters; w; w = w->dst_next)
 		w->dst = n;
 	n->wfirst = n->first;
 	n->wlast = n->last;
 	n->first = n->last = 0;
+	if (n->lax)
+		n->slack |= n->fresh;
+	n->lax = false;
 	n->fresh = 0;
 }
 
@@ -307,13 +338,8 @@ void exo_order_failed(struct exo_done *done)
 			w->dst_next->dst_at = &w->dst_next;
 		n->waiters = w;
 	}
-	while (done->kids) {
-		struct exo_link *k = done->kids;
-
-		exo_link_remove(k);
-		k->done = NULL;
-		link_push(k, &n->kids);
-	}
+	while (done->kids)
+		link_undone(done->kids);
 	n->first |= n->wfirst;
 	n->last |= n->wlast;
 	n->wfirst = n->wlast = 0;
@@ -341,8 +367,38 @@ void exo_lose_end(struct exo_disk *d, struct exo_lose *l)
 	exo_plat_free(l);
 }
 
+/*
+ * A durable and reachable pointer leads to the children of these links, which are off their lists, chained by `next`;
+ * so it does to what those hold pointers to durably. A link is worked through once in its life.
+ */
+static void reached(struct exo_core *c, struct exo_link *todo)
+{
+	while (todo) {
+		struct exo_link *l = todo, *k, *next;
+		struct exo_node *n = l->child;
+		bool mine = n->link == l;
+
+		todo = l->next;
+		exo_plat_free(l);
+		if (!mine)
+			continue;
+		n->link = NULL;
+		for (k = n->kids; k; k = next) {
+			next = k->next;
+			if (!k->durable)
+				continue;
+			exo_link_remove(k);
+			k->next = todo;
+			todo = k;
+		}
+		exo_buf_settle(c, n->id);
+	}
+}
+
 void exo_order_durable(struct exo_disk *d, struct exo_done *done)
 {
+	struct exo_link *todo = NULL;
+
 	while (done->waiters) {
 		struct exo_wait *w = done->waiters;
 
@@ -352,13 +408,15 @@ void exo_order_durable(struct exo_disk *d, struct exo_done *done)
 	while (done->kids) {
 		struct exo_link *k = done->kids;
 
+		link_undone(k);
+		k->durable = true;
+		if (k->parent->link)
+			continue;
 		exo_link_remove(k);
-		if (k->child->link == k) {
-			k->child->link = NULL;
-			exo_buf_settle(d->c, k->child->id);
-		}
-		exo_plat_free(k);
+		k->next = todo;
+		todo = k;
 	}
+	reached(d->c, todo);
 	if (done->root && done->erased && done->root->state == EXO_ROOT_DYING && !done->root->dirty)
 		done->root->state = EXO_ROOT_EMPTY;
 	if (done->count) {
@@ -402,7 +460,12 @@ void exo_order_forget(struct exo_node *n)
 			k->child->link = NULL;
 		exo_plat_free(k);
 	}
-	n->link = NULL;
-	n->fresh = 0;
+	if (n->link) {
+		exo_link_remove(n->link);
+		exo_plat_free(n->link);
+		n->link = NULL;
+	}
+	n->lax = false;
+	n->fresh = n->slack = 0;
 	n->first = n->last = n->wfirst = n->wlast = 0;
 }

@@ -13,11 +13,18 @@
  *  kids   metadata blocks whose first durable pointer will be this node's (rule 1 for metadata, and what rule 3 needs
  *         to know which nodes a new pointer is reached through).
  *
+ *         They stay until a durable pointer leads to this node, too: what is reached through an unreachable node is
+ *         not reachable.
+ *
  *  fresh  partitions of which some claim may be of an uninitialised block, or of one that has no durable pointer yet:
  *         what they gained since the last submission. A catalogue entry counts as one partition.
  *
- * When a write of the node is submitted, lose, kids and waiters move to a struct exo_done; they come back if the write
- * fails, and take effect once it is durable. All memory is allocated before the write is submitted.
+ *  slack  partitions that were written although some claim of them was of an uninitialised block, or led to a node with
+ *         slack. Only a node that nothing on disk leads to is written so (loose.c), and until it is tight again nothing on
+ *         disk may lead to it.
+ *
+ * When a write of the node is submitted, lose and waiters move to a struct exo_done, and kids are noted in it; they come
+ * back if the write fails, and take effect once it is durable. All memory is allocated before the write is submitted.
  */
 #ifndef EXO_CORE_ORDER_H
 #define EXO_CORE_ORDER_H
@@ -28,6 +35,7 @@ struct exo_core;
 struct exo_disk;
 struct exo_node;
 struct exo_root;
+struct exo_set;
 
 struct exo_lose {
 	struct exo_lose *next;
@@ -48,10 +56,12 @@ struct exo_wait {
 struct exo_link {
 	struct exo_node *child; /* its node's `link` is this one, unless the child went elsewhere since */
 	struct exo_node *parent;
-	struct exo_link *next, **at; /* in the parent's kids, or in a done's */
-	struct exo_link *old;	     /* during a transaction: what it replaces */
-	u32 sectors;		     /* of the parent, that hold the pointer */
-	struct exo_done *done;	     /* in this one's list: a write of the parent that holds the pointer; else NULL */
+	struct exo_link *next, **at; /* in the parent's kids */
+	struct exo_link *done_next, **done_at;
+	struct exo_link *old;  /* during a transaction: what it replaces */
+	u32 sectors;	       /* of the parent, that hold the pointer */
+	struct exo_done *done; /* in this one's list: a write of the parent that holds the pointer; else NULL */
+	bool durable;	       /* the durable one does; nothing durable leads to the parent */
 };
 
 #define EXO_NODE_ROOT 0x80000000u
@@ -69,9 +79,13 @@ struct exo_node {
 	u64 need;  /* a SYNC that wants it written */
 	u64 block; /* where it is written */
 	u32 id;	   /* frame, or EXO_NODE_ROOT | disk << 8 | root */
+	u64 flush; /* last flush that had begun when its last write completed */
 	u8 fresh;
+	u8 slack;
 	u8 first, last;	  /* sectors to write before, and after, the others (MOVE inside the block) */
 	u8 wfirst, wlast; /* the same of the write that runs */
+	bool lax;	  /* found so by exo_write_ready: its next write gives it slack */
+	bool bad;	  /* search of loose.c */
 };
 
 struct exo_done {
@@ -95,7 +109,7 @@ struct exo_orphan {
 void exo_wait_link(struct exo_wait *w, struct exo_node *src, struct exo_node *dst, u32 sectors);
 void exo_wait_unlink(struct exo_wait *w);
 void exo_link_add(struct exo_link *l, struct exo_node *parent, struct exo_node *child, u32 sectors);
-void exo_link_remove(struct exo_link *l); /* from its list; the child's `link` is the caller's business */
+void exo_link_remove(struct exo_link *l); /* from its lists; the child's `link` is the caller's business */
 
 /*
  * Let src wait for everything that must be durable so that a pointer in dst (in `sectors` of it) is durable and
@@ -115,6 +129,16 @@ void exo_undo_free(struct exo_undo *u);
 
 /* Is a cycle of waits reachable from any of these nodes? The node that closes it, or NULL. */
 struct exo_node *exo_order_cycle(struct exo_core *c, struct exo_node **from, u32 n);
+
+/*
+ * A subtree that nothing on disk leads to may be written in any order. pending: the node was never written, or has slack.
+ * below (loose.c): what lies below a node and must be durable before
+ * an image of the node may lead there is appended to `first`, and counted; without `first` counting ends early. What turns
+ * out to be tight loses its slack.
+ */
+bool exo_order_pending(const struct exo_disk *d, const struct exo_node *n);
+int exo_order_below(struct exo_disk *d, struct exo_node *top, struct exo_set *first, u64 *count);
+bool exo_root_temporary(const struct exo_disk *d, u32 root);
 
 /* A write of the node is submitted / failed / is durable. `done` was allocated by the caller. */
 void exo_order_submit(struct exo_node *n, struct exo_done *done);

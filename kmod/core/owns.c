@@ -159,7 +159,7 @@ int exo_owns_nothing(struct exo_disk *d, u32 frame, u32 tmpl, u8 skip, u32 *reas
 int exo_owns_uninit(struct exo_disk *d, u32 frame, struct exo_set *out, u64 *count)
 {
 	struct exo_core *c = d->c;
-	u8 fresh = exo_frame_node(c, frame)->fresh;
+	u8 fresh = exo_frame_node(c, frame)->fresh | exo_frame_node(c, frame)->slack;
 	u32 i, k, n, reason, parts = partitions(d, frame);
 
 	*count = 0;

@@ -278,10 +278,8 @@ static void drop_node(struct exo_disk *d, struct exo_root *r, u32 root, u32 f)
 		struct exo_link *l = n->link;
 
 		n->link = NULL;
-		if (!l->done) {
-			exo_link_remove(l);
-			exo_plat_free(l);
-		}
+		exo_link_remove(l);
+		exo_plat_free(l);
 	}
 }
 
@@ -341,6 +339,8 @@ static void bury(struct exo_disk *d, u32 root, u64 *seen, struct exo_cover *agai
 	while (r->node.kids) {
 		struct exo_link *l = r->node.kids;
 
+		if (l->child->link == l)
+			l->child->link = NULL;
 		exo_link_remove(l);
 		exo_plat_free(l);
 	}

@@ -103,8 +103,7 @@ static int want_first(struct sync *s, struct exo_node *n)
 		for (b = s->first.r[i].start; b < s->first.r[i].start + s->first.r[i].count && !err; b++) {
 			if (s->nzero >= ZERO)
 				return 0;
-			if (exo_bit(s->d->uninit, b))
-				err = want_block(s, b);
+			err = want_block(s, b);
 		}
 	return err;
 }

@@ -72,7 +72,7 @@ struct txn {
 	struct txn_moved_wait *passed; /* waits of freed blocks that their parent takes over */
 	u32 npassed, passed_room;
 	struct exo_link **links;
-	u32 nlinks, links_room;
+	u32 nlinks, newlinks, links_room; /* newlinks: of them, those of new blocks */
 	struct exo_lose *lose; /* as many as the commit needs */
 	bool linked;	       /* frames of `news` were taken */
 

@@ -13,6 +13,9 @@ static void lose(struct txn *t, const struct exo_set *s)
 		struct exo_node *n = exo_frame_node(t->c, t->blk[s->r[i].from / EXO_PARTS].frame);
 		u64 b = s->r[i].start, end = b + s->r[i].count;
 
+		/* Nobody will follow its old image either. */
+		if (exo_root_temporary(d, t->blk[s->r[i].from / EXO_PARTS].root))
+			continue;
 		for (;;) {
 			struct exo_lose *l = t->lose;
 
@@ -44,10 +47,10 @@ static void drop_cached(struct txn *t, u64 start, u64 count)
 	}
 }
 
-/* The link of a block that no longer has this parent. A done's list keeps its own until it is durable. */
+/* The link of a block that no longer has this parent. */
 static void unlink_child(struct exo_link *l)
 {
-	if (!l || l->done)
+	if (!l)
 		return;
 	exo_link_remove(l);
 	exo_plat_free(l);
@@ -59,8 +62,6 @@ static void bury_node(struct txn *t, struct txn_meta *m)
 	struct exo_disk *d = t->d;
 	struct exo_orphan *o = m->orphan;
 
-	unlink_child(n->link);
-	n->link = NULL;
 	/* Its image on disk may still be reached, and what it pointed at with it, until the block is free itself. */
 	if (n->lose) {
 		m->orphan = NULL;

@@ -88,8 +88,11 @@ static int add_links(struct txn *t)
 	u64 b;
 	int err = 0;
 
+	/* What a temporary root leads to is never reached from the disk. */
 	for (i = 0; !err && i < t->news.n; i++)
-		err = add_link(t, exo_frame_node(t->c, t->news.m[i].frame), t->news.m[i].label);
+		if (!exo_root_temporary(t->d, t->news.m[i].root))
+			err = add_link(t, exo_frame_node(t->c, t->news.m[i].frame), t->news.m[i].label);
+	t->newlinks = t->nlinks;
 	for (i = 0; i < t->moved.n; i++) {
 		const struct exo_rng *r = &t->moved.r[i];
 
@@ -105,12 +108,15 @@ static int add_links(struct txn *t)
 /*
  * Must the old parent wait for the new one? Yes if some block of the range may have a durable pointer in the old one. A
  * metadata block without one counts too once it was written or is waited for: what was moved into it is reached through
- * it.
+ * it. A temporary root is no durable place: what comes from there was not durable, and what goes there need not be.
  */
 static bool must_wait(struct txn *t, const struct exo_rng *r)
 {
 	u64 b;
 
+	if (exo_root_temporary(t->d, t->blk[r->from / EXO_PARTS].root) ||
+	    exo_root_temporary(t->d, t->blk[r->to / EXO_PARTS].root))
+		return false;
 	if (exo_fresh_runs(t->d, r->start, r->count))
 		return true;
 	for (b = r->start; r->tmpl && b < r->start + r->count; b++) {
@@ -247,6 +253,8 @@ static int count_lose(struct txn *t, const struct exo_set *s)
 	for (i = 0; i < s->n; i++) {
 		int err;
 
+		if (exo_root_temporary(t->d, t->blk[s->r[i].from / EXO_PARTS].root))
+			continue;
 		/* A SYNC of the root ends all of them. */
 		if (t->d->roots[t->blk[s->r[i].from / EXO_PARTS].root].nlose > LOSE_MAX)
 			return exo_no(t->a, -EBUSY, EXO_R_CYCLE, s->r[i].start);
@@ -292,7 +300,7 @@ static int reserve(struct txn *t)
  */
 static bool new_edges(const struct txn *t)
 {
-	return t->undo.n || t->npassed || t->nlinks > t->news.n;
+	return t->undo.n || t->npassed || t->nlinks > t->newlinks;
 }
 
 static int find_cycle(struct txn *t)

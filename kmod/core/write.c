@@ -11,7 +11,9 @@ int exo_write_ready(struct exo_disk *d, u32 frame, struct exo_set *first, bool *
 	struct exo_core *c = d->c;
 	struct exo_node *n = exo_frame_node(c, frame);
 	struct exo_wait *w;
-	u64 count;
+	struct exo_link *k;
+	u64 count, below = 0;
+	bool exempt;
 	int err;
 
 	*ready = true;
@@ -22,11 +24,22 @@ int exo_write_ready(struct exo_disk *d, u32 frame, struct exo_set *first, bool *
 		if (first && exo_set_add(first, w->block, 1, 0, 0, 0))
 			return -ENOMEM;
 	}
-	if (!n->fresh)
+	n->lax = false;
+	if ((!n->fresh && !n->slack) || exo_root_temporary(d, c->bufs[frame].root))
 		return 0;
-	err = exo_owns_uninit(d, frame, first, &count);
+	exempt = exo_order_pending(d, n);
+	err = exo_owns_uninit(d, frame, exempt ? NULL : first, &count);
+	if (!err && !exempt)
+		err = exo_order_below(d, n, first, &below);
 	if (err)
 		return err;
+	if (exempt) {
+		n->lax = count;
+		for (k = n->kids; k && !n->lax; k = k->next)
+			n->lax = exo_order_pending(d, k->child);
+		count = 0;
+	}
+	count += below;
 	c->bufs[frame].taint = count > 0xffffffffull ? 0xffffffffu : (u32)count;
 	if (count)
 		*ready = false;
@@ -203,6 +216,8 @@ void exo_write_done(struct exo_disk *d, struct exo_done *done)
 
 	for (b = done->start; b < done->start + done->count; b++)
 		exo_bit_clear(d->blank, b);
+	if (done->node)
+		done->node->flush = d->flush_begun;
 	exo_order_written(done);
 	if (d->vol) {
 		done->next = d->written;
@@ -284,6 +299,7 @@ int exo_flush_disk(struct exo_disk *d)
 {
 	struct exo_core *c = d->c;
 	struct exo_done *list = d->written, *done;
+	u64 number;
 	int err;
 
 	if (d->failed)
@@ -296,6 +312,7 @@ int exo_flush_disk(struct exo_disk *d)
 	d->nwritten = 0;
 	d->unflushed = false;
 	d->flushing++;
+	number = ++d->flush_begun;
 	exo_unlock(c);
 	err = exo_plat_flush(d->dev);
 	exo_lock(c);
@@ -303,6 +320,8 @@ int exo_flush_disk(struct exo_disk *d)
 	c->stats->flushes++;
 	if (err)
 		d->failed = true;
+	else if (number > d->flush_done)
+		d->flush_done = number;
 	while ((done = list)) {
 		list = done->next;
 		if (err) {

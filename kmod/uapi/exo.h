@@ -803,7 +803,9 @@ struct exo_read {
 
 /*
  * WRITE: write those buffers of the runs that are dirty; anybody may. A tainted one is refused and nothing is
- * written: `ranges` say what must be durable first (kind FIRST). Durable after FLUSH on a device with a volatile cache.
+ * written: `ranges` say what must be durable first (kind FIRST), all the way down. Durable after FLUSH on a device with a volatile cache.
+ * New metadata that nothing on disk leads to yet may be written in any order; what will make it reachable waits for all of it.
+ * Inside a temporary root any order goes.
  * FLUSH: make completed writes durable.
  * SYNC: write everything that is dirty (of `root`, or of the disk for EXO_NOROOT) in a legal order, with the
  * flushes that it needs; durable on return. Blocks of other roots that must go first are written too. Uninitialised data that

@@ -40,7 +40,7 @@ $(B)/tests/libexo_exoctl: $(B)/san/tests/host/libexo_exoctl.o $(EXOCTL_PARTS) $(
 	$(Q)$(CC) $(SAN) -o $@ $^ -pthread
 
 # The core through its calls, in the simulator.
-CORE_TESTS := $(addprefix $(B)/tests/core_,acl calls crash range faults threads life owned txns walk walkers)
+CORE_TESTS := $(addprefix $(B)/tests/core_,acl calls crash order range faults threads life owned txns walk walkers)
 TESTS_HOST += $(CORE_TESTS)
 $(CORE_TESTS): $(B)/tests/%: $(B)/san/tests/host/%.o $(B)/san/tests/host/core_kit.o $(LIBSIM) $(LIBEXO_SAN)
 	$(call say,LD,$@)
@@ -69,6 +69,22 @@ $(eval $(call core_off,rule2,exo_map_settle))
 $(eval $(call core_off,rule3,exo_wait_chain))
 $(eval $(call core_off,chain,exo_wait_chain))
 $(eval $(call core_off,torn,exo_order_submit))
+$(eval $(call core_off,attach,exo_order_below))
+$(eval $(call core_off,slack,exo_order_pending))
+$(eval $(call core_off,temp,exo_root_temporary))
+
+# What the exemption of unattached subtrees is worth: the same tree without it.
+TESTS_HOST += $(B)/tests/core_off_loose
+$(B)/san/tests/host/core_off_loose.o: tests/host/core_rule_off.c
+	$(call say,CC-SAN,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -DOFF_loose -O1 $(SAN) -c -o $@ $<
+$(B)/tests/core_off_loose-bin: $(B)/san/tests/host/core_off_loose.o $(B)/san/tests/host/core_order.o $(B)/san/tests/host/core_kit.o \
+	$(LIBSIM) $(LIBEXO_SAN)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SAN) -Wl,--wrap=exo_order_pending -o $@ $^ $(LIBSIM_LIBS)
+$(B)/tests/core_off_loose: $(B)/tests/core_off_loose-bin
+	$(Q)printf '#!/bin/sh\nexec "%s" --strict\n' "$(CURDIR)/$<" >$@ && chmod +x $@
 
 # The core against users and disks that mean harm.
 HOSTILE_TESTS := $(addprefix $(B)/tests/hostile_,order image fuzz stall)

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * core_crash.c [SEED [HISTORIES]]: random histories of transactions on trees of two roots, a crash at random points
- * with random writes lost and torn, and what must hold of whatever is found afterwards:
+ * core_crash.c [SEED [HISTORIES]]: random histories of transactions on trees of two roots and a temporary one, a crash
+ * at random points with random writes lost and torn, and what must hold of whatever is found afterwards:
  *
  *  rule 1  a data block that a surviving slot owns holds what the slot's owner wrote, or zeroes: never what lay there.
  *  rule 2  ... never what another owner wrote: a block is not reused before the old pointer is gone.
  *  rule 3  an extent that was durable, and was only moved since, is still there.
+ *
+ * Of the temporary root nothing is found: what was in it is free.
  *
  * What two owners claim can be settled by either; nothing is lost or given out by that.
  * And in core, after each step: every block is in exactly one state, use counts are those of the tree, and the free map
@@ -20,6 +22,8 @@
 #define AREA 48u
 #define EXTENTS 4096u
 #define STEPS 160u
+#define ROOTS 3u
+#define TEMP 2u /* of them, the temporary one */
 
 struct extent {
 	u64 start;
@@ -36,8 +40,8 @@ struct history {
 	u64 rng;
 	struct extent x[EXTENTS]; /* index = tag */
 	u32 n;
-	u32 roots[2];
-	u64 tops[2];
+	u32 roots[ROOTS];
+	u64 tops[ROOTS];
 	u64 seed;
 };
 
@@ -82,7 +86,7 @@ static u64 pick_node(struct history *h, u32 *root)
 			}
 		}
 	}
-	*root = rnd(h, 2);
+	*root = rnd(h, 6) ? rnd(h, 2) : TEMP;
 	return h->tops[*root];
 }
 
@@ -220,6 +224,9 @@ static void step_move(struct history *h)
 	x->part = part;
 	x->slot = slot;
 	x->root = root;
+	/* whoever puts it there gives it up: a crash may take it */
+	if (root == TEMP)
+		x->durable_at = 0;
 }
 
 /* New node under `parent`, and up to three things of the parent move into it, all in one: how trees grow. */
@@ -373,13 +380,13 @@ static void note_durable(struct history *h)
 	u32 i;
 
 	for (i = 0; i < h->n; i++)
-		if (h->x[i].live && !h->x[i].durable_at)
+		if (h->x[i].live && !h->x[i].durable_at && h->x[i].root != TEMP)
 			h->x[i].durable_at = at ? at : 1;
 }
 
 static void step_write(struct history *h)
 {
-	u64 b = rnd(h, 5) ? DATA0 + rnd(h, AREA) : h->tops[rnd(h, 2)];
+	u64 b = rnd(h, 5) ? DATA0 + rnd(h, AREA) : h->tops[rnd(h, ROOTS)];
 	int err = kit_write(&h->k, b, 1 + rnd(h, 3));
 
 	CHECK(!err || h->k.reason == EXO_R_TAINTED);
@@ -391,7 +398,7 @@ static void step_write(struct history *h)
 static void check_states(struct history *h)
 {
 	struct exo_disk_info i = kit_info(&h->k);
-	u64 used[2] = {1, 1}, b;
+	u64 used[ROOTS] = {1, 1, 1}, b;
 	u32 k, r;
 
 	for (k = 0; k < h->n; k++) {
@@ -402,13 +409,13 @@ static void check_states(struct history *h)
 			CHECK_MSG(!kit_free(&h->k, b), "seed %llu block %llu", (unsigned long long)h->seed,
 				  (unsigned long long)b);
 	}
-	for (r = 0; r < 2; r++) {
+	for (r = 0; r < ROOTS; r++) {
 		struct exo_root_get g = {.disk = h->k.d, .root = h->roots[r]};
 
 		NEED(!CALL(&h->k, EXO_NR_ROOT_GET, g));
 		CHECK(g.out_used == used[r] && !g.out_quarantine);
 	}
-	CHECK(used[0] + used[1] + i.out_free + i.out_waiting + i.out_held == i.out_blocks - 1 - 1042);
+	CHECK(used[0] + used[1] + used[TEMP] + i.out_free + i.out_waiting + i.out_held == i.out_blocks - 1 - 1042);
 }
 
 static void step(struct history *h)
@@ -450,10 +457,11 @@ static void start(struct history *h, u64 seed)
 	memset(junk, 0xee, sizeof(junk));
 	for (b = 1042; b < BLOCKS - 1; b++)
 		sim_disk_poke(h->k.disk, b, 0, junk, 64);
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < ROOTS; i++) {
 		char name[8] = {'r', (char)('0' + i), 0};
 
-		NEED(!kit_root_add(&h->k, name, h->k.tmpl, 1100 + i, 1, 0, &h->roots[i], &h->tops[i]));
+		NEED(!kit_root_add(&h->k, name, h->k.tmpl, 1100 + i, 1, i == TEMP ? EXO_ROOT_TEMPORARY : 0, &h->roots[i],
+				   &h->tops[i]));
 	}
 	NEED(!kit_sync(&h->k, EXO_NOROOT));
 	NEED(!sim_log_start(h->k.disk));

@@ -16,6 +16,43 @@ int __wrap_exo_owns_uninit(struct exo_disk *d, u32 frame, struct exo_set *out, u
 }
 #endif
 
+#ifdef OFF_attach
+/* An unattached subtree is attached without waiting for what is in it. */
+int __wrap_exo_order_below(struct exo_disk *d, struct exo_node *top, struct exo_set *first, u64 *count);
+int __wrap_exo_order_below(struct exo_disk *d, struct exo_node *top, struct exo_set *first, u64 *count)
+{
+	*count = 0;
+	return 0;
+}
+#endif
+
+#ifdef OFF_slack
+/* Once a block was written, whatever it points at may be unwritten. */
+bool __wrap_exo_order_pending(const struct exo_disk *d, const struct exo_node *n);
+bool __wrap_exo_order_pending(const struct exo_disk *d, const struct exo_node *n)
+{
+	return exo_bit(d->uninit, n->block);
+}
+#endif
+
+#ifdef OFF_loose
+/* Nothing is exempt from rule 1. */
+bool __wrap_exo_order_pending(const struct exo_disk *d, const struct exo_node *n);
+bool __wrap_exo_order_pending(const struct exo_disk *d, const struct exo_node *n)
+{
+	return false;
+}
+#endif
+
+#ifdef OFF_temp
+/* Every root is taken for a temporary one. */
+bool __wrap_exo_root_temporary(const struct exo_disk *d, u32 root);
+bool __wrap_exo_root_temporary(const struct exo_disk *d, u32 root)
+{
+	return true;
+}
+#endif
+
 #ifdef OFF_rule2
 /* A freed block is free at once. */
 void __wrap_exo_map_settle(struct exo_disk *d, u64 start, u64 count);
