@@ -442,12 +442,12 @@ bool name_ok(const char *name, size_t len);
 int entry_node(struct cffs *fs, struct node *dir, const char *name, size_t len, const struct found *f,
 	       struct node **out);
 /* dir_find and entry_node; an entry that does not count is taken out of the way. found_done in any case. */
-int name_find(struct cffs *fs, struct node *dir, const char *name, size_t len, struct found *f, struct node **out);
+int entry_live(struct cffs *fs, struct node *dir, const char *name, size_t len, struct found *f, struct node **out);
 /* A new inode without content, as the caller's, in a directory like `dir`. */
 void new_inode(struct cffs *fs, const struct node *dir, mode_t mode, u64 ino, struct inode *di);
 /* In a transaction: the inode at r, part goes with all that it owns. */
 int xinode_free(struct cffs *fs, const struct ref *r, u32 part);
-int inode_free(struct cffs *fs, const struct inode *di); /* the same for one in an entry that is taken out */
+int extents_free(struct cffs *fs, const struct inode *di); /* the same for one in an entry that is taken out */
 int dir_links(struct cffs *fs, struct node *dir, const struct ref *home, int n); /* n directories more in it */
 /* Before a name of a node goes that has others: those must be durable. 1: a sync was made, look again. */
 int names_settled(struct cffs *fs, struct node *node);

@@ -229,7 +229,7 @@ static int refer_once(struct walk *w, struct xseen *x)
 	if (err)
 		goto out;
 	part = txn_part(fs, &f.leaf, f.loc.part);
-	err = part ? inode_free(fs, &f.di) : -EAGAIN;
+	err = part ? extents_free(fs, &f.di) : -EAGAIN;
 	if (!err)
 		err = entry_refer(part, f.loc.slot, x->place, 0);
 	if (err)

@@ -119,7 +119,7 @@ static int drop_once(struct cffs *fs, struct node *dir, u32 hash, const struct l
 		goto out;
 	err = dir_del(fs, &f);
 	if (!err)
-		err = inode_free(fs, &f.di);
+		err = extents_free(fs, &f.di);
 	if (!err)
 		err = dir_prune(fs, dir, &f);
 	if (err)

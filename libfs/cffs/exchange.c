@@ -39,7 +39,7 @@ static int find(struct swap *s)
 		s->f[i].leaf = s->f[i].home = NO_REF;
 	}
 	for (i = 0; !err && i < 2; i++)
-		err = name_find(s->fs, s->dir[i], s->name[i].at, s->name[i].len, &s->f[i], &s->node[i]);
+		err = entry_live(s->fs, s->dir[i], s->name[i].at, s->name[i].len, &s->f[i], &s->node[i]);
 	for (i = 0; !err && i < 2; i++) {
 		err = exo_node_may_remove(fs, &s->dir[i]->n, &s->node[i]->n);
 		if (!err && S_ISDIR(s->node[i]->n.mode) && s->dir[0] != s->dir[1])

@@ -88,7 +88,7 @@ static int link_once(struct cffs *fs, struct node *n, struct node *dir, struct e
 	struct loc loc;
 	u8 *part;
 	u32 k;
-	int err = name_find(fs, dir, name.at, name.len, &f, &old);
+	int err = entry_live(fs, dir, name.at, name.len, &f, &old);
 
 	if (!err) {
 		node_put(fs, old);

@@ -49,7 +49,7 @@ int entry_node(struct cffs *fs, struct node *dir, const char *name, size_t len, 
 	return err;
 }
 
-int name_find(struct cffs *fs, struct node *dir, const char *name, size_t len, struct found *f, struct node **out)
+int entry_live(struct cffs *fs, struct node *dir, const char *name, size_t len, struct found *f, struct node **out)
 {
 	int err, tries;
 
@@ -120,7 +120,7 @@ void new_inode(struct cffs *fs, const struct node *dir, mode_t mode, u64 ino, st
 		di->time[i] = now;
 }
 
-int inode_free(struct cffs *fs, const struct inode *di)
+int extents_free(struct cffs *fs, const struct inode *di)
 {
 	int err = 0;
 	u32 i;
@@ -142,7 +142,7 @@ int xinode_free(struct cffs *fs, const struct ref *r, u32 part)
 	if (!bytes)
 		return -EAGAIN;
 	inode_get(bytes, 0, &di);
-	err = inode_free(fs, &di);
+	err = extents_free(fs, &di);
 	for (i = 0; !err && i < CFFS_X_EXTS; i++) {
 		extent_get(bytes + CFFS_X_ATTRS + CFFS_E_SIZE * i, &e);
 		if (e.count)
@@ -224,7 +224,7 @@ static int create_once(struct cffs *fs, struct node *dir, struct exo_name name, 
 	struct ref r;
 	int err;
 
-	err = name_find(fs, dir, name.at, name.len, &f, &old);
+	err = entry_live(fs, dir, name.at, name.len, &f, &old);
 	if (err != -ENOENT) {
 		found_done(fs, &f);
 		if (old)
@@ -360,7 +360,7 @@ static int remove_once(struct cffs *fs, struct node *dir, struct exo_name name, 
 	int err;
 
 	*parked = NULL;
-	err = name_find(fs, dir, name.at, name.len, &f, &n);
+	err = entry_live(fs, dir, name.at, name.len, &f, &n);
 	if (err)
 		goto out;
 	err = exo_node_may_remove(&fs->fs, &dir->n, &n->n);
@@ -401,7 +401,7 @@ static int remove_once(struct cffs *fs, struct node *dir, struct exo_name name, 
 		goto out;
 	err = dir_del(fs, &f);
 	if (!err)
-		err = n->ext ? unlink_ext(fs, n, &f, &home) : inode_free(fs, &f.di);
+		err = n->ext ? unlink_ext(fs, n, &f, &home) : extents_free(fs, &f.di);
 	if (!err)
 		err = dir_prune(fs, dir, &f);
 	if (!err && directory)

@@ -43,7 +43,7 @@ static int purge_once(struct cffs *fs, struct node *node)
 		goto out;
 	err = dir_del(fs, &f);
 	if (!err)
-		err = node->ext ? xinode_free(fs, &home, node->loc.part) : inode_free(fs, &f.di);
+		err = node->ext ? xinode_free(fs, &home, node->loc.part) : extents_free(fs, &f.di);
 	if (!err)
 		err = dir_prune(fs, fs->orphans, &f);
 	if (err)

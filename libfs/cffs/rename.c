@@ -99,7 +99,7 @@ static int drop_target(struct ren *r, struct loc *oloc)
 		return dir_add(r->fs, r->fs->orphans, &r->o, &di, r->oname, 16, NULL, oloc);
 	}
 	if (!r->dst->ext)
-		return inode_free(r->fs, &di);
+		return extents_free(r->fs, &di);
 	if (S_ISDIR(r->dst->di.mode) || r->dst->di.nlink <= 1)
 		return xinode_free(r->fs, &r->home, r->dst->loc.part);
 	part = txn_part(r->fs, &r->home, r->dst->loc.part);
@@ -207,11 +207,11 @@ static int find_both(struct ren *r, const char *a, size_t alen, const char *b, s
 	int err;
 
 	r->a_on = true;
-	err = name_find(fs, r->from, a, alen, &r->a, &r->src);
+	err = entry_live(fs, r->from, a, alen, &r->a, &r->src);
 	if (err)
 		return err;
 	r->b_on = true;
-	err = name_find(fs, r->to, b, blen, &r->b, &r->dst);
+	err = entry_live(fs, r->to, b, blen, &r->b, &r->dst);
 	if (err && err != -ENOENT)
 		return err;
 	if (r->dst && how & REN_NOREPLACE)
