@@ -2,10 +2,11 @@
 /*
  * exo-count: a QEMU TCG plugin that counts what a guest executes, per vCPU, in phases cut by marker.h.
  *
- *   qemu-system-x86_64 ... -plugin build/lib/exo-count.so,out=FILE
+ *   qemu-system-x86_64 ... -plugin build/lib/exo-count.so,out=FILE[,profile=FILE]
  *
  * At each marker, and at exit, one JSON line is appended to FILE with what every vCPU did since the marker
- * before, so a machine that is killed keeps all but its last phase.
+ * before, so a machine that is killed keeps all but its last phase. With `profile`, that file gets a line for each
+ * translated block that a phase executed: phase, address, instructions and string iterations, of all vCPUs together.
  *
  * How: the first thing each translated block does is to call on_block with the block's totals, found when it was
  * translated. A block left early by a fault is counted whole; faults are rare enough that this stays far below
@@ -44,6 +45,7 @@ struct counts {
 
 struct block {
 	uint64_t start;
+	uint64_t executed; /* since the marker before: instructions and iterations, for the profile */
 	uint64_t repeat; /* address of the string instruction that ends the block, or 0 */
 	uint16_t insns;
 	uint16_t vector;
@@ -59,15 +61,18 @@ struct marker {
 	uint8_t kernel;
 };
 
-union entry {
-	struct block block;
-	struct marker marker;
+struct entry {
+	bool is_marker;
+	union {
+		struct block block;
+		struct marker marker;
+	};
 };
 
 struct arena {
 	struct arena *next;
 	size_t used;
-	union entry entries[ARENA_BLOCKS];
+	struct entry entries[ARENA_BLOCKS];
 };
 
 static struct vcpu {
@@ -82,11 +87,12 @@ static struct arena *arena;
 static uint32_t phase;
 static uint64_t sequence;
 static int out = -1;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* arena, phase, sequence, before, out */
+static FILE *profile;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* arena, phase, sequence, before, out, profile */
 
-static union entry *take(void)
+static struct entry *take(bool is_marker)
 {
-	union entry *e;
+	struct entry *e;
 	struct arena *a;
 
 	pthread_mutex_lock(&lock);
@@ -101,13 +107,38 @@ static union entry *take(void)
 		arena = a;
 	}
 	e = &a->entries[a->used++];
+	e->is_marker = is_marker;
 	pthread_mutex_unlock(&lock);
 	return e;
+}
+
+/* What other vCPUs execute meanwhile may be lost: counts on a machine whose processors take turns are exact. */
+static void put_profile(void)
+{
+	struct arena *a;
+	size_t i;
+
+	for (a = arena; a && profile; a = a->next) {
+		for (i = 0; i < a->used; i++) {
+			struct block *b = &a->entries[i].block;
+
+			if (a->entries[i].is_marker || !b->executed)
+				continue;
+			fprintf(profile, "%u %llx %llu\n", phase, (unsigned long long)b->start,
+				(unsigned long long)b->executed);
+			b->executed = 0;
+		}
+	}
+	if (profile && fflush(profile)) {
+		fprintf(stderr, "exo-count: cannot write the profile: %s\n", strerror(errno));
+		abort();
+	}
 }
 
 static void on_flush(qemu_plugin_id_t id)
 {
 	pthread_mutex_lock(&lock);
+	put_profile();
 	while (arena) {
 		struct arena *next = arena->next;
 
@@ -119,7 +150,7 @@ static void on_flush(qemu_plugin_id_t id)
 
 static void on_block(unsigned int cpu, void *arg)
 {
-	const struct block *b = arg;
+	struct block *b = arg;
 	struct vcpu *v = &vcpus[cpu];
 	unsigned int side = b->kernel;
 	int i;
@@ -127,8 +158,10 @@ static void on_block(unsigned int cpu, void *arg)
 	if (b->repeat && b->repeat == b->start && v->repeat == b->start) {
 		v->now.iterations[side]++;
 		v->now.bytes[side] += b->rep;
+		b->executed++;
 		return;
 	}
+	b->executed += b->insns;
 	v->now.insns[side] += b->insns;
 	v->now.vector[side] += b->vector;
 	v->now.traps += v->user && side && !v->asked;
@@ -189,6 +222,7 @@ static void on_marker(unsigned int cpu, void *arg)
 	/* The block was counted when it was entered; what follows the marker belongs to the next phase. */
 	*insns -= m->behind;
 	put_line(m->id, false);
+	put_profile();
 	*insns += m->behind;
 	phase = m->id;
 	pthread_mutex_unlock(&lock);
@@ -197,7 +231,7 @@ static void on_marker(unsigned int cpu, void *arg)
 static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
 	size_t n = qemu_plugin_tb_n_insns(tb), i;
-	struct block *b = &take()->block;
+	struct block *b = &take(false)->block;
 
 	*b = (struct block){.start = qemu_plugin_tb_vaddr(tb), .insns = n};
 	b->kernel = b->start >> 63;
@@ -213,7 +247,7 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 		if (insn.kind == INSN_VECTOR) {
 			b->vector++;
 		} else if (insn.kind == INSN_MARKER) {
-			struct marker *m = &take()->marker;
+			struct marker *m = &take(true)->marker;
 
 			*m = (struct marker){.id = insn.marker, .behind = n - i, .kernel = b->kernel};
 			qemu_plugin_register_vcpu_insn_exec_cb(q, on_marker, PLUGIN_CB_NO_REGS, m);
@@ -229,6 +263,7 @@ static void on_end(qemu_plugin_id_t id, void *arg)
 {
 	pthread_mutex_lock(&lock);
 	put_line(0, true);
+	put_profile();
 	pthread_mutex_unlock(&lock);
 }
 
@@ -238,11 +273,18 @@ PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_plu
 	int i;
 
 	for (i = 0; i < argc; i++) {
-		if (strncmp(argv[i], "out=", 4)) {
-			fprintf(stderr, "exo-count: unknown argument %s; give out=FILE\n", argv[i]);
+		if (!strncmp(argv[i], "out=", 4)) {
+			path = argv[i] + 4;
+		} else if (strncmp(argv[i], "profile=", 8)) {
+			fprintf(stderr, "exo-count: unknown argument %s; give out=FILE and perhaps profile=FILE\n", argv[i]);
 			return -1;
+		} else {
+			profile = fopen(argv[i] + 8, "ae");
+			if (!profile) {
+				fprintf(stderr, "exo-count: %s: %s\n", argv[i] + 8, strerror(errno));
+				return -1;
+			}
 		}
-		path = argv[i] + 4;
 	}
 	if (!path) {
 		fprintf(stderr, "exo-count: give out=FILE\n");

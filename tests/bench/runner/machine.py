@@ -60,7 +60,7 @@ def read_lines(path):
     return rows
 
 
-def command(spec, mode, folder, path, limit):
+def command(spec, mode, folder, path, limit, profile):
     if mode == "bare":
         return ["bash", path]
     words = [VM, "--share", folder, "--mem", str(spec.memory), "--cpus", "2", "--timeout", str(limit),
@@ -71,7 +71,8 @@ def command(spec, mode, folder, path, limit):
         for character in " ,":
             if character in folder or character in PLUGIN:
                 raise MachineError(f"QEMU's arguments cannot hold the path {folder}; move the tree")
-        qemu.append(f"-plugin {PLUGIN},out={folder}/counts.jsonl")
+        also = f",profile={folder}/profile" if profile else ""
+        qemu.append(f"-plugin {PLUGIN},out={folder}/counts.jsonl{also}")
         qemu += [EMULATED[mode]] if EMULATED[mode] else []
     if qemu:
         words += ["--qemu", " ".join(qemu)]
@@ -89,14 +90,14 @@ def emulation_failed(folder):
         return False
 
 
-def boot(spec, contenders, make_steps, mode, progress):
+def boot(spec, contenders, make_steps, mode, progress, profile=False):
     """
     Runs the steps in a fresh machine; returns them, their status filled in, and what came back. A boot that
     QEMU itself broke says nothing about any contender: it is thrown away whole and done again, and that is reported.
     """
     for repeats in range(3):
         steps = make_steps()
-        result = boot_once(spec, contenders, steps, mode, progress.step)
+        result = boot_once(spec, contenders, steps, mode, progress.step, profile)
         result.repeats = repeats
         if not result.problem or not emulation_failed(result.logs):
             break
@@ -104,7 +105,7 @@ def boot(spec, contenders, make_steps, mode, progress):
     return steps, result
 
 
-def boot_once(spec, contenders, steps, mode, progress):
+def boot_once(spec, contenders, steps, mode, progress, profile):
     result = Boot()
     work = os.path.join(TOP, "build", "bench", "work")
     os.makedirs(work, exist_ok=True)
@@ -114,7 +115,7 @@ def boot_once(spec, contenders, steps, mode, progress):
     settle = {"bare": 0, "icount": 30}.get(mode, 2)
     path = os.path.join(folder, "plan.sh")
     with open(path, "w", encoding="utf-8") as f:
-        f.write(script(spec, contenders, steps, TOP, share, settle, 0 if mode == "icount" else spec.timeout))
+        f.write(script(spec, contenders, steps, TOP, share, settle, 0 if mode == "icount" else spec.timeout, profile))
     by_phase = {s.phase: s for s in steps}
     limit = BOOT_LIMIT + spec.timeout * (len(steps) + 2 * len(contenders) + 2)
     if mode == "icount" and spec.disks:
@@ -122,7 +123,7 @@ def boot_once(spec, contenders, steps, mode, progress):
     begun = started = time.monotonic()
     stray, done = [], False
     with open(os.path.join(folder, "vm.err"), "w", encoding="utf-8") as errors:
-        process = subprocess.Popen(command(spec, mode, folder, path, limit), stdout=subprocess.PIPE, stderr=errors,
+        process = subprocess.Popen(command(spec, mode, folder, path, limit, profile), stdout=subprocess.PIPE, stderr=errors,
                                    stdin=subprocess.DEVNULL, text=True, errors="replace", cwd=TOP)
         try:
             for line in process.stdout:

@@ -13,6 +13,7 @@ import machine
 import plan
 import results
 import table
+import where
 from spec import TOP, SpecError, all_names, find
 
 HOW = {
@@ -69,6 +70,7 @@ def arguments(argv):
     how.add_argument("--bare", dest="mode", action="store_const", const="bare",
                      help="on this machine itself: runs the set-up commands here, as root")
     a.add_argument("--times", action="store_true", help="say how long each run took here, for those who choose `ops`")
+    a.add_argument("--profile", action="store_true", help="also list the functions in which the instructions go; one boot, emulated only")
     a.add_argument("--keep", action="store_true", help="keep the boots' logs also when all is well")
     a.add_argument("--out", metavar="DIR", default=os.path.join(TOP, "build", "bench"), help="for NAME.jsonl")
     a.set_defaults(mode="count")
@@ -100,7 +102,7 @@ def run(spec, o, out=sys.stdout):
         progress = table.Progress(spec.name, len(make_steps()) * settings["boots"])
         for n in range(settings["boots"]):
             progress.boot(n + 1, settings["boots"], "begins")
-            boots.append(machine.boot(spec, able, make_steps, o.mode, progress))
+            boots.append(machine.boot(spec, able, make_steps, o.mode, progress, o.profile))
         progress.end()
     settings["rebuilt"] = built() != settings["built"]
     settings["repeats"] = sum(b.repeats for _, b in boots)
@@ -133,6 +135,9 @@ def run(spec, o, out=sys.stdout):
             out.write(f"  boot and set-up {boot.seconds - sum(s.seconds for s in steps):.0f} s\n")
             for s in steps:
                 out.write(f"  {s.seconds:6.1f} s  {s.kind:8} {s.point.name}, {s.contender.name}\n")
+    if o.profile:
+        for steps, boot in boots:
+            where.show(steps, boot, out)
     failed = any(r.problems for r in rows)
     for _, boot in boots:
         if not failed and not o.keep:
@@ -157,6 +162,10 @@ def show_problems(rows, boots, out):
 def main(argv):
     o = arguments(argv)
     try:
+        if o.profile:
+            if o.mode not in machine.EMULATED:
+                raise SpecError("--profile needs an emulated machine")
+            o.boots, o.no_trace = 1, True
         specs = [find(n) for n in o.names or all_names()]
         if o.quick and not o.names:
             specs = [s for s in specs if s.quick]

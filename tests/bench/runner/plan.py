@@ -50,7 +50,7 @@ def steps_of(spec, contenders, points, rounds, quick, trace):
     return steps
 
 
-def script(spec, contenders, steps, top, share, settle, limit):
+def script(spec, contenders, steps, top, share, settle, limit, profile=False):
     """The guest's script. Commands get the point's keys, `ops`, `phase` and `top` as shell variables; limit: seconds each."""
     q = shlex.quote
     out = ["#!/bin/bash", "set -u", f"top={q(top)} share={q(share)}", "export top share", 'cd "$top" || exit 125',
@@ -67,6 +67,9 @@ def script(spec, contenders, steps, top, share, settle, limit):
         variables = " ".join(f"{k}={q(str(v))}" for k, v in {**s.point.variables, "ops": s.ops}.items())
         trace = "keep" if s.kind == "trace" else 0
         out.append(f"step {s.phase} {i} {trace} {limit} {variables}")
+    if profile:
+        # While what was measured is still loaded, so that modules' functions have names.
+        out.append('cat /proc/kallsyms >"$share/kallsyms"')
     for i, c in enumerate(contenders):
         out.append(f"finish {i} {limit} {q(c.commands['teardown'])}")
     out.append(f"finish - {limit} {q(spec.teardown)}")
