@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* bio.c: segments become block requests. Segments that follow each other on the device share a request of up to 1 MiB. */
+/* bio.c: segments become block requests. Segments that follow each other on the device share a request of up to 1 MiB.
+ */
 #include "module.h"
 #include "trace.h"
 
@@ -13,16 +14,17 @@
 
 struct exo_bio {
 	struct exo_batch *batch;
-	u64 block;		/* of the first segment */
-	struct bio bio;		/* last: its inline vectors follow */
+	u64 block;	/* of the first segment */
+	struct bio bio; /* last: its inline vectors follow */
 };
 
-/* A pool of its own: a request can always be had, however short memory is. */
+/* A pool of its own: a request can always be had, however short memory is. Each CPU keeps some that were used. */
 static struct bio_set exo_bios;
 
 int exo_bio_init(void)
 {
-	return bioset_init(&exo_bios, BIO_POOL_SIZE, offsetof(struct exo_bio, bio), BIOSET_NEED_BVECS);
+	return bioset_init(&exo_bios, BIO_POOL_SIZE, offsetof(struct exo_bio, bio),
+			   BIOSET_NEED_BVECS | BIOSET_PERCPU_CACHE);
 }
 
 void exo_bio_exit(void)
@@ -58,9 +60,9 @@ static void exo_bio_end(struct bio *bio)
 static struct bio *exo_bio_new(struct exo_dev *d, int op, struct exo_batch *b, u64 block, sector_t sector, u32 left)
 {
 	static const blk_opf_t opf[] = {
-		[EXO_OP_READ] = REQ_OP_READ,
-		[EXO_OP_WRITE] = REQ_OP_WRITE | REQ_SYNC,
-		[EXO_OP_WRITE_FUA] = REQ_OP_WRITE | REQ_SYNC | REQ_FUA,
+		[EXO_OP_READ] = REQ_OP_READ | REQ_ALLOC_CACHE,
+		[EXO_OP_WRITE] = REQ_OP_WRITE | REQ_SYNC | REQ_ALLOC_CACHE,
+		[EXO_OP_WRITE_FUA] = REQ_OP_WRITE | REQ_SYNC | REQ_FUA | REQ_ALLOC_CACHE,
 	};
 	struct bio *bio = bio_alloc_bioset(d->bdev, bio_max_segs(left), opf[op], GFP_NOIO, &exo_bios);
 	struct exo_bio *x = container_of(bio, struct exo_bio, bio);
@@ -73,18 +75,20 @@ static struct bio *exo_bio_new(struct exo_dev *d, int op, struct exo_batch *b, u
 	return bio;
 }
 
-static struct page *exo_mem_page(const void *p)
+static inline struct page *exo_mem_page(const void *p)
 {
-	return is_vmalloc_addr(p) ? vmalloc_to_page(p) : virt_to_page(p);
+	unsigned long addr = (unsigned long)p;
+
+	return unlikely(addr >= VMALLOC_START && addr <= VMALLOC_END) ? vmalloc_to_page(p) : virt_to_page(p);
 }
 
 /* In bounds, whole logical blocks, and memory that lies in one page at an offset that every device can use. */
 static bool exo_seg_good(struct exo_dev *d, const struct exo_seg *s)
 {
-	u32 grain = d->sector / EXO_SECTOR_SIZE;
+	u32 within = d->sector / EXO_SECTOR_SIZE - 1; /* the device's logical block is a power of two */
 
 	return s->sectors && s->first < EXO_SECTORS_PER_BLOCK && s->sectors <= EXO_SECTORS_PER_BLOCK - s->first &&
-	       s->first % grain == 0 && s->sectors % grain == 0 && s->block < exo_plat_blocks(d) &&
+	       !((s->first | s->sectors) & within) && s->block < exo_plat_blocks(d) &&
 	       IS_ALIGNED((unsigned long)s->mem, PAGE_SIZE);
 }
 
@@ -93,6 +97,7 @@ void exo_bio_submit(struct exo_dev *d, int op, const struct exo_seg *seg, u32 n,
 {
 	struct bio *bio = NULL;
 	struct blk_plug plug;
+	bool many = n > 1;
 	sector_t next = 0;
 	u32 i;
 
@@ -106,7 +111,8 @@ void exo_bio_submit(struct exo_dev *d, int op, const struct exo_seg *seg, u32 n,
 		}
 	if (n)
 		trace_exo_io(d->bdev->bd_dev, op, seg[0].block, n);
-	blk_start_plug(&plug);
+	if (many)
+		blk_start_plug(&plug);
 	for (i = 0; i < n; i++) {
 		const struct exo_seg *s = &seg[i];
 		sector_t sector = s->block * EXO_SECTORS_PER_BLOCK + s->first;
@@ -125,7 +131,8 @@ void exo_bio_submit(struct exo_dev *d, int op, const struct exo_seg *seg, u32 n,
 	}
 	if (bio)
 		submit_bio(bio);
-	blk_finish_plug(&plug);
+	if (many)
+		blk_finish_plug(&plug);
 	exo_batch_put(b);
 }
 
@@ -141,7 +148,7 @@ static void exo_sync_done(struct exo_batch *b)
 
 static int exo_io_once(struct exo_dev *d, int op, const struct exo_seg *seg, u32 n, u64 *bad)
 {
-	struct exo_sync_batch s = { .b.done = exo_sync_done };
+	struct exo_sync_batch s = {.b.done = exo_sync_done};
 
 	init_completion(&s.ended);
 	exo_bio_submit(d, op, seg, n, &s.b);

@@ -52,5 +52,6 @@ void exo_plat_wait(struct exo_lock *l)
 
 void exo_plat_wake(struct exo_lock *l)
 {
-	wake_up_all(&l->changed);
+	if (wq_has_sleeper(&l->changed))
+		wake_up_all(&l->changed);
 }

@@ -58,6 +58,10 @@ static inline bool exo_batch_failed(struct exo_batch *b)
 {
 	return (u64)atomic64_read(&b->bad) != EXO_NOBLOCK;
 }
+static inline u64 exo_batch_bad(struct exo_batch *b)
+{
+	return atomic64_read(&b->bad);
+}
 
 /* bdev.c */
 struct block_device;

@@ -43,6 +43,18 @@ int exo_sync(struct exo *x, uint32_t disk, uint32_t root, struct exo_why *why)
 	return err ? err : (int)s.out_blocks;
 }
 
+int exo_io_bind(struct exo *x, struct exo_io_bind *bind, struct exo_why *why)
+{
+	return EXO_DO(x, EXO_NR_IO_BIND, bind, 0, why);
+}
+
+int exo_io_unbind(struct exo *x, uint32_t binding, struct exo_why *why)
+{
+	struct exo_io_unbind u = {.binding = binding};
+
+	return EXO_DO(x, EXO_NR_IO_UNBIND, &u, 0, why);
+}
+
 int exo_io(struct exo *x, struct exo_io *io, uint32_t flags, struct exo_why *why)
 {
 	return EXO_DO(x, EXO_NR_IO, io, flags, why);

@@ -106,6 +106,9 @@ int exo_write(struct exo *x, uint32_t disk, uint32_t nruns, const struct exo_run
 int exo_flush(struct exo *x, uint32_t disk, struct exo_why *why);
 int exo_sync(struct exo *x, uint32_t disk, uint32_t root, struct exo_why *why); /* blocks written */
 int exo_io(struct exo *x, struct exo_io *io, uint32_t flags, struct exo_why *why);
+/* A claim for I/O, checked once: fill in all but head; out_binding is the number. exo_io with EXO_IO_BOUND and EXO_CMD_IO take it. */
+int exo_io_bind(struct exo *x, struct exo_io_bind *bind, struct exo_why *why);
+int exo_io_unbind(struct exo *x, uint32_t binding, struct exo_why *why);
 int exo_contested(struct exo *x, uint32_t disk, struct exo_range *ranges, uint32_t room); /* how many there are */
 
 /* Anything else, or for tests: the raw call. */

@@ -144,6 +144,8 @@ const struct exo_reason exo_reasons[] = {
 	       "retry"),
 	REASON(KILLED, NONE, "the process was killed before the walk of the disk had ended; nothing was changed",
 	       "call again"),
+	REASON(IO_BINDING, NUMBER, "there is no binding %1 for I/O, or its disk was detached",
+	       "make one with exo_io_bind()"),
 };
 
 const uint32_t exo_reasons_count = sizeof(exo_reasons) / sizeof(exo_reasons[0]);

@@ -44,7 +44,7 @@ static int gather(struct bind *b)
 	u32 i;
 	bool own;
 
-	if (exo_flight_hits(d, b->q->first, b->q->count, true, &own))
+	if (exo_flight_hits(d, b->q->first, b->q->count, &own))
 		return own ? 1 : exo_no(b->a, -EBUSY, EXO_R_BUSY, b->q->first);
 	b->nmissing = 0;
 	for (i = 0; i < b->q->count; i++) {

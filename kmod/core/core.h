@@ -65,9 +65,19 @@ struct exo_ioreq {
 	int op;			/* EXO_OP_* */
 	u32 nsegs;
 	struct exo_seg *segs;	/* core's memory, valid until done; may be 0 when everything came from core */
+	u64 plat[6];		/* the platform's own, until done */
 };
 int exo_io_begin(struct exo_env *e, u64 arg, struct exo_ioreq **out);
-int exo_io_done(struct exo_ioreq *r, int err, u64 bad_block);
+
+/* The same for EXO_CMD_IO, which has no struct. *why, also of done: as the completion's extra word; 0 after success. */
+struct exo_io_cmd {
+	u64 first;
+	u32 count, binding;
+	u32 flags;		/* EXO_IO_*, EXO_CMD_FRAME */
+	u64 frames;
+};
+int exo_io_begin_cmd(struct exo_env *e, const struct exo_io_cmd *cmd, struct exo_ioreq **out, u64 *why);
+int exo_io_done(struct exo_ioreq *r, int err, u64 bad_block, u64 *why);
 
 /*
  * Mapped areas: base and length of what an mmap offset names (not the pool). 0, or -EINVAL. A success counts one mapping, in

@@ -5,36 +5,9 @@
  * flights, so that the cache does not read them while they are written. Nothing here waits for another direct transfer:
  * its second half may need the very thread that would wait.
  */
-#include "internal.h"
+#include "direct.h"
 
-struct io {
-	struct exo_ioreq req; /* first: the platform holds this one */
-	struct exo_core *c;
-	struct exo_disk *d;
-	struct exo_flight flight;
-	struct exo_done **more; /* runs that stop being uninitialised */
-	u32 *frames, n;
-	u32 *covered; /* dirty buffers that the write replaces, pinned */
-	u32 ncovered, nmore;
-	u32 env; /* id */
-	u64 arg;
-	struct exo_io q;
-};
-
-static void io_free(struct io *r)
-{
-	u32 i;
-
-	for (i = 0; i < r->nmore; i++)
-		exo_plat_free(r->more[i]);
-	exo_plat_free(r->more);
-	exo_plat_free(r->req.segs);
-	exo_plat_free(r->frames);
-	exo_plat_free(r->covered);
-	exo_plat_free(r);
-}
-
-static int check_frames(struct exo_ask *a, struct io *r)
+static int check_frames(struct exo_ask *a, const struct exo_op *r)
 {
 	u32 i;
 
@@ -48,23 +21,20 @@ static int check_frames(struct exo_ask *a, struct io *r)
 	return 0;
 }
 
-static void add_seg(struct io *r, u64 block, u32 frame)
+static void add_seg(struct exo_op *r, u64 block, u32 frame)
 {
-	struct exo_seg *s = &r->req.segs[r->req.nsegs++];
-
-	s->block = block;
-	s->mem = exo_plat_frame(frame);
-	s->sectors = EXO_SECTORS;
+	r->req.segs[r->req.nsegs++] =
+		(struct exo_seg){.block = block, .mem = exo_plat_frame(frame), .sectors = EXO_SECTORS};
 }
 
 /* What is in core, or was never written, comes from there. */
-static void plan_read(struct io *r)
+static void plan_read(struct exo_op *r)
 {
 	struct exo_core *c = r->c;
 	u32 i;
 
 	for (i = 0; i < r->n; i++) {
-		u64 block = r->q.first + i;
+		u64 block = r->first + i;
 		u32 f = exo_buf_find(c, r->d->nr, block);
 
 		if (f != EXO_NOFRAME && c->bufs[f].state == EXO_BUF_VALID)
@@ -76,29 +46,19 @@ static void plan_read(struct io *r)
 	}
 }
 
-/* 1: a buffer of the range is being written by the cache; that ends by itself. */
-static int plan_write(struct exo_ask *a, struct io *r)
+/* Runs of uninitialised blocks: one record each, before anything changes. */
+static int plan_uninit(struct exo_ask *a, struct exo_op *r)
 {
-	struct exo_core *c = r->c;
 	struct exo_disk *d = r->d;
-	u64 block, end = r->q.first + r->n;
-	u32 i;
+	u64 end = r->first + r->n, block = exo_bit_next(d->uninit, r->first, end, true);
 
-	for (i = 0; i < r->n; i++) {
-		u32 f = exo_buf_find(c, d->nr, r->q.first + i);
-
-		if (f == EXO_NOFRAME)
-			continue;
-		if (c->bufs[f].refs)
-			return exo_no(a, -EBUSY, EXO_R_CACHED, r->q.first + i);
-		if (c->side[f].direct)
-			return exo_no(a, -EBUSY, EXO_R_BUSY, r->q.first + i);
-		if (c->bufs[f].flags & EXO_BUF_WRITING)
-			return 1;
-	}
-	/* Runs of uninitialised blocks: one record each, before anything changes. */
-	for (block = exo_bit_next(d->uninit, r->q.first, end, true); block != end;
-	     block = exo_bit_next(d->uninit, block, end, true)) {
+	if (block == end)
+		return 0;
+	if (!r->more)
+		r->more = exo_plat_alloc(r->n * sizeof(*r->more));
+	if (!r->more)
+		return exo_nomem(a);
+	while (block != end) {
 		struct exo_done *done = exo_plat_alloc(sizeof(*done));
 
 		if (!done)
@@ -107,11 +67,38 @@ static int plan_write(struct exo_ask *a, struct io *r)
 		block = exo_bit_next(d->uninit, block, end, false);
 		done->count = block - done->start;
 		r->more[r->nmore++] = done;
+		block = exo_bit_next(d->uninit, block, end, true);
 	}
-	for (i = 0; i < r->n; i++) {
-		u32 f = exo_buf_find(c, d->nr, r->q.first + i);
+	return 0;
+}
 
-		add_seg(r, r->q.first + i, r->frames[i]);
+/* 1: a buffer of the range is being written by the cache; that ends by itself. */
+static int plan_write(struct exo_ask *a, struct exo_op *r)
+{
+	struct exo_core *c = r->c;
+	struct exo_disk *d = r->d;
+	u32 i;
+	int err;
+
+	for (i = 0; i < r->n; i++) {
+		u32 f = exo_buf_find(c, d->nr, r->first + i);
+
+		if (f == EXO_NOFRAME)
+			continue;
+		if (c->bufs[f].refs)
+			return exo_no(a, -EBUSY, EXO_R_CACHED, r->first + i);
+		if (c->side[f].direct)
+			return exo_no(a, -EBUSY, EXO_R_BUSY, r->first + i);
+		if (c->bufs[f].flags & EXO_BUF_WRITING)
+			return 1;
+	}
+	err = plan_uninit(a, r);
+	if (err)
+		return err;
+	for (i = 0; i < r->n; i++) {
+		u32 f = exo_buf_find(c, d->nr, r->first + i);
+
+		add_seg(r, r->first + i, r->frames[i]);
 		if (f == EXO_NOFRAME)
 			continue;
 		if (!(c->bufs[f].flags & EXO_BUF_DIRTY)) {
@@ -129,42 +116,47 @@ static int plan_write(struct exo_ask *a, struct io *r)
 	return 0;
 }
 
-static int plan(struct exo_ask *a, struct io *r)
+static bool is_write(const struct exo_op *r)
 {
-	bool write = r->q.head.flags & EXO_IO_WRITE;
-	struct exo_want w = {
-		.cap = r->q.cap,
-		.root = r->q.root,
-		.index = r->q.index,
-		.parent = r->q.parent,
-		.claim = r->q.claim,
-		.first = r->q.first,
-		.count = r->n,
-		.rights = write ? EXO_RIGHT_ALL : EXO_RIGHT_READ,
-	};
+	return r->flags & EXO_IO_WRITE;
+}
+
+static int check(struct exo_ask *a, struct exo_op *r)
+{
+	u32 root;
+	int err = check_frames(a, r);
+
+	if (!err)
+		err = r->binding ? exo_tie_check(a, r->d, r) : exo_claim_check(a, r->d, &r->want, &root);
+	if (!err && exo_hold_reserve(r->d, r->first, r->n))
+		err = exo_nomem(a);
+	return err;
+}
+
+static int plan(struct exo_ask *a, struct exo_op *r)
+{
+	bool write = is_write(r);
 	struct exo_disk *d = r->d;
-	u32 root, i;
+	u32 i;
 	int err;
 
 	for (;;) {
 		bool own = false;
 
-		err = check_frames(a, r);
-		if (!err)
-			err = exo_claim_check(a, d, &w, &root);
-		if (!err && exo_hold_reserve(d, r->q.first, r->n))
-			err = exo_nomem(a);
+		err = check(a, r);
 		if (err)
 			return err;
-		if (exo_flight_hits(d, r->q.first, r->n, true, &own) && own) {
-			exo_plat_wait(a->c->lock);
-			continue;
+		if (exo_flight_hits(d, r->first, r->n, &own)) {
+			if (write && !own)
+				return exo_no(a, -EBUSY, EXO_R_BUSY, r->first);
+			if (own) {
+				exo_plat_wait(a->c->lock);
+				continue;
+			}
 		}
-		if (write && exo_flight_hits(d, r->q.first, r->n, true, NULL))
-			return exo_no(a, -EBUSY, EXO_R_BUSY, r->q.first);
 		if (write && d->nwritten > EXO_WRITTEN_MAX) {
 			if (exo_flush_disk(d))
-				return exo_no(a, -EIO, EXO_R_IO, r->q.first);
+				return exo_no(a, -EIO, EXO_R_IO, r->first);
 			continue;
 		}
 		err = 0;
@@ -178,67 +170,152 @@ static int plan(struct exo_ask *a, struct io *r)
 	}
 	if (err)
 		return err;
+	/* Private frames are on no list, so that nothing but the count changes. */
 	for (i = 0; i < r->n; i++)
-		exo_buf_pin(a->c, r->frames[i]);
-	exo_hold_get(d, r->q.first, r->n);
-	r->flight.start = r->q.first;
-	r->flight.count = r->n;
-	r->flight.write = write;
-	exo_flight_add(d, &r->flight);
+		a->c->side[r->frames[i]].pins++;
+	exo_hold_get(d, r->first, r->n);
+	if (write) {
+		r->flight.start = r->first;
+		r->flight.count = r->n;
+		r->flight.own = false;
+		exo_flight_add(d, &r->flight);
+	}
 	d->flying++;
 	return 0;
 }
 
-static int prepare(struct exo_ask *a, const struct exo_io *q, struct io **out)
+/* The parts of a request that can be judged without the lock. */
+static int check_form(struct exo_ask *a, u32 flags, u32 count)
 {
-	struct io *r = exo_plat_alloc(sizeof(*r));
-	bool write = q->head.flags & EXO_IO_WRITE;
-	int err;
+	if (!count || count > EXO_MAX_BIND)
+		return exo_no(a, -EINVAL, EXO_R_RANGE, count);
+	if ((flags & EXO_IO_FUA) && !(flags & EXO_IO_WRITE))
+		return exo_no(a, -EINVAL, EXO_R_FLAGS, EXO_IO_FUA);
+	return 0;
+}
 
-	if (!r)
-		return exo_nomem(a);
-	r->q = *q;
-	r->c = a->c;
-	r->n = q->count;
-	if (!q->count || q->count > EXO_MAX_BIND)
-		err = exo_no(a, -EINVAL, EXO_R_RANGE, q->count);
-	else if (q->claim.template_id)
-		err = exo_no(a, write ? -EPERM : -EINVAL, write ? EXO_R_META_WRITE : EXO_R_RANGE, q->claim.template_id);
-	else if ((q->head.flags & EXO_IO_FUA) && !write)
-		err = exo_no(a, -EINVAL, EXO_R_FLAGS, EXO_IO_FUA);
-	else
-		err = 0;
-	if (!err) {
-		r->frames = exo_plat_alloc(r->n * sizeof(*r->frames));
-		r->covered = exo_plat_alloc(r->n * sizeof(*r->covered));
-		r->req.segs = exo_plat_alloc(r->n * sizeof(*r->req.segs));
-		r->more = exo_plat_alloc(r->n * sizeof(*r->more));
-		err = r->frames && r->covered && r->req.segs && r->more ? 0 : exo_nomem(a);
-	}
-	if (!err)
-		err = exo_get(a, r->frames, q->frames, r->n * sizeof(*r->frames));
-	if (!err)
-		err = exo_disk_get(a, q->disk, write, &r->d);
-	if (err) {
-		io_free(r);
+static const struct exo_claim no_claim;
+
+static int check_struct(struct exo_ask *a, const struct exo_io *q)
+{
+	bool write = q->head.flags & EXO_IO_WRITE;
+	int err = check_form(a, q->head.flags, q->count);
+
+	if (err)
 		return err;
+	if (q->head.flags & EXO_IO_BOUND) {
+		if (q->disk || q->cap || q->root || q->parent || memcmp(&q->claim, &no_claim, sizeof(no_claim)))
+			return exo_no(a, -EOPNOTSUPP, EXO_R_RESERVED, 0);
+		return 0;
 	}
-	exo_lock(a->c);
-	err = r->d->failed && write ? exo_no(a, -EIO, EXO_R_IO, q->first) : plan(a, r);
-	exo_unlock(a->c);
-	exo_disk_put(a, r->d); /* from here on `flying` keeps the disk */
+	if (q->claim.template_id)
+		return exo_no(a, write ? -EPERM : -EINVAL, write ? EXO_R_META_WRITE : EXO_R_RANGE,
+			      q->claim.template_id);
+	return 0;
+}
+
+/* What a transfer is, before it has an exo_op. */
+struct ask_io {
+	u32 flags, binding, count, disk;
+	u64 first;
+	const u32 *frames;	/* NULL: they are in room */
+	void *room;		/* of exo_op_room */
+	const struct exo_io *q; /* its claim; NULL with a binding */
+};
+
+/* Takes w->room over. Lock held, given up while it waits. */
+static int prepare(struct exo_ask *a, const struct ask_io *w, struct exo_op **out)
+{
+	struct exo_op *r = exo_op_get(a->c, w->count, w->room);
+	bool write = w->flags & EXO_IO_WRITE;
+	u32 i, disk = w->disk;
+	int err = 0;
+
+	if (!r) {
+		exo_plat_free(w->room);
+		return exo_nomem(a);
+	}
+	r->first = w->first;
+	r->flags = w->flags;
+	r->binding = w->binding;
+	r->env = a->env;
+	r->arg = 0;
+	r->want.rights = write ? EXO_RIGHT_ALL : EXO_RIGHT_READ;
+	if (w->frames)
+		for (i = 0; i < w->count; i++)
+			r->frames[i] = w->frames[i];
+	if (w->q) {
+		r->want.cap = w->q->cap;
+		r->want.root = w->q->root;
+		r->want.index = w->q->index;
+		r->want.parent = w->q->parent;
+		r->want.claim = w->q->claim;
+		r->want.first = w->first;
+		r->want.count = w->count;
+	} else {
+		err = exo_tie_disk(a, w->binding, &disk);
+	}
+	if (!err)
+		err = exo_disk_get_locked(a, disk, write, &r->d);
+	if (!err) {
+		err = r->d->failed && write ? exo_no(a, -EIO, EXO_R_IO, w->first) : plan(a, r);
+		exo_disk_put_locked(a, r->d); /* from here on `flying` keeps the disk */
+	}
 	if (err) {
-		io_free(r);
+		exo_op_put(a->c, r);
 		return err;
 	}
 	r->req.dev = r->d->dev;
-	r->req.op = !write ? EXO_OP_READ : q->head.flags & EXO_IO_FUA ? EXO_OP_WRITE_FUA : EXO_OP_WRITE;
+	r->req.op = !write ? EXO_OP_READ : w->flags & EXO_IO_FUA ? EXO_OP_WRITE_FUA : EXO_OP_WRITE;
 	*out = r;
 	return 0;
 }
 
+/* The frames' numbers, from the caller's memory or `run` from one on, and then the lock for the rest. */
+static int fetch(struct exo_ask *a, struct ask_io *w, u64 frames, bool run, struct exo_op **out)
+{
+	u32 few[EXO_OP_BLOCKS], *all = few, i;
+	int err = 0;
+
+	if (exo_op_small(w->count)) {
+		w->frames = few;
+	} else {
+		w->room = exo_op_room(w->count);
+		if (!w->room)
+			return exo_nomem(a);
+		all = exo_op_room_frames(w->room, w->count);
+	}
+	if (!run)
+		err = exo_get(a, all, frames, w->count * sizeof(*all));
+	else if (frames >= a->c->frames)
+		err = exo_no(a, -EINVAL, EXO_R_FRAME, frames);
+	else
+		for (i = 0; i < w->count; i++)
+			all[i] = (u32)frames + i;
+	if (err) {
+		exo_plat_free(w->room);
+		return err;
+	}
+	exo_lock(a->c);
+	err = prepare(a, w, out);
+	exo_unlock(a->c);
+	return err;
+}
+
+static int begin(struct exo_ask *a, const struct exo_io *q, struct exo_op **out)
+{
+	struct ask_io w = {.flags = q->head.flags, .count = q->count, .first = q->first, .disk = q->disk};
+	int err = check_struct(a, q);
+
+	if (q->head.flags & EXO_IO_BOUND)
+		w.binding = q->index;
+	else
+		w.q = q;
+	return err ? err : fetch(a, &w, q->frames, false, out);
+}
+
 /* The written blocks stop being uninitialised: now if they are durable, else with the next flush. */
-static void account(struct io *r, int err)
+static void account(struct exo_op *r, int err)
 {
 	struct exo_disk *d = r->d;
 	struct exo_core *c = r->c;
@@ -274,13 +351,12 @@ static void account(struct io *r, int err)
 		d->unflushed = true;
 }
 
-static int finish(struct io *r, int err, struct exo_ask *a, u64 bad)
+static void finish(struct exo_op *r, int err)
 {
 	struct exo_disk *d = r->d;
 	struct exo_core *c = r->c;
 	u32 i;
 
-	exo_lock(c);
 	if (r->req.op == EXO_OP_READ) {
 		c->stats->reads += r->req.nsegs != 0;
 		c->stats->blocks_read += err ? 0 : r->req.nsegs;
@@ -288,60 +364,100 @@ static int finish(struct io *r, int err, struct exo_ask *a, u64 bad)
 		c->stats->writes++;
 		c->stats->blocks_written += err ? 0 : r->req.nsegs;
 		account(r, err);
+		exo_flight_remove(&r->flight);
 	}
-	exo_flight_remove(d, &r->flight);
-	exo_hold_put(d, r->flight.start, r->flight.count);
+	exo_hold_put(d, r->first, r->n);
 	for (i = 0; i < r->n; i++)
-		exo_buf_unpin(c, r->frames[i]);
+		if (!--c->side[r->frames[i]].pins && c->side[r->frames[i]].doomed)
+			exo_buf_settle(c, r->frames[i]);
 	d->flying--;
 	exo_plat_wake(c->lock);
-	exo_unlock(c);
-	io_free(r);
-	return err ? exo_no(a, -EIO, EXO_R_IO, bad) : 0;
+	exo_op_put(c, r);
 }
 
 int exo_do_io(struct exo_ask *a, void *arg)
 {
-	struct io *r;
+	struct exo_op *r;
 	u64 bad = 0;
-	int err = prepare(a, arg, &r);
+	int err = begin(a, arg, &r);
 
 	if (err)
 		return err;
 	if (r->req.nsegs)
 		err = exo_plat_io(r->req.dev, r->req.op, r->req.segs, r->req.nsegs, &bad);
-	return finish(r, err, a, bad);
+	exo_lock(a->c);
+	finish(r, err);
+	exo_unlock(a->c);
+	return err ? exo_no(a, -EIO, EXO_R_IO, bad) : 0;
 }
 
 int exo_io_begin(struct exo_env *e, u64 arg, struct exo_ioreq **out)
 {
 	struct exo_ask a = {.c = e->c, .e = e, .env = e->id};
 	struct exo_io q;
-	struct io *r = NULL;
+	struct exo_op *r = NULL;
 	u32 size = 0;
 	int err = exo_call_in(&a, EXO_NR_IO, arg, &q, &size);
 
 	if (!err)
-		err = prepare(&a, &q, &r);
-	if (err) {
-		exo_call_out(&a, EXO_NR_IO, arg, &q, size, err);
-		return err;
-	}
+		err = begin(&a, &q, &r);
+	if (err)
+		return exo_call_out(&a, EXO_NR_IO, arg, &q, size, err);
 	r->arg = arg;
-	r->env = e->id;
-	r->q = q;
 	*out = &r->req;
 	return 0;
 }
 
-int exo_io_done(struct exo_ioreq *req, int err, u64 bad_block)
+static u64 in_short(u32 reason, u64 detail)
 {
-	struct io *r = (struct io *)req;
-	struct exo_ask a = {.c = r->c, .env = r->env};
-	struct exo_io q = r->q;
-	u64 arg = r->arg;
-	u32 size = q.head.size;
+	return reason | detail << 16;
+}
 
-	err = finish(r, err, &a, bad_block);
-	return exo_call_out(&a, EXO_NR_IO, arg, &q, size, err);
+int exo_io_begin_cmd(struct exo_env *e, const struct exo_io_cmd *cmd, struct exo_ioreq **out, u64 *why)
+{
+	struct exo_ask a = {.c = e->c, .e = e, .env = e->id};
+	struct ask_io w = {
+		.flags = cmd->flags & ~EXO_CMD_FRAME,
+		.binding = cmd->binding,
+		.count = cmd->count,
+		.first = cmd->first,
+	};
+	struct exo_op *r;
+	int err;
+
+	if (w.flags & ~(EXO_IO_WRITE | EXO_IO_FUA))
+		err = exo_no(&a, -EOPNOTSUPP, EXO_R_FLAGS, w.flags & ~(EXO_IO_WRITE | EXO_IO_FUA));
+	else
+		err = check_form(&a, w.flags, w.count);
+	if (!err)
+		err = fetch(&a, &w, cmd->frames, cmd->flags & EXO_CMD_FRAME, &r);
+	if (err) {
+		*why = in_short(a.reason, a.detail);
+		return exo_call_out(&a, EXO_NR_IO, 0, NULL, 0, err);
+	}
+	*out = &r->req;
+	return 0;
+}
+
+int exo_io_done(struct exo_ioreq *req, int err, u64 bad_block, u64 *why)
+{
+	struct exo_op *r = (struct exo_op *)req;
+	struct exo_core *c = r->c;
+	struct exo_head head = {.out_reason = err ? EXO_R_IO : EXO_R_NONE, .out_detail = err ? bad_block : 0};
+	const size_t outs = offsetof(struct exo_head, out_reason);
+	u64 arg = r->arg;
+	u32 env = r->env;
+
+	err = err ? -EIO : 0;
+	exo_lock(c);
+	c->stats->calls++;
+	c->stats->refusals += err != 0;
+	finish(r, err);
+	exo_unlock(c);
+	exo_plat_trace_call(env, EXO_NR_IO, err, head.out_reason, head.out_detail);
+	*why = in_short(head.out_reason, head.out_detail);
+	/* IO writes nothing but the head's answer. */
+	if (arg && exo_plat_copy_out(arg + outs, &head.out_reason, sizeof(head) - outs))
+		return -EFAULT;
+	return err;
 }

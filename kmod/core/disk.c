@@ -3,12 +3,11 @@
 #include "internal.h"
 
 /* `change`: the call is going to write, or to make something that has to be written. */
-int exo_disk_get(struct exo_ask *a, u32 nr, bool change, struct exo_disk **out)
+int exo_disk_get_locked(struct exo_ask *a, u32 nr, bool change, struct exo_disk **out)
 {
 	struct exo_disk *d;
 	int err = 0;
 
-	exo_lock(a->c);
 	d = nr < EXO_MAX_DISKS ? a->c->disks[nr] : NULL;
 	if (!d || d->state == EXO_DISK_COMING)
 		err = exo_no(a, -ENOENT, EXO_R_NO_DISK, nr);
@@ -18,20 +17,34 @@ int exo_disk_get(struct exo_ask *a, u32 nr, bool change, struct exo_disk **out)
 		err = exo_no(a, -EROFS, EXO_R_READONLY, nr);
 	else
 		d->users++;
-	exo_unlock(a->c);
 	if (!err)
 		*out = a->d = d;
 	return err;
+}
+
+int exo_disk_get(struct exo_ask *a, u32 nr, bool change, struct exo_disk **out)
+{
+	int err;
+
+	exo_lock(a->c);
+	err = exo_disk_get_locked(a, nr, change, out);
+	exo_unlock(a->c);
+	return err;
+}
+
+void exo_disk_put_locked(struct exo_ask *a, struct exo_disk *d)
+{
+	a->d = NULL;
+	d->users--;
+	exo_plat_wake(d->c->lock);
 }
 
 void exo_disk_put(struct exo_ask *a, struct exo_disk *d)
 {
 	struct exo_core *c = d->c;
 
-	a->d = NULL;
 	exo_lock(c);
-	d->users--;
-	exo_plat_wake(c->lock);
+	exo_disk_put_locked(a, d);
 	exo_unlock(c);
 }
 

@@ -39,6 +39,7 @@ struct exo_root {
 	struct exo_root_head h; /* h.used is current */
 	struct exo_node node;
 	u64 qdetail;
+	u64 epoch; /* not 0: no block has left this root since a binding for I/O got this number; iobind.c */
 	u32 quarantine; /* EXO_QUARANTINE_* */
 	u8 state;
 	u32 nlose;  /* records of blocks that its nodes lost */
@@ -57,11 +58,10 @@ struct exo_contest {
 	u32 cross; /* metadata of two roots or templates: whose children they are is not known */
 };
 
-/* Direct transfer under way. */
+/* Direct write under way. */
 struct exo_flight {
-	struct exo_flight *next;
+	struct exo_flight *next, **at;
 	u64 start, count;
-	bool write;
 	bool own; /* the module's own, ends without help of any process */
 };
 
@@ -76,6 +76,7 @@ struct exo_disk {
 	char path[64];
 	u64 blocks;
 	u32 nr;
+	u64 id; /* for bindings: 0 or a number that no other disk ever has */
 	u32 sector;
 	u8 state;
 	bool readonly, vol, walked, was_clean;
@@ -143,6 +144,8 @@ static inline bool exo_disk_inside(const struct exo_disk *d, u64 start, u64 coun
 /* disk.c: a live disk, kept from vanishing until put. */
 int exo_disk_get(struct exo_ask *a, u32 nr, bool change, struct exo_disk **out);
 void exo_disk_put(struct exo_ask *a, struct exo_disk *d);
+int exo_disk_get_locked(struct exo_ask *a, u32 nr, bool change, struct exo_disk **out); /* with core's lock held */
+void exo_disk_put_locked(struct exo_ask *a, struct exo_disk *d);
 int exo_disk_new(struct exo_core *c, struct exo_dev *dev, u64 blocks, struct exo_disk **out);
 void exo_disk_free(struct exo_disk *d);
 void exo_disk_drop_buffers(struct exo_disk *d);
@@ -184,8 +187,8 @@ u32 exo_cover_at(struct exo_cover *v, u64 block);
 void exo_cover_free(struct exo_cover *v);
 
 /* flight.c */
-bool exo_flight_hits(const struct exo_disk *d, u64 start, u64 count, bool writes_only, bool *own);
+bool exo_flight_hits(const struct exo_disk *d, u64 start, u64 count, bool *own);
 void exo_flight_add(struct exo_disk *d, struct exo_flight *f);
-void exo_flight_remove(struct exo_disk *d, struct exo_flight *f);
+void exo_flight_remove(struct exo_flight *f);
 
 #endif

@@ -102,6 +102,7 @@ void exo_env_close(struct exo_env *e)
 	exo_plat_wake(c->lock);
 	exo_unlock(c);
 	exo_plat_free(e->grants);
+	exo_plat_free(e->ties);
 	exo_plat_free(e);
 }
 

@@ -5,7 +5,7 @@
 static bool worth_reading(struct exo_disk *d, u64 block)
 {
 	return !exo_bit(d->blank, block) && exo_buf_find(d->c, d->nr, block) == EXO_NOFRAME &&
-	       !exo_flight_hits(d, block, 1, true, NULL);
+	       !exo_flight_hits(d, block, 1, NULL);
 }
 
 /* One request first; when the device fails it, block by block, so that one bad block does not hide its neighbours. */

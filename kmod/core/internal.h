@@ -27,6 +27,23 @@ struct exo_side {
 #define EXO_GRANT_WRITE 2u
 #define EXO_GRANT_PRIVATE 4u
 
+/* claim.c's question; see there. */
+struct exo_want {
+	u32 cap, root, index, rights;
+	u64 parent;
+	struct exo_claim claim;
+	u64 first;
+	u32 count;
+};
+
+/* A binding for direct I/O (iobind.c). Number = place + 1. */
+struct exo_tie {
+	u64 disk_id; /* of exo_disk.id; 0: not in use */
+	u64 epoch;   /* of exo_root.epoch when the claim was checked */
+	u32 disk, root;
+	struct exo_want w; /* first and count are of no meaning */
+};
+
 struct exo_env {
 	struct exo_core *c;
 	struct exo_env *next, **at;
@@ -39,6 +56,7 @@ struct exo_env {
 	struct exo_cap caps[EXO_MAX_CAPS];
 	u32 ngids;
 	u32 gids[EXO_ACL_GIDS]; /* for acl.c */
+	struct exo_tie *ties;	/* [EXO_MAX_IO_BINDS], or NULL before the first */
 };
 
 struct exo_core {
@@ -65,6 +83,8 @@ struct exo_core {
 	struct exo_udf_claim raw[EXO_MAX_SLOTS]; /* scratch of owns.c */
 	struct exo_rng claims[EXO_MAX_SLOTS];
 	u8 *acl_in; /* scratch of acl.c: an acl's input at its largest */
+	struct exo_op *ops; /* unused ones, direct.h */
+	u32 nops;
 };
 
 /* One call being answered. */
@@ -187,14 +207,10 @@ struct exo_acl_about {
 int exo_acl(struct exo_ask *a, struct exo_disk *d, const struct exo_acl_about *w);
 
 /* claim.c: does the caller hold this claim? Lock held. */
-struct exo_want {
-	u32 cap, root, index, rights;
-	u64 parent;
-	struct exo_claim claim;
-	u64 first;
-	u32 count;
-};
 int exo_claim_check(struct exo_ask *a, struct exo_disk *d, const struct exo_want *w, u32 *root);
+
+/* ops.c: at the core's end */
+void exo_ops_free(struct exo_core *c);
 
 /* fill.c: bring blocks into core. Lock held, given up in between. */
 int exo_fill(struct exo_ask *a, struct exo_disk *d, const u64 *blocks, u32 n, u32 *read);
@@ -254,6 +270,8 @@ int exo_do_write(struct exo_ask *a, void *arg);
 int exo_do_flush(struct exo_ask *a, void *arg);
 int exo_do_sync(struct exo_ask *a, void *arg);
 int exo_do_io(struct exo_ask *a, void *arg);
+int exo_do_io_bind(struct exo_ask *a, void *arg);
+int exo_do_io_unbind(struct exo_ask *a, void *arg);
 int exo_do_contested(struct exo_ask *a, void *arg);
 int exo_do_user_words(struct exo_ask *a, void *arg);
 

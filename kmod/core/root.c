@@ -140,6 +140,7 @@ static int add(struct exo_ask *a, struct exo_disk *d, struct exo_root_add *q, st
 	r->state = EXO_ROOT_LIVE;
 	r->quarantine = 0;
 	r->qdetail = 0;
+	r->epoch = 0;
 	r->dirty = true;
 	r->node.fresh = 1;
 	for (i = 0; h->tmpl && i < h->count; i++) {

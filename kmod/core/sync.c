@@ -57,7 +57,7 @@ static int want_block(struct sync *s, u64 block)
 		want(s, exo_frame_node(c, f));
 		return 0;
 	}
-	if (exo_flight_hits(d, block, 1, true, &own)) {
+	if (exo_flight_hits(d, block, 1, &own)) {
 		if (own)
 			s->busy = true;
 		else
@@ -225,7 +225,7 @@ static int zero_run(struct sync *s, u64 start, u64 count)
 {
 	struct exo_disk *d = s->d;
 	struct exo_core *c = d->c;
-	struct exo_flight fl = {.start = start, .count = count, .write = true, .own = true};
+	struct exo_flight fl = {.start = start, .count = count, .own = true};
 	struct exo_done *done = exo_plat_alloc(sizeof(*done));
 	struct exo_seg *seg = exo_plat_alloc((size_t)count * sizeof(*seg));
 	u64 where = start;
@@ -251,7 +251,7 @@ static int zero_run(struct sync *s, u64 start, u64 count)
 	exo_unlock(c);
 	err = exo_plat_io(d->dev, EXO_OP_WRITE, seg, (u32)count, &where);
 	exo_lock(c);
-	exo_flight_remove(d, &fl);
+	exo_flight_remove(&fl);
 	c->stats->writes++;
 	if (err) {
 		exo_hold_put(d, start, count);

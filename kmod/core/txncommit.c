@@ -202,8 +202,12 @@ void exo_txn_commit(struct txn *t)
 		n->fresh |= b->gains;
 	}
 	count_taint(t);
-	for (i = 0; i < t->moved.n; i++)
+	for (i = 0; i < t->out.n; i++)
+		d->roots[t->blk[t->out.r[i].from / EXO_PARTS].root].epoch = 0;
+	for (i = 0; i < t->moved.n; i++) {
+		d->roots[t->blk[t->moved.r[i].from / EXO_PARTS].root].epoch = 0;
 		change_root(t, &t->moved.r[i]);
+	}
 	for (i = 0; i < EXO_MAX_ROOTS; i++)
 		d->roots[i].h.used = (u64)((s64)d->roots[i].h.used + t->delta[i]);
 	for (i = 0; i < t->out.n; i++)

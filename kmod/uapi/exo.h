@@ -65,6 +65,7 @@
 #define EXO_MAX_BIND 1024u	/* blocks per BIND, frames per call, blocks per IO */
 #define EXO_MAX_ENVS 256u	/* open at a time by one uid without CAP_SYS_ADMIN; open fails with EMFILE */
 #define EXO_MAX_MAPS 512u	/* mappings of the pool by one env; mmap fails with EMFILE */
+#define EXO_MAX_IO_BINDS 64u /* of an env at a time */
 #define EXO_MAX_CAPS 64u	/* slots of an env */
 #define EXO_CAP_DEPTH 8u	/* numbers in a capability's name */
 #define EXO_NAME_MAX 48u	/* root and template names, with the final NUL */
@@ -151,6 +152,7 @@ struct exo_head {
 #define EXO_R_NOMEM 104		/* kernel memory */
 #define EXO_R_BUSY 105		/* another operation is changing it; retry; detail: block */
 #define EXO_R_KILLED 106	/* ATTACH, ROOT_DEL: the caller is being killed; nothing was done */
+#define EXO_R_IO_BINDING 107	/* no such binding of IO_BIND, or its disk was detached; detail: its number */
 
 #define EXO_UDF_ACL (1ull << 32) /* in a detail: it is about the acl-UDF */
 
@@ -391,7 +393,9 @@ struct exo_acl_in {
 #define EXO_NR_CONTESTED 22
 #define EXO_NR_USER_WORDS 23
 #define EXO_NR_TXNS 24
-#define EXO_NR_MAX 24
+#define EXO_NR_IO_BIND 25
+#define EXO_NR_IO_UNBIND 26
+#define EXO_NR_MAX 26
 
 #define EXO_CALL(nr) _IO('x', nr)
 
@@ -843,10 +847,15 @@ struct exo_sync {
  * As an io_uring command (IORING_OP_URING_CMD on the env's file) it runs asynchronously: sqe->cmd_op is EXO_NR_IO, the first
  * 8 bytes of sqe->cmd are the struct's user address, the next 8 are zero; the completion's res is 0 or -errno, and by then the
  * out_ members are written. The struct must stay until then. READ, WRITE, FLUSH and SYNC can be given the same way.
- * Fails if: as BIND; CACHED (a write to a block that some env has bound, EBUSY); a frame is not private to this env.
+ * With EXO_IO_BOUND, `index` is the number of a binding (IO_BIND), which says disk and claim; cap, root, parent and claim must be zero.
+ * Two transfers of one block at a time: reads may overlap; a write waits for none and none waits for it, so the later of the two
+ * is refused with BUSY, and whoever queues several writes of a block sends the next when the one before has completed.
+ * Fails if: as BIND; CACHED (a write to a block that some env has bound, EBUSY); BUSY (one of the blocks is in a direct write, or is
+ * covered by one); a frame is not private to this env; IO_BINDING, and RANGE (blocks outside the binding's claim), with BOUND.
  */
 #define EXO_IO_WRITE 1u		/* else read */
 #define EXO_IO_FUA 2u		/* with WRITE: durable at completion */
+#define EXO_IO_BOUND 4u		/* through a binding */
 struct exo_io {
 	struct exo_head head;
 	__u32 disk;
@@ -860,6 +869,48 @@ struct exo_io {
 	__u32 pad;
 	__aligned_u64 frames;	/* __u32 [count] */
 };
+
+/*
+ * IO_BIND: the check of IO, made once. The claim of template 0 is checked as IO does it, acl included, for `rights`; what comes
+ * back is a number by which IO transfers any of its blocks until IO_UNBIND or close. Then it is checked whether the frames are the
+ * env's and the blocks inside the claim, and nothing else.
+ * A transaction that FREEs or MOVEs blocks out of the claim's root makes the next IO check the whole claim again, as IO would; if
+ * that refuses, so is the transfer, with the same reason, and each one after it is checked again. What IO would refuse because
+ * of the root (quarantined, deleted, being deleted) is refused at once. A detach ends the binding for good.
+ * Fails if: as IO; EXO_MAX_IO_BINDS are held (EDQUOT, FRAME_LIMIT).
+ * IO_UNBIND: end it; transfers under way go on. Fails if: IO_BINDING.
+ */
+struct exo_io_bind {
+	struct exo_head head;
+	__u32 disk;
+	__u32 cap;
+	__u32 root;
+	__u32 index;
+	__aligned_u64 parent;
+	struct exo_claim claim;	/* template_id must be 0 */
+	__u32 rights;		/* EXO_RIGHT_READ, or EXO_RIGHT_ALL */
+	__u32 out_binding;	/* 1..EXO_MAX_IO_BINDS */
+};
+struct exo_io_unbind {
+	struct exo_head head;
+	__u32 binding;
+	__u32 pad;
+};
+
+/*
+ * EXO_CMD_IO: IO through a binding as an io_uring command that has no struct: all of it is in the submission. Only for io_uring.
+ *  sqe->cmd_op     EXO_CMD_IO
+ *  sqe->addr       first block
+ *  sqe->len        count, 1..EXO_MAX_BIND
+ *  sqe->cmd, first 8 bytes: binding in the low half; EXO_IO_WRITE, EXO_IO_FUA, EXO_CMD_FRAME in the high half
+ *  sqe->cmd, next 8 bytes:  with EXO_CMD_FRAME the first of `count` frames with consecutive numbers; else the address of
+ *                           __u32 [count], read before the submission returns
+ * The completion's res is 0 or -errno. On a ring of 32-byte completions (IORING_SETUP_CQE32) the first extra word is
+ * the reason in its low 16 bits and the detail, as far as it fits, in the rest.
+ * Fails if: as IO with EXO_IO_BOUND.
+ */
+#define EXO_CMD_IO 0x100u
+#define EXO_CMD_FRAME 0x100u
 
 /* CONTESTED: blocks that have two owners after a crash. Fails if: no such disk. */
 struct exo_contested {

@@ -172,6 +172,13 @@ static int op_io_read(void)
 	return io(0);
 }
 
+static int op_io_bind(void)
+{
+	struct exo_io_bind q = {.disk = k.d, .index = 2, .parent = node, .claim = claim(data, 4, 0), .rights = EXO_RIGHT_ALL};
+
+	return CALL(&k, EXO_NR_IO_BIND, q);
+}
+
 static int op_read(void)
 {
 	return kit_read(&k, data + 10, 4);
@@ -228,8 +235,9 @@ static void sweep(const char *name, int (*op)(void), bool live)
 	}
 	CHECK_MSG(!err, "%s: %d, reason %u", name, err, k.reason);
 	CHECK_MSG(n < 4000, "%s", name);
+	/* The read has the operation that the write gave back. */
 	if (n == 1)
-		CHECK_MSG(op == op_flush, "%s never allocated", name);
+		CHECK_MSG(op == op_flush || op == op_io_read, "%s never allocated", name);
 }
 
 static void memory(u32 flags)
@@ -253,6 +261,7 @@ static void memory(u32 flags)
 	sweep("FRAME_ALLOC", op_frames, true);
 	sweep("IO write", op_io_write, true);
 	sweep("IO read", op_io_read, true);
+	sweep("IO_BIND", op_io_bind, true);
 	sweep("FRAME_FREE", op_frames_free, true);
 	sweep("READ", op_read, true);
 	sweep("TXN with FREE", op_free, true);

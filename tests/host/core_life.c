@@ -50,6 +50,7 @@ static void halves(void)
 			    .count = 2,
 			    .frames = (uintptr_t)f};
 	struct exo_ioreq *r, *again;
+	u64 why;
 	u64 bad;
 
 	kit_start(&k, FRAMES, BLOCKS, SIM_VOLATILE);
@@ -79,7 +80,7 @@ static void halves(void)
 	fa.count = 1;
 	CHECK(CALL(&k, EXO_NR_FRAME_ALLOC, fa) == -EBUSY && k.reason == EXO_R_FRAME);
 	NEED(!exo_plat_io(r->dev, r->op, r->segs, r->nsegs, &bad));
-	CHECK(!exo_io_done(r, 0, 0));
+	CHECK(!exo_io_done(r, 0, 0, &why));
 	CHECK(!CALL(&k, EXO_NR_FRAME_ALLOC, fa) && *(u8 *)exo_plat_frame(other) == 0);
 	/* written once, not durable: its record must not count for the next owner */
 	CHECK(!kit_free(&k, a));
@@ -102,7 +103,7 @@ static void halves(void)
 	memcpy(exo_plat_frame(f[0]), "later", 5);
 	NEED(!exo_io_begin(k.e, (uintptr_t)&io, &r));
 	CHECK(kit_write(&k, a, 1) == -EBUSY && k.reason == EXO_R_BUSY);
-	CHECK(exo_io_done(r, -EIO, a) == -EIO && io.head.out_reason == EXO_R_IO && io.head.out_detail == a);
+	CHECK(exo_io_done(r, -EIO, a, &why) == -EIO && io.head.out_reason == EXO_R_IO && io.head.out_detail == a);
 	CHECK(kit_buf(&k, a) && (kit_buf(&k, a)->flags & EXO_BUF_DIRTY) && !memcmp(exo_plat_frame(frame), "dirty", 5));
 	io.head.flags = EXO_IO_WRITE | EXO_IO_FUA;
 	CHECK(!exo_call(k.e, EXO_NR_IO, (uintptr_t)&io) && !kit_buf(&k, a));
@@ -114,7 +115,7 @@ static void halves(void)
 	NEED(!sim_env_open(k.core, &kit_root, &k.senv));
 	k.e = sim_env(k.senv);
 	CHECK(CALL(&k, EXO_NR_FRAME_ALLOC, fa) == -EBUSY);
-	CHECK(!exo_io_done(r, 0, 0) && !CALL(&k, EXO_NR_FRAME_ALLOC, fa));
+	CHECK(!exo_io_done(r, 0, 0, &why) && !CALL(&k, EXO_NR_FRAME_ALLOC, fa));
 	kit_stop(&k);
 }
 

@@ -258,6 +258,8 @@ static size_t fill(struct fuzz *f, u32 nr, u32 e)
 		struct exo_txns txns;
 		struct exo_bind bind;
 		struct exo_io io;
+		struct exo_io_bind iobind;
+		struct exo_io_unbind iounbind;
 		struct exo_unbind unbind;
 		struct exo_read read;
 		struct exo_write write;
@@ -305,6 +307,16 @@ static size_t fill(struct fuzz *f, u32 nr, u32 e)
 			if (often(f) && q->io.count > q->io.claim.count)
 				q->io.count = (u32)q->io.claim.count;
 			q->io.head.flags = (rights & EXO_RIGHT_WRITE ? EXO_IO_WRITE : 0) | (rnd(f, 4) ? 0 : EXO_IO_FUA);
+			if (!rnd(f, 3)) {
+				/* A few numbers, so that many name a binding; it may be of another claim. */
+				q->io.head.flags |= EXO_IO_BOUND;
+				q->io.index = often(f) ? 1 + (u32)rnd(f, 8) : (u32)odd(f);
+				if (often(f)) {
+					q->io.disk = q->io.root = 0;
+					q->io.parent = 0;
+					memset(&q->io.claim, 0, sizeof(q->io.claim));
+				}
+			}
 			return sizeof(q->io);
 		}
 		q->bind.disk = f->k.d;
@@ -315,6 +327,14 @@ static size_t fill(struct fuzz *f, u32 nr, u32 e)
 		q->bind.frames = user(f, scratch);
 		q->bind.head.flags = (u32)(rnd(f, 4) ? 0 : rnd(f, 4));
 		return sizeof(q->bind);
+	case EXO_NR_IO_BIND:
+		q->iobind.disk = f->k.d;
+		q->iobind.claim = claim_like(f, &q->iobind.parent, &q->iobind.index, &q->iobind.root);
+		q->iobind.rights = often(f) ? (rnd(f, 2) ? EXO_RIGHT_ALL : EXO_RIGHT_READ) : (u32)odd(f);
+		return sizeof(q->iobind);
+	case EXO_NR_IO_UNBIND:
+		q->iounbind.binding = often(f) ? 1 + (u32)rnd(f, 8) : (u32)odd(f);
+		return sizeof(q->iounbind);
 	case EXO_NR_UNBIND:
 	case EXO_NR_FRAME_FREE:
 		q->unbind.frames = fill_frames(f, e, nr == EXO_NR_UNBIND ? EXO_GRANT_READ : EXO_GRANT_PRIVATE, &q->unbind.count);
@@ -423,7 +443,7 @@ static u64 others(struct fuzz *f, u32 e)
 static void call(struct fuzz *f, u32 e)
 {
 	static const u8 pick[] = { EXO_NR_TXN, EXO_NR_TXN, EXO_NR_TXN, EXO_NR_TXN, EXO_NR_TXN, EXO_NR_TXN, EXO_NR_BIND,
-				   EXO_NR_BIND, EXO_NR_BIND, EXO_NR_UNBIND, EXO_NR_UNBIND, EXO_NR_IO, EXO_NR_IO,
+				   EXO_NR_BIND, EXO_NR_BIND, EXO_NR_UNBIND, EXO_NR_UNBIND, EXO_NR_IO, EXO_NR_IO, EXO_NR_IO_BIND,
 				   EXO_NR_FRAME_ALLOC, EXO_NR_FRAME_FREE, EXO_NR_READ, EXO_NR_WRITE, EXO_NR_WRITE,
 				   EXO_NR_FLUSH, EXO_NR_ROOT_ADD, EXO_NR_SYNC };
 	u32 nr = rnd(f, 4) ? pick[rnd(f, sizeof(pick))] : 1 + (u32)rnd(f, EXO_NR_MAX);
@@ -481,12 +501,12 @@ static void fly(struct fuzz *f, u32 e)
 	struct exo_io *q = &flying_io[i];
 
 	if (f->flying[i]) {
-		u64 bad = 0;
+		u64 bad = 0, why;
 		int err = 0;
 
 		if (f->flying[i]->nsegs)
 			err = exo_plat_io(f->flying[i]->dev, f->flying[i]->op, f->flying[i]->segs, f->flying[i]->nsegs, &bad);
-		exo_io_done(f->flying[i], err, bad);
+		exo_io_done(f->flying[i], err, bad, &why);
 		f->flying[i] = NULL;
 		return;
 	}
@@ -506,7 +526,7 @@ static void fly(struct fuzz *f, u32 e)
 static void land(struct fuzz *f)
 {
 	u32 i;
-	u64 bad = 0;
+	u64 bad = 0, why;
 
 	for (i = 0; i < 8; i++) {
 		int err = 0;
@@ -515,7 +535,7 @@ static void land(struct fuzz *f)
 			continue;
 		if (f->flying[i]->nsegs)
 			err = exo_plat_io(f->flying[i]->dev, f->flying[i]->op, f->flying[i]->segs, f->flying[i]->nsegs, &bad);
-		exo_io_done(f->flying[i], err, bad);
+		exo_io_done(f->flying[i], err, bad, &why);
 		f->flying[i] = NULL;
 	}
 }

@@ -76,6 +76,60 @@ static void basic(struct ring *r, int fd, char *pool, const struct exo_root_add 
 	check(err < 0 && io.head.out_reason == EXO_R_FRAME, "IO into a frame given back is refused (%d)", err);
 }
 
+/* Everything in the submission: no struct to read or to write. */
+static void put_cmd(struct ring *r, int fd, uint32_t binding, uint64_t first, uint32_t count, uint32_t flags, uint64_t frames)
+{
+	struct io_uring_sqe *s = &r->sqes[*r->tail & *r->mask];
+
+	put(r, fd, EXO_CMD_IO, (void *)(uintptr_t)(binding | (uint64_t)flags << 32), frames, 0);
+	s->addr = first;
+	s->len = count;
+}
+
+static int one_cmd(struct ring *r, int fd, uint32_t binding, uint64_t first, uint32_t count, uint32_t flags, uint64_t frames)
+{
+	put_cmd(r, fd, binding, first, count, flags, frames);
+	submit(r, 1, 1);
+	return take(r, NULL);
+}
+
+static void bound(struct ring *r, int fd, char *pool, const struct exo_root_add *v)
+{
+	struct exo_io_bind b = {
+		.disk = v->disk,
+		.root = v->out_root,
+		.parent = EXO_NOBLOCK,
+		.claim = { .start = v->out_start, .count = v->count },
+		.rights = EXO_RIGHT_ALL,
+	};
+	struct exo_io_unbind u = { 0 };
+	struct exo_root_del del = { .disk = v->disk, .root = v->out_root };
+	uint64_t at = v->out_start;
+	uint32_t f[ENTRIES], i;
+	int bad = 0;
+
+	need(!vm_frame_alloc(fd, f, ENTRIES, EXO_FRAME_ANY), "FRAME_ALLOC");
+	check(!vm_call(fd, EXO_NR_IO_BIND, &b) && b.out_binding, "IO_BIND");
+	fill(pool, f, ENTRIES, 31);
+	for (i = 0; i < ENTRIES; i++)
+		bad += !!one_cmd(r, fd, b.out_binding, at + i, 1, EXO_IO_WRITE | EXO_CMD_FRAME, f[i]);
+	fill(pool, f, ENTRIES, 0);
+	bad += !!one_cmd(r, fd, b.out_binding, at, ENTRIES, 0, vm_ptr(f));
+	check(!bad && holds(pool, f, ENTRIES, 31), "blocks written one by one through a binding are read as one (%d refused)", bad);
+	check(one_cmd(r, fd, b.out_binding, at + v->count, 1, EXO_CMD_FRAME, f[0]) == -EINVAL &&
+		      one_cmd(r, fd, b.out_binding, at - 1, 2, 0, vm_ptr(f)) == -EINVAL,
+	      "blocks outside the claim are refused");
+	check(one_cmd(r, fd, b.out_binding + 1, at, 1, EXO_CMD_FRAME, f[0]) == -EINVAL, "a binding that is not there is refused");
+	check(one_cmd(r, fd, b.out_binding, at, 1, 0, 8) == -EFAULT, "bad frames are a fault");
+	check(one_cmd(r, fd, b.out_binding, at, 1, EXO_CMD_FRAME, ~0ull) == -EINVAL, "a frame that is not there is refused");
+	check(one_cmd(r, fd, b.out_binding, at, 1, 0x8000, 0) == -EOPNOTSUPP, "an unknown flag is refused");
+	check(!vm_call(fd, EXO_NR_ROOT_DEL, &del), "ROOT_DEL under a binding");
+	check(one_cmd(r, fd, b.out_binding, at, 1, EXO_CMD_FRAME, f[0]) == -ENOENT, "ends what the binding was good for");
+	u.binding = b.out_binding;
+	check(!vm_call(fd, EXO_NR_IO_UNBIND, &u) && vm_call(fd, EXO_NR_IO_UNBIND, &u) == -EINVAL, "IO_UNBIND, once");
+	vm_frame_free(fd, f, ENTRIES);
+}
+
 static void many(struct ring *r, int fd, char *pool, const struct exo_root_add *v)
 {
 	struct exo_io io[ENTRIES];
@@ -155,5 +209,6 @@ int main(int argc, char **argv)
 	many(&plain, fd, pool, &v);
 	many(&defer, fd, pool, &v);
 	killed(&v, vm_stats(fd));
+	bound(&defer, fd, pool, &v);
 	return vm_result();
 }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-/* exo's ways: direct I/O between a raw volume and frames of our own, by ioctl or as an io_uring command. */
+/*
+ * exo's ways: direct I/O between a raw volume and frames of our own: by ioctl, as an io_uring command with the same struct, and
+ * as one through a binding, which needs no struct and no second check of the claim.
+ */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +20,7 @@
 
 static struct exo *exo;
 static struct exo_io ios[RAW_MAX_DEPTH];
+static struct exo_io_bind binding;
 static struct io_uring ring;
 static int bytes;
 
@@ -174,6 +178,46 @@ static int cmd_queue(struct raw_job *job, uint32_t i)
 	return 0;
 }
 
+static int bound_open(struct raw_job *job)
+{
+	int err = cmd_open(job);
+	struct exo_why why = {0};
+
+	if (err)
+		return err;
+	binding.disk = ios[0].disk;
+	binding.cap = ios[0].cap;
+	binding.root = ios[0].root;
+	binding.parent = ios[0].parent;
+	binding.claim = ios[0].claim;
+	binding.rights = job->write ? EXO_RIGHT_ALL : EXO_RIGHT_READ;
+	return exo_io_bind(exo, &binding, &why) ? say("binding", &why) : 0;
+}
+
+static int bound_queue(struct raw_job *job, uint32_t i)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
+	uint64_t flags = job->write ? EXO_IO_WRITE : 0, frames = ios[i].frames, words[2];
+
+	if (!sqe)
+		return -EBUSY;
+	if (job->blocks == 1) {
+		flags |= EXO_CMD_FRAME;
+		frames = *(const uint32_t *)(uintptr_t)frames;
+	}
+	words[0] = binding.out_binding | flags << 32;
+	words[1] = frames;
+	memset(sqe, 0, sizeof(*sqe));
+	sqe->opcode = IORING_OP_URING_CMD;
+	sqe->flags = IOSQE_FIXED_FILE;
+	sqe->off = EXO_CMD_IO; /* cmd_op lies here */
+	sqe->addr = ios[i].claim.start + job->slots[i].block;
+	sqe->len = job->blocks;
+	sqe->user_data = i;
+	memcpy((char *)sqe + CMD_OFFSET, words, sizeof(words));
+	return 0;
+}
+
 static int cmd_wait(struct raw_job *job)
 {
 	int err = io_uring_submit_and_wait(&ring, 1);
@@ -194,5 +238,6 @@ static int cmd_wait(struct raw_job *job)
 const struct raw_engine raw_exo[] = {
 	{"exo-ioctl", 1, open_volume, ioctl_queue, NULL},
 	{"exo-uring", RAW_MAX_DEPTH, cmd_open, cmd_queue, cmd_wait},
+	{"exo-bound", RAW_MAX_DEPTH, bound_open, bound_queue, cmd_wait},
 	{NULL, 0, NULL, NULL, NULL},
 };
