@@ -113,6 +113,19 @@ int cffs_setattr(struct exo_fs *xfs, struct exo_node *xnode, const struct exo_at
 	return err;
 }
 
+int drop_setid(struct cffs *fs, struct node *node)
+{
+	u32 bits = S_ISUID | (node->n.mode & S_IXGRP ? S_ISGID : 0);
+	struct exo_attr a = {.set = EXO_SET_MODE};
+	int err;
+
+	if (!(node->n.mode & bits) || !exo_cred(&fs->fs)->uid)
+		return 0;
+	a.mode = node->n.mode & 07777 & ~bits;
+	CFFS_RETRY(err, fs, set_once(fs, node, &a));
+	return err;
+}
+
 int cffs_statvfs(struct exo_fs *xfs, struct statvfs *st)
 {
 	struct cffs *fs = cffs_of(xfs);

@@ -164,9 +164,10 @@ struct cffs {
 	/* alloc.c */
 	struct exo_run avoid[CFFS_AVOID];
 	u32 navoid;
-	u32 searching; /* find.c runs */
-	u32 starved;   /* times in a row that the disk was synced because no frame was left */
-	u32 full;      /* times in a row that the disk was synced because nothing was free */
+	bool keep_atime; /* what is pending is written, times of access, too */
+	u32 searching;	 /* find.c runs */
+	u32 starved;	 /* times in a row that the disk was synced because no frame was left */
+	u32 full;	 /* times in a row that the disk was synced because nothing was free */
 	u64 ino_next, ino_end;
 	/* table.c: extent and block where the last free partition was, where to look for holes; extents known */
 	u32 spot_nth, spot_block, hole_nth, hole_block, table_end;
@@ -395,6 +396,7 @@ void node_stored(struct cffs *fs, struct node *node);
 int node_flush(struct cffs *fs, struct node *node);
 int nodes_flush(struct cffs *fs);
 void nodes_tick(struct cffs *fs);
+void node_accessed(struct cffs *fs, struct node *node);
 void node_touched(struct cffs *fs, struct node *node); /* mtime and ctime are now */
 
 /* dir.c */
@@ -518,8 +520,10 @@ ssize_t cffs_pwrite(struct exo_fs *fs, struct exo_file *f, const void *buf, size
 int write_reserve(struct cffs *fs, struct node *node, u64 off, u64 len, bool keep);
 int cffs_map(struct exo_fs *fs, struct exo_file *f, uint64_t first, uint32_t count, bool write, uint32_t *frames);
 void cffs_unmap(struct exo_fs *fs, struct exo_node *node, uint32_t count, const uint32_t *frames, bool write);
-int zero_tail(struct cffs *fs, struct node *node, u64 size);	  /* bytes behind `size` in its block */
-void file_release(struct cffs *fs, struct node *node, u32 count); /* opens that end */
+int trim_tail(struct cffs *fs, struct node *node);		      /* blocks behind the end that nobody wants */
+int zero_bytes(struct cffs *fs, struct node *node, u64 off, u32 len); /* inside one block, if there is one */
+int zero_tail(struct cffs *fs, struct node *node, u64 size);	      /* bytes behind `size` in its block */
+void file_release(struct cffs *fs, struct node *node, u32 count);     /* opens that end */
 int cffs_truncate(struct exo_fs *fs, struct exo_node *node, uint64_t size);
 int truncate_blocks(struct cffs *fs, struct node *node, u64 size, bool to_direct);
 int cffs_flush(struct exo_fs *fs, struct exo_node *node);

@@ -21,13 +21,28 @@ struct xseen *checkx_find(struct walk *w, u64 ino)
 	return w->nx ? bsearch(&key, w->x, w->nx, sizeof(*w->x), by_ino) : NULL;
 }
 
+/* The blocks of its attributes. Are there any? */
+static bool own_attrs(struct walk *w, const u8 *part, u64 ino)
+{
+	struct extent e;
+	bool any = false;
+	u32 i;
+
+	for (i = 0; i < CFFS_X_EXTS; i++) {
+		extent_get(part + CFFS_X_ATTRS + CFFS_E_SIZE * i, &e);
+		if (e.count)
+			check_own(w, ino, &e, false);
+		any |= e.count;
+	}
+	return any;
+}
+
 static int collect(void *arg, u32 place, const struct ref *r)
 {
 	struct walk *w = arg;
 	u8 bytes[CFFS_PART];
 	struct xseen *x;
 	struct inode di;
-	u32 i;
 
 	if (place == CFFS_PLACE_NONE || !(place & 7))
 		check_own(w, 0, &(struct extent){r->block, 1, 0}, true);
@@ -54,21 +69,26 @@ static int collect(void *arg, u32 place, const struct ref *r)
 	x->ino = di.ino;
 	x->place = place;
 	x->owns = inode_owns(&di);
-	for (i = 0; i < CFFS_X_EXTS; i++) {
-		struct extent e;
-
-		extent_get(bytes + CFFS_X_ATTRS + CFFS_E_SIZE * i, &e);
-		x->owns |= !!e.count;
-		if (e.count)
-			check_own(w, di.ino, &e, false);
-	}
+	x->owns |= own_attrs(w, bytes, di.ino);
 	return 0;
 }
 
 int checkx_begin(struct walk *w)
 {
 	int err = table_each(w->fs, collect, w);
-	u32 i;
+	u8 bytes[CFFS_PART];
+	struct ref r;
+	u32 i, part;
+
+	for (i = CFFS_PLACE_TOP; !err && i <= CFFS_PLACE_ORPHANS; i++) {
+		err = table_pin(w->fs, i, &r, &part);
+		if (err)
+			break;
+		memcpy(bytes, txn_see(w->fs, &r, part), CFFS_PART);
+		meta_put(w->fs, &r);
+		if (part_kind(bytes) == CFFS_KIND_INODE)
+			own_attrs(w, bytes, i);
+	}
 
 	if (w->nx)
 		qsort(w->x, w->nx, sizeof(*w->x), by_ino);

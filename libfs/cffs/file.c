@@ -4,6 +4,7 @@
  * once: as much as was asked for, and more when the file is read in order. A miss in a small file first reads its
  * neighbours on the disk, which are its directory's other small files.
  */
+#include <fcntl.h>
 #include "cffs.h"
 
 #define WINDOW_MIN 32 /* blocks */
@@ -219,6 +220,8 @@ ssize_t cffs_pread(struct exo_fs *xfs, struct exo_file *f, void *buf, size_t n, 
 	if (S_ISDIR(f->node->mode))
 		return -EISDIR;
 	CFFS_RETRY(got, fs, read_once(fs, f, buf, n, off));
+	if (got > 0 && !(f->oflags & O_NOATIME))
+		node_accessed(fs, node_of(f->node));
 	return got;
 }
 

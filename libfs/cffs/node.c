@@ -140,6 +140,8 @@ static void trim(struct cffs *fs)
 			n->n.refs--;
 			lru_in(fs, n);
 		}
+		if (n->dirty == DIRTY_ATIME)
+			node_clean(fs, n);
 		if (n->dirty || n->wb) {
 			lru_out(fs, n);
 			lru_in(fs, n);
@@ -401,6 +403,18 @@ void node_touched(struct cffs *fs, struct node *dir)
 	node_dirty(fs, dir, DIRTY_MTIME | DIRTY_CTIME);
 }
 
+/* As relatime: when the last one is older than a change or a day. */
+void node_accessed(struct cffs *fs, struct node *node)
+{
+	int64_t last = node->di.time[T_ATIME];
+
+	if (fs->fs.flags & EXO_FS_RDONLY ||
+	    (last > node->di.time[T_MTIME] && last > node->di.time[T_CTIME] && last > fs->flushed - 86400000000000ll))
+		return;
+	node->di.time[T_ATIME] = now_ns();
+	node_dirty(fs, node, DIRTY_ATIME);
+}
+
 int node_moved(struct cffs *fs, struct node *node, struct node *dir, const char *name, size_t len,
 	       const struct loc *loc)
 {
@@ -467,7 +481,8 @@ int node_flush(struct cffs *fs, struct node *node)
 {
 	int err = 0;
 
-	if (!node->dirty)
+	/* The time of access alone is worth a transaction only when somebody asks for all to be written. */
+	if (!node->dirty || (node->dirty == DIRTY_ATIME && !fs->keep_atime))
 		return 0;
 	CFFS_RETRY(err, fs, flush_once(fs, node));
 	if (err == -ESTALE) {

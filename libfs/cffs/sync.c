@@ -50,7 +50,9 @@ int cffs_sync(struct exo_fs *xfs)
 
 	if (xfs->flags & EXO_FS_RDONLY)
 		return 0;
+	fs->keep_atime = true;
 	err = flush_all(fs);
+	fs->keep_atime = false;
 	CFFS_RETRY(two, fs, sync_root(fs));
 	return err ? err : two;
 }

@@ -68,6 +68,8 @@ static int step(struct cffs *fs, struct node *node, u64 size, bool to_direct, bo
 	if (to_direct)
 		now = now < old ? now : old;
 	node->di.size = now;
+	/* A conversion to no map blocks (to_direct) and a truncation both end what was wanted behind the end. */
+	node->di.flags &= ~CFFS_F_PREALLOC;
 	node->di.time[T_MTIME] = node->di.time[T_CTIME] = now_ns();
 	err = node_store(fs, node, &home);
 	if (err)
@@ -97,8 +99,7 @@ int truncate_blocks(struct cffs *fs, struct node *node, u64 size, bool to_direct
 	return err;
 }
 
-/* What is behind the end in the last block must read as zeroes when the file grows again. */
-static int zero_once(struct cffs *fs, struct node *node, u64 size)
+static int zero_once(struct cffs *fs, struct node *node, u64 off, u32 len)
 {
 	struct claim c;
 	struct ref home;
@@ -107,11 +108,11 @@ static int zero_once(struct cffs *fs, struct node *node, u64 size)
 
 	if (err)
 		return err;
-	err = file_extent(fs, node, &home, size / BLK, &c, &hole);
+	err = file_extent(fs, node, &home, off / BLK, &c, &hole);
 	if (!err) {
-		err = cache_bind(fs, &c, c.ext.start + (size / BLK - c.ext.key), 1, true, false, &frame);
+		err = cache_bind(fs, &c, c.ext.start + (off / BLK - c.ext.key), 1, true, false, &frame);
 		if (!err) {
-			memset((u8 *)exo_frame_ptr(fs->v, frame) + size % BLK, 0, BLK - size % BLK);
+			memset((u8 *)exo_frame_ptr(fs->v, frame) + off % BLK, 0, len);
 			cache_unpin(fs, frame);
 		}
 		meta_put(fs, &c.parent);
@@ -122,13 +123,18 @@ static int zero_once(struct cffs *fs, struct node *node, u64 size)
 	return err;
 }
 
+int zero_bytes(struct cffs *fs, struct node *node, u64 off, u32 len)
+{
+	int err;
+
+	CFFS_RETRY(err, fs, zero_once(fs, node, off, len));
+	return err;
+}
+
+/* What is behind the end in the last block must read as zeroes when the file grows again. */
 int zero_tail(struct cffs *fs, struct node *node, u64 size)
 {
-	int err = 0;
-
-	if (size % BLK)
-		CFFS_RETRY(err, fs, zero_once(fs, node, size));
-	return err;
+	return size % BLK ? zero_bytes(fs, node, size, BLK - size % BLK) : 0;
 }
 
 int cffs_truncate(struct exo_fs *xfs, struct exo_node *xnode, uint64_t size)
@@ -157,8 +163,11 @@ int cffs_truncate(struct exo_fs *xfs, struct exo_node *xnode, uint64_t size)
 	if (err)
 		return err;
 	old = node->di.size;
+	err = drop_setid(fs, node);
+	if (!err && size > old)
+		err = trim_tail(fs, node);
 	/* Up or down: a mapping may have left bytes behind the old end, too. */
-	if (size != old)
+	if (!err && size != old)
 		err = zero_tail(fs, node, size < old ? size : old);
 	if (!err)
 		err = truncate_blocks(fs, node, size, false);

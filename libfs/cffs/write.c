@@ -218,7 +218,7 @@ static void relieve(struct cffs *fs)
  * A truncation that a power cut split may have left blocks behind the end. Before the file grows over them they go, so
  * that the gap reads as zeroes.
  */
-static int trim_tail(struct cffs *fs, struct node *node)
+int trim_tail(struct cffs *fs, struct node *node)
 {
 	struct mpath p;
 	struct ref home;
@@ -233,7 +233,7 @@ static int trim_tail(struct cffs *fs, struct node *node)
 	if (!err)
 		map_done(fs, &p);
 	meta_put(fs, &home);
-	if (err || end < node->di.size + BLK)
+	if (err || end < node->di.size + BLK || node->di.flags & CFFS_F_PREALLOC)
 		return err;
 	return truncate_blocks(fs, node, node->di.size, false);
 }
@@ -380,6 +380,9 @@ ssize_t cffs_pwrite(struct exo_fs *xfs, struct exo_file *f, const void *buf, siz
 	}
 	if (!n)
 		return 0;
+	err = drop_setid(fs, node);
+	if (err)
+		return err;
 	if (off >= (u64)CFFS_FILE_BLOCKS * BLK)
 		return -EFBIG;
 	if (n > (u64)CFFS_FILE_BLOCKS * BLK - off)
