@@ -3,7 +3,8 @@
 # A file system under a FUSE mount, for programs that know nothing of exo.
 # vm: --disk 512M --mem 1536
 . "$(dirname "$0")/lib.sh"
-plan 17
+. "$(dirname "$0")/sub.sh"
+plan 65
 load_module pool_mb=128
 { exoctl format /dev/vda && exoctl attach /dev/vda && exoctl mkfs 0 home; } || exit 1
 m=/tmp/m
@@ -39,6 +40,15 @@ kill -TERM "$(pidof exo-fuse)"
 for _ in $(seq 100); do mountpoint -q $m || break; sleep 0.1; done
 while pidof exo-fuse >/dev/null; do sleep 0.1; done
 same "SIGTERM: nothing is lost" "$(exoctl cat 0:home/late)" late
+# Conformance, by programs that know only a directory. -s: nothing that they ask for may be missing.
+exoctl mount 0 home $m || exit 1
+chmod 777 $m
+for area in names links rename perm times open data fsx; do
+	program "$tests/posix/$area" -s $m
+done
+works "umount after it" exoctl umount $m
+works "fsck after it" exoctl fsck 0:home
+
 works "detach" exoctl detach 0
 works "module unloads" rmmod exo
 finish
