@@ -30,6 +30,7 @@ $(B)/lib/libexo-fs.pc: libfs/libexo-fs.pc.in libfs/build.mk
 	$(Q)sed -e 's,@PREFIX@,$(PREFIX),g' -e 's,@VERSION@,$(EXO_VERSION),g' $< >$@
 
 include libfs/fuse/build.mk
+include libfs/posix/build.mk
 
 PROGS += $(B)/bin/hello_file
 $(B)/bin/hello_file: libfs/examples/hello_file.c libfs/libexo-fs.h libexo/libexo.h $(LIBFS)

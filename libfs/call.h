@@ -12,6 +12,7 @@
 
 /* Take the tree's lock and forget the thread's last reason. */
 void exo_fs_enter(struct exo_fs *fs);
+int exo_fs_init_lock(pthread_mutex_t *lock); /* 0 or -errno */
 /* Give the lock back; a refusal that was overcome inside is no reason. Returns the result. */
 ssize_t exo_fs_leave(struct exo_fs *fs, ssize_t result);
 

@@ -67,7 +67,7 @@ EXO_PUBLIC int exo_fs_mkfs(struct exo *x, uint32_t disk, const struct exo_mkfs *
 	return type->mkfs(x, disk, opt, why);
 }
 
-static int init_lock(pthread_mutex_t *lock)
+int exo_fs_init_lock(pthread_mutex_t *lock)
 {
 	pthread_mutexattr_t attr;
 	int err = pthread_mutexattr_init(&attr);
@@ -93,7 +93,7 @@ EXO_PUBLIC int exo_fs_open(struct exo_fs **out, struct exo *x, uint32_t disk, co
 		why = &local;
 	memset(why, 0, sizeof(*why));
 	*out = NULL;
-	if (!name || flags & ~EXO_FS_RDONLY)
+	if (!name || flags & ~(EXO_FS_RDONLY | EXO_FS_JOIN | EXO_FS_HOST))
 		return -EINVAL;
 	err = exo_root_find(x, disk, name, &root, why);
 	if (err)
@@ -118,7 +118,12 @@ EXO_PUBLIC int exo_fs_open(struct exo_fs **out, struct exo *x, uint32_t disk, co
 		return err;
 	(*out)->type = type;
 	exo_cred_fill(&(*out)->cred);
-	err = init_lock(&(*out)->lock);
+	err = exo_fs_init_lock(&(*out)->lock);
+	if (!err && flags & EXO_FS_HOST) {
+		(*out)->escape = calloc(1, sizeof(*(*out)->escape));
+		if (!(*out)->escape)
+			err = -ENOMEM;
+	}
 	if (err) {
 		type->close(*out);
 		*out = NULL;
@@ -131,6 +136,7 @@ EXO_PUBLIC void exo_fs_close(struct exo_fs *fs)
 	if (!fs)
 		return;
 	pthread_mutex_destroy(&fs->lock);
+	free(fs->escape);
 	fs->type->close(fs);
 }
 

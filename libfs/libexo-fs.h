@@ -37,10 +37,27 @@ struct exo_mkfs {
 int exo_fs_mkfs(struct exo *x, uint32_t disk, const struct exo_mkfs *opt, struct exo_why *why);
 
 /* open: finds the type from the root's template. flags: EXO_FS_RDONLY. close does not sync. */
+/*
+ * JOIN: other processes may be using the tree, so that what they left open or half done is not cleaned up now. HOST: the
+ * tree stands somewhere in a larger name space: a symlink with an absolute target, and ".." from the top, lead out of it.
+ * Such a call gives -EXO_ESCAPED, and exo_fs_escaped says where the path goes on: an absolute path, or what is behind ".."
+ * of the top; *from is the caller's path that it was. Valid until the next call on the tree.
+ */
 #define EXO_FS_RDONLY 1u
+#define EXO_FS_JOIN 2u
+#define EXO_FS_HOST 4u
+#define EXO_ESCAPED 4095
 int exo_fs_open(struct exo_fs **out, struct exo *x, uint32_t disk, const char *name, unsigned flags,
 		struct exo_why *why);
 void exo_fs_close(struct exo_fs *fs);
+const char *exo_fs_escaped(const struct exo_fs *fs, const char **from);
+/*
+ * fork: before it, forking gives other processes all that was written. In the child, forked makes the tree and its open
+ * files work with a handle of the child's own; the old one must not be used or closed there (its mappings may be gone),
+ * and mappings of files are to be made again. One thread, before any other call.
+ */
+int exo_fs_forking(struct exo_fs *fs);
+int exo_fs_forked(struct exo_fs *fs, struct exo *x);
 int exo_fs_sync(struct exo_fs *fs);
 int exo_fs_statvfs(struct exo_fs *fs, struct statvfs *st);
 const char *exo_fs_type(const struct exo_fs *fs);
@@ -130,6 +147,8 @@ int exo_at_open(struct exo_fs *fs, struct exo_file *at, const char *path, int of
 int exo_file_reopen(struct exo_file *f, int oflags, struct exo_file **out);
 void exo_file_close(struct exo_file *f);
 int exo_file_stat(struct exo_file *f, struct stat *st);
+/* A path of it from the top, with a leading '/' and a NUL: its length without; -ENOENT if it has none. By reading directories. */
+ssize_t exo_file_path(struct exo_file *f, char *buf, size_t size);
 ssize_t exo_file_pread(struct exo_file *f, void *buf, size_t n, off_t off);
 ssize_t exo_file_pwrite(struct exo_file *f, const void *buf, size_t n, off_t off);
 /* To the end, wherever that is; *end: the byte behind the last one written. */

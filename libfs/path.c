@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * path.c: from a path to a node, the same for every type. The walk never leaves the tree: ".." at the top is the top.
+ * path.c: from a path to a node, the same for every type. ".." at the top is the top, and an absolute target starts there,
+ * unless the tree has an outside (EXO_FS_HOST): then the walk ends with -EXO_ESCAPED.
  * Symlinks are spliced into the rest of the path, at most 40 of them, and the spliced path may not outgrow the buffer.
  */
 #include <errno.h>
@@ -52,6 +53,14 @@ static int splice(struct exo_fs *fs, struct exo_walk *w, const char **rest, stru
 static bool is(struct exo_name n, const char *s)
 {
 	return n.len == strlen(s) && !memcmp(n.at, s, n.len);
+}
+
+/* The path leads out of a tree that has an outside. */
+static int escape(struct exo_fs *fs, const char *path, const char *rest)
+{
+	fs->escape->from = path;
+	memmove(fs->escape->rest, rest, strlen(rest) + 1);
+	return -EXO_ESCAPED;
 }
 
 /*
@@ -118,6 +127,10 @@ static int walk(struct exo_fs *fs, struct exo_node *start, const char *path, boo
 				err = dots;
 				goto fail;
 			}
+			if (n.len == 2 && !at->parent && fs->escape) {
+				err = escape(fs, path, rest);
+				goto fail;
+			}
 			if (n.len == 2 && at->parent) {
 				hold(&next, at->parent);
 				replace(fs, &at, next);
@@ -142,6 +155,10 @@ static int walk(struct exo_fs *fs, struct exo_node *start, const char *path, boo
 			fs->type->put(fs, next);
 			if (err)
 				goto fail;
+			if (w->buf[0] == '/' && fs->escape) {
+				err = escape(fs, path, w->buf);
+				goto fail;
+			}
 			if (w->buf[0] == '/') {
 				next = fs->type->top(fs);
 				replace(fs, &at, next);

@@ -26,15 +26,21 @@ struct exo_cred_fs {
 	gid_t groups[EXO_FS_GROUPS];
 };
 
+struct exo_escape {
+	const char *from;
+	char rest[2 * PATH_MAX];
+};
+
 /* First member of a type's own tree. */
 struct exo_fs {
 	const struct exo_fs_type *type;
 	struct exo *x;
 	uint32_t disk;
 	uint32_t root;	/* number in the root catalogue */
-	unsigned flags; /* EXO_FS_RDONLY */
+	unsigned flags; /* EXO_FS_* of open */
 	pthread_mutex_t lock;
 	struct exo_mapping *maps; /* maps.c */
+	struct exo_escape *escape; /* EXO_FS_HOST: where the last path that led out goes on */
 	struct exo_cred_fs cred; /* of the process, when the tree was opened; exo_cred() says who acts now */
 };
 
@@ -92,6 +98,9 @@ struct exo_fs_type {
 		    struct exo_why *why);
 	void (*close)(struct exo_fs *fs);
 	int (*sync)(struct exo_fs *fs);
+	/* Optional, both or none: see exo_fs_forking. */
+	int (*forking)(struct exo_fs *fs);
+	int (*forked)(struct exo_fs *fs, struct exo *x, const struct exo_root_get *root);
 	int (*statvfs)(struct exo_fs *fs, struct statvfs *st);
 
 	struct exo_node *(*top)(struct exo_fs *fs); /* with a reference */

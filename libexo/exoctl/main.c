@@ -36,6 +36,7 @@ static const struct {
 	{NULL, &cmd_dump},
 	{NULL, &cmd_mount},
 	{NULL, &cmd_umount},
+	{NULL, &cmd_run},
 };
 
 #define COMMANDS (sizeof(table) / sizeof(table[0]))
@@ -91,7 +92,8 @@ static int run(const struct command *c, int argc, char **argv)
 {
 	struct option longs[MAX_OPTS + 3] = {{"help", no_argument, NULL, 'h'}};
 	struct args a = {.cmd = c};
-	char letters[2 * MAX_OPTS + 4] = "h";
+	/* What follows the program that run starts is the program's. */
+	char letters[2 * MAX_OPTS + 5] = "+h", *first = letters + (c == &cmd_run ? 0 : 1);
 	int n = 1, got, nopts = 0;
 
 	if (c->json)
@@ -103,7 +105,7 @@ static int run(const struct command *c, int argc, char **argv)
 	}
 	/* getopt names argv[0] in its messages. */
 	argv[0] = (char *)"exoctl";
-	while ((got = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+	while ((got = getopt_long(argc, argv, first, longs, NULL)) != -1) {
 		if (got == 'h') {
 			help(c);
 			return EXIT_OK;

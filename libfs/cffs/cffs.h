@@ -528,6 +528,8 @@ int cffs_truncate(struct exo_fs *fs, struct exo_node *node, uint64_t size);
 int truncate_blocks(struct cffs *fs, struct node *node, u64 size, bool to_direct);
 int cffs_flush(struct exo_fs *fs, struct exo_node *node);
 int cffs_fsync(struct exo_fs *fs, struct exo_node *node, bool data); /* times go with the rest */
+int cffs_forking(struct exo_fs *fs);
+int cffs_forked(struct exo_fs *fs, struct exo *x, const struct exo_root_get *root);
 int cffs_sync(struct exo_fs *fs);
 int flush_all(struct cffs *fs);			     /* all that is gathered and pending, into the tree */
 int write_flush(struct cffs *fs, struct node *node); /* give buffered bytes their blocks */

@@ -194,7 +194,7 @@ int cffs_open(struct exo_fs **out, struct exo *x, uint32_t disk, const struct ex
 		if (!fs->top || !fs->orphans)
 			err = -EUCLEAN;
 	}
-	if (!err && !(flags & EXO_FS_RDONLY)) {
+	if (!err && !(flags & (EXO_FS_RDONLY | EXO_FS_JOIN))) {
 		err = settle(fs);
 		if (!err)
 			err = orphans_purge(fs);
@@ -237,6 +237,8 @@ const struct exo_fs_type cffs_type = {
 	.open = cffs_open,
 	.close = cffs_close,
 	.sync = cffs_sync,
+	.forking = cffs_forking,
+	.forked = cffs_forked,
 	.statvfs = cffs_statvfs,
 	.top = top,
 	.put = put,
