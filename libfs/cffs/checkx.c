@@ -288,6 +288,26 @@ static int drop_copy(struct cffs *fs, const struct xseen *x)
 	return err;
 }
 
+/*
+ * What the entry has owns blocks that nobody else does: an older directory. That goes the way of an orphan, and the one
+ * in the table gets the name.
+ */
+static int refer_anew(struct walk *w, struct xseen *x)
+{
+	const struct seen *s = &x->embedded;
+	struct node *n;
+	int err = s->dir == w->fs->orphans ? orphans_purge(w->fs) : dir_drop(w->fs, s->dir, s->hash, &s->loc, s->ino);
+
+	if (err || s->dir == w->fs->orphans)
+		return err;
+	n = node_at(w, x);
+	if (!n)
+		return -EUCLEAN;
+	err = link_entry(w->fs, n, s->dir, (struct exo_name){s->name, strlen(s->name)});
+	node_put(w->fs, n);
+	return err;
+}
+
 static void clash(struct walk *w, struct xseen *x)
 {
 	struct node *n = node_peek(w->fs, x->ino);
@@ -296,10 +316,8 @@ static void clash(struct walk *w, struct xseen *x)
 
 	if (check_repairs(w) && table) {
 		CFFS_RETRY(err, w->fs, refer_once(w, x));
-		if (!err) {
-			x->map[0] |= 1;
-			x->names++;
-		}
+		if (err)
+			err = refer_anew(w, x);
 		/* Its node, if there is one, is of the entry: it finds its way by the name. */
 		if (n)
 			n->frame = EXO_NOFRAME;
@@ -311,10 +329,22 @@ static void clash(struct walk *w, struct xseen *x)
 	}
 	check_problem(w, x->ino, x->embedded.loc.block, !err, "inode %llu is in the table and in its directory as '%s'",
 		      (unsigned long long)x->ino, x->embedded.name);
-	if (!check_repairs(w) || err)
-		return;
-	if (table)
-		check_numbers(w, x);
+}
+
+/* Numbers that the inode counts and no entry has. */
+static u32 missing(struct walk *w, const struct xseen *x)
+{
+	u8 bytes[CFFS_PART];
+	u32 part, k, n = 0;
+	struct ref r;
+
+	if (table_pin(w->fs, x->place, &r, &part))
+		return 0;
+	memcpy(bytes, txn_see(w->fs, &r, part), CFFS_PART);
+	meta_put(w->fs, &r);
+	for (k = 0; part_kind(bytes) == CFFS_KIND_INODE && k < 8u * get16(bytes + CFFS_X_MAP); k++)
+		n += xlink_counts(bytes, k) && !(x->map[k / 8] >> (k % 8) & 1);
+	return n;
 }
 
 /* A spare name of an exchange that did not end: drop it, or give it the entry that is one too many. */
@@ -324,9 +354,9 @@ static int spare(struct walk *w, struct xseen *x, struct node *n)
 	u32 i;
 	int err;
 
-	if (x->names < 2 && w->ntwins) {
-		for (i = 0; i + 1 < w->ntwins && w->twin[i]->ino == x->ino; i++)
-			;
+	for (i = 0; i < w->ntwins && (!w->twin[i]->ino || w->twin[i]->ino == x->ino); i++)
+		;
+	if (i < w->ntwins && missing(w, x)) {
 		err = dir_drop(w->fs, w->twin[i]->dir, w->twin[i]->hash, &w->twin[i]->loc, w->twin[i]->ino);
 		if (!err)
 			err = link_entry(w->fs, n, w->twin[i]->dir,
@@ -368,7 +398,7 @@ static int each_spare(void *arg, const struct exo_dirent *d)
 
 int checkx_end(struct walk *w)
 {
-	bool whole = !w->count->problems;
+	bool whole;
 	u32 i;
 	int err = cffs_readdir(&w->fs->fs, &w->fs->orphans->n, 0, each_spare, w);
 
@@ -383,19 +413,22 @@ int checkx_end(struct walk *w)
 		check_problem(w, s->ino, s->loc.block, !err, "inode %llu has the same name twice; '%s' has to go",
 			      (unsigned long long)s->ino, s->name);
 	}
+	/* The walk did not go on below an entry that is in the table, too. */
+	for (i = 0; i < w->nx && !w->stop; i++)
+		if (w->x[i].clash)
+			clash(w, &w->x[i]);
+	/* With any problem, also one that was mended by now, what the walk saw is not what is there. */
+	whole = !w->count->problems;
 	for (i = 0; i < w->nx && !w->stop; i++) {
 		struct xseen *x = &w->x[i];
 
-		if (x->clash) {
-			clash(w, x);
-		} else if (!x->names) {
-			/* Not every directory was seen, so it may have one: another pass will tell. */
-			if (!whole)
-				continue;
+		if (x->clash || !whole)
+			continue;
+		if (!x->names) {
 			err = check_repairs(w) ? free_inode(w, x) : -EIO;
 			check_problem(w, x->ino, 0, !err, "inode %llu in the table has no name",
 				      (unsigned long long)x->ino);
-		} else if (whole) {
+		} else {
 			check_numbers(w, x);
 		}
 	}

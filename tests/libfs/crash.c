@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include "world.h"
 
@@ -22,6 +23,7 @@ struct entry {
 	char path[PATH];
 	char type; /* 'f', 'd', 'l' */
 	u32 id, size;
+	u32 attr; /* bytes of an extended attribute; 0: it has none */
 };
 
 struct model {
@@ -29,7 +31,7 @@ struct model {
 	struct entry e[ENTRIES];
 };
 
-enum { OP_CREATE, OP_RENAME, OP_REMOVE };
+enum { OP_CREATE, OP_RENAME, OP_REMOVE, OP_EXCHANGE };
 struct done {
 	int op;
 	char a[PATH], b[PATH];
@@ -117,6 +119,7 @@ static void create(struct exo_fs *fs, struct done *d)
 		return;
 	e->id = next_id++;
 	e->size = 0;
+	e->attr = 0;
 	strcpy(d->a, e->path);
 	if (kind < 2) {
 		e->type = 'd';
@@ -133,8 +136,52 @@ static void create(struct exo_fs *fs, struct done *d)
 		if (e->size)
 			WANT(exo_file_pwrite(f, content, e->size, 0), e->size);
 		exo_file_close(f);
+		if (!below(6)) {
+			e->attr = 1 + below(below(2) ? 60 : 6000);
+			fill(e->id + 1000000, e->attr);
+			WANT(exo_at_setxattr(fs, NULL, e->path, "user.x", content, e->attr, 0, 0), 0);
+		}
 	}
 	now.n++;
+}
+
+/* A further name of a file; for the model it is another file with the same content. */
+static void add_link(struct exo_fs *fs, struct done *d)
+{
+	struct entry *e = &now.e[now.n], *old = &now.e[below(now.n)];
+
+	new_path(e->path);
+	if (old->type == 'd' || find(&now, e->path) || now.n == ENTRIES - 1)
+		return;
+	strcpy(d->a, e->path);
+	WANT(exo_at_link(fs, NULL, old->path, NULL, e->path, 0), 0);
+	e->type = old->type;
+	e->id = old->id;
+	e->size = old->size;
+	e->attr = old->attr;
+	now.n++;
+}
+
+static void swap(struct exo_fs *fs, struct done *d)
+{
+	struct entry *a = &now.e[below(now.n)], *b = &now.e[below(now.n)];
+	char tail[PATH];
+	bool in_a;
+	u32 i;
+
+	if (inside(a->path, b->path) || inside(b->path, a->path) || strlen(a->path) > 80 || strlen(b->path) > 80)
+		return;
+	strcpy(d->a, a->path);
+	strcpy(d->b, b->path);
+	d->op = OP_EXCHANGE;
+	WANT(exo_at_rename(fs, NULL, d->a, NULL, d->b, RENAME_EXCHANGE), 0);
+	for (i = 0; i < now.n; i++) {
+		in_a = inside(now.e[i].path, d->a);
+		if (!in_a && !inside(now.e[i].path, d->b))
+			continue;
+		strcpy(tail, now.e[i].path + strlen(in_a ? d->a : d->b));
+		CHECK(snprintf(now.e[i].path, PATH, "%s%s", in_a ? d->b : d->a, tail) < PATH);
+	}
 }
 
 static void move(struct exo_fs *fs, struct done *d)
@@ -152,6 +199,9 @@ static void move(struct exo_fs *fs, struct done *d)
 		strcpy(to, now.e[below(now.n)].path);
 	b = find(&now, to);
 	if (inside(to, a->path) || inside(a->path, to))
+		return;
+	/* Two names of one file: nothing happens. */
+	if (b && a->id == b->id && a->type != 'd')
 		return;
 	if (b && ((a->type == 'd') != (b->type == 'd') || has_children(to)))
 		return;
@@ -208,6 +258,12 @@ static bool whole(struct exo_fs *fs, const struct entry *e, const char *path)
 		return false;
 	if (e->type == 'd')
 		return S_ISDIR(st.st_mode);
+	if (e->attr) {
+		fill(e->id + 1000000, e->attr);
+		if (exo_at_getxattr(fs, NULL, path, "user.x", got, sizeof(got), EXO_FS_NOFOLLOW) != e->attr ||
+		    memcmp(got, content, e->attr))
+			return false;
+	}
 	if (st.st_size != e->size)
 		return false;
 	if (e->type == 'l')
@@ -264,6 +320,12 @@ static void judge(struct exo_fs *fs, const struct entry *e, u32 from, u32 to, co
 					may_go = true;
 				if (d->op == OP_RENAME && !strcmp(d->b, possible[k]))
 					may_go = true;
+				if (d->op == OP_EXCHANGE) {
+					if (inside(possible[k], d->a))
+						may_be(d->b, possible[k] + strlen(d->a));
+					else if (inside(possible[k], d->b))
+						may_be(d->a, possible[k] + strlen(d->b));
+				}
 				if (d->op != OP_RENAME)
 					continue;
 				if (inside(possible[k], d->a))
@@ -280,8 +342,8 @@ static void judge(struct exo_fs *fs, const struct entry *e, u32 from, u32 to, co
 	if (may_go || npossible == POSSIBLE)
 		return;
 	for (i = from; i < to; i++)
-		fprintf(stderr, "op %u: %s '%s' '%s'\n", i, (const char *[]){"create", "rename", "remove"}[ops[i].op],
-			ops[i].a, ops[i].b);
+		fprintf(stderr, "op %u: %s '%s' '%s'\n", i,
+			(const char *[]){"create", "rename", "remove", "exchange"}[ops[i].op], ops[i].a, ops[i].b);
 	FAIL("round %llu, %s: '%s' (type %c, %u bytes) was synced and is lost or damaged", round_nr, where, e->path,
 	     e->type, e->size);
 }
@@ -369,7 +431,7 @@ static void cut(struct world *w, size_t at, u64 seed)
 int main(int argc, char **argv)
 {
 	u64 seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 3;
-	u32 rounds = argc > 2 ? atoi(argv[2]) : 10, cuts = argc > 3 ? atoi(argv[3]) : 100, i;
+	u32 rounds = argc > 2 ? atoi(argv[2]) : 8, cuts = argc > 3 ? atoi(argv[3]) : 20, i;
 
 	if (argc > 4)
 		rounds++;
@@ -388,10 +450,14 @@ int main(int argc, char **argv)
 		CHECK(!sim_log_start(w.disk));
 		note_sync(&w, 0);
 		for (i = 0; i < OPS; i++) {
-			u32 what = below(10);
+			u32 what = below(13);
 
 			if (what < 6 || now.n < 10)
 				create(fs, &ops[i]);
+			else if (what == 10)
+				swap(fs, &ops[i]);
+			else if (what > 10)
+				add_link(fs, &ops[i]);
 			else if (what < 9)
 				move(fs, &ops[i]);
 			else
