@@ -54,6 +54,6 @@ bench-selftest: $(B)/lib/exo-count.so $(BENCH_PROGS)
 bench-%: bench-deps all
 	$(Q)scripts/bench $*
 
-#: make bench-NAME one benchmark of tests/bench/NAME.toml, five boots; make bench: all of them (hours under emulation)
-#: make bench-quick every benchmark, one small boot each: a look, not a result (5 minutes)
+#: make bench-NAME one benchmark of tests/bench/NAME.toml, five boots; make bench: all of them (30 minutes of processor time under emulation)
+#: make bench-quick every benchmark, one small boot each: a look, not a result (3 minutes)
 #: make bench-selftest does the bench itself measure right? (1 minute)

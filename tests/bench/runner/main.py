@@ -9,6 +9,7 @@ import platform
 import subprocess
 import sys
 
+import compare
 import machine
 import plan
 import results
@@ -56,6 +57,8 @@ def arguments(argv):
                                 "tests/bench/README.md says what the numbers mean and how to add a row.")
     a.add_argument("names", nargs="*", metavar="NAME", help="benchmarks, or paths of declarations; none: all")
     a.add_argument("--list", action="store_true", help="print the names and titles")
+    a.add_argument("--compare", nargs=2, metavar=("A", "B"), help="do the instruction medians of two runs, folders as of --out, "
+                   "agree within 2 %%? Exit status 1 if not")
     a.add_argument("--quick", action="store_true", help="one boot, fewer operations, no seek distance: a look, not a result")
     a.add_argument("--boots", type=int, default=0, metavar="N", help="boots (5; 1 with --quick)")
     a.add_argument("--rounds", type=int, default=1, metavar="N", help="times A B B A in a boot (1)")
@@ -96,13 +99,16 @@ def run(spec, o, out=sys.stdout):
     able = [c for c in chosen if not lacking[c.name]]
     boots = []
     if able:
-        def make_steps():
-            return plan.steps_of(spec, able, points, o.rounds, o.quick, not (o.no_trace or o.quick))
+        # What is asked of disks repeats exactly; the first boot's trace is enough.
+        trace = spec.trace and not (o.no_trace or o.quick)
 
-        progress = table.Progress(spec.name, len(make_steps()) * settings["boots"])
+        def make_steps(n):
+            return plan.steps_of(spec, able, points, o.rounds, o.quick, trace and n == 0)
+
+        progress = table.Progress(spec.name, sum(len(make_steps(n)) for n in range(settings["boots"])))
         for n in range(settings["boots"]):
             progress.boot(n + 1, settings["boots"], "begins")
-            boots.append(machine.boot(spec, able, make_steps, o.mode, progress, o.profile))
+            boots.append(machine.boot(spec, able, lambda n=n: make_steps(n), o.mode, progress, o.profile))
         progress.end()
     settings["rebuilt"] = built() != settings["built"]
     settings["repeats"] = sum(b.repeats for _, b in boots)
@@ -162,6 +168,8 @@ def show_problems(rows, boots, out):
 def main(argv):
     o = arguments(argv)
     try:
+        if o.compare:
+            return 0 if compare.compare(*map(compare.load, o.compare), sys.stdout) else 1
         if o.profile:
             if o.mode not in machine.EMULATED:
                 raise SpecError("--profile needs an emulated machine")
@@ -180,7 +188,7 @@ def main(argv):
             rows = run(s, o)
             if any(r.problems for r in rows) or not any(r.guest for r in rows):
                 bad.append(s.name)
-    except (SpecError, machine.MachineError) as e:
+    except (SpecError, machine.MachineError, compare.CompareError) as e:
         print(f"bench: {e}", file=sys.stderr)
         return 2
     if bad:

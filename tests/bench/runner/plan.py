@@ -3,7 +3,7 @@
 What one boot does, in order, as a list of steps and as the shell script that the guest runs.
 
 For each point: every contender once to warm up, then A B C C B A as often as `rounds` says, each of these
-counted, so that a drift of the machine touches all alike. At the very end, every contender once at every point
+counted, so that a drift of the machine touches all alike. At the very end of the first boot, every contender once at every point
 with the block layer traced: switching a tracepoint on patches the kernel, which costs counts and, under QEMU, some risk.
 """
 
@@ -39,8 +39,8 @@ def steps_of(spec, contenders, points, rounds, quick, trace):
             order += present + present[::-1]
         seen = {c.name: 0 for c in present}
         for c in order:
-            if c.startup_ops:
-                add("startup", point, c, c.startup_ops, seen[c.name])
+            if c.startup_ops and not seen[c.name]:
+                add("startup", point, c, c.startup_ops)
             add("count", point, c, ops, seen[c.name])
             seen[c.name] += 1
     for point in points if trace else []:

@@ -15,14 +15,15 @@ TRACE = ("seeks", "seek_bytes")
 
 
 def guest_numbers(row, ops):
-    """What the guest's kernel counted, summed over disks and interfaces, per operation. veth: both ends count."""
+    """What the guest's kernel counted, summed over disks and interfaces, both ways, per operation."""
     disks, nets = row["disks"].values(), row["nets"].values()
     n = {"switches": row["switches"], "interrupts": row["interrupts"], "faults": row["faults"]["all"],
          "own_faults": row["faults"]["own"],
          "requests": sum(d["reads"] + d["writes"] for d in disks),
          "disk_bytes": sum(d["read_bytes"] + d["write_bytes"] for d in disks),
          "flushes": sum(d["flushes"] for d in disks),
-         "packets": sum(d["tx_packets"] for d in nets), "net_bytes": sum(d["tx_bytes"] for d in nets)}
+         "packets": sum(d["rx_packets"] + d["tx_packets"] for d in nets),
+         "net_bytes": sum(d["rx_bytes"] + d["tx_bytes"] for d in nets)}
     return {k: v / ops for k, v in n.items()}
 
 
@@ -137,7 +138,7 @@ def collect(spec, points, contenders, boots):
 def lines(spec, settings, versions, rows, raw):
     """JSON lines: one `meta`, the raw `run` rows, then one `row` a contender and point."""
     yield json.dumps({"type": "meta", "bench": spec.name, "title": spec.title, "operation": spec.operation,
-                      "processors": spec.processors, "settings": settings, "versions": versions})
+                      "processors": spec.processors, "waits_for_host": spec.waits_for_host, "settings": settings, "versions": versions})
     for number, (steps, boot) in enumerate(raw):
         for s in steps:
             yield json.dumps({"type": "run", "boot": number, "phase": s.phase, "kind": s.kind, "point": s.point.name,

@@ -9,7 +9,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.ab
 
 FILE_KEYS = {"title": str, "operation": str, "processors": (str, list), "disks": list, "memory": int, "timeout": int,
              "needs": list, "setup": str, "teardown": str, "versions": dict, "note": str, "same_answer": bool,
-             "quick": bool, "point": list, "contender": list}
+             "quick": bool, "trace": bool, "waits_for_host": bool, "point": list, "contender": list}
 CONTENDER_KEYS = {"name": str, "about": str, "baseline": bool, "needs": list, "setup": str, "before": str, "run": str,
                   "verify": str, "after": str, "teardown": str, "points": list, "startup_ops": int}
 
@@ -87,6 +87,8 @@ class Spec:
         self.versions = table.get("versions", {})
         self.quick = table.get("quick", True)
         self.note = table.get("note", "")
+        self.waits_for_host = table.get("waits_for_host", False)
+        self.trace = table.get("trace", True)
         self.same_answer = table.get("same_answer", False)
         self.points = [Point(f"{path}: point {i + 1}", t) for i, t in enumerate(table.get("point", []))]
         self.contenders = [Contender(f"{path}: contender {i + 1}", t) for i, t in enumerate(table.get("contender", []))]
