@@ -321,6 +321,26 @@ EXO_PUBLIC off_t exo_file_seek(struct exo_file *f, off_t off, int whence)
 						     : seek_whole(f, off, whence));
 }
 
+EXO_PUBLIC int exo_file_extents(struct exo_file *f, off_t off, off_t len, unsigned flags, exo_file_extent_fn fn,
+				void *arg)
+{
+	if (off < 0 || len < 0 || len > INT64_MAX - off || flags & ~EXO_EXTENTS_ALLOC ||
+	    (!fn && !(flags & EXO_EXTENTS_ALLOC)))
+		return -EINVAL;
+	if (f->oflags & O_PATH || (flags & EXO_EXTENTS_ALLOC && !writable(f)))
+		return -EBADF;
+	if (!S_ISREG(f->node->mode))
+		return -ENODEV;
+	if (flags & EXO_EXTENTS_ALLOC && f->fs->flags & EXO_FS_RDONLY)
+		return -EROFS;
+	if (!f->fs->type->extents)
+		return -EOPNOTSUPP;
+	if (!len)
+		return 0;
+	exo_fs_enter(f->fs);
+	return exo_fs_leave(f->fs, f->fs->type->extents(f->fs, f, off, len, flags, fn, arg));
+}
+
 EXO_PUBLIC int exo_file_flush(struct exo_file *f)
 {
 	if (f->oflags & O_PATH)

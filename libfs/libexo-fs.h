@@ -183,6 +183,23 @@ ssize_t exo_file_peek(struct exo_file *f, off_t off, const void **data);
 int exo_file_map(struct exo_file *f, off_t off, size_t len, int prot, void *addr);
 int exo_file_unmap(struct exo_fs *fs, void *addr, size_t len);
 
+/*
+ * Where bytes [off, off + len) lie: fn is told each stretch of blocks in order, until it returns non-zero, which is then
+ * returned; holes are left out. `io` is filled for exo_io but for frames: at most EXO_MAX_BIND blocks of it go into one
+ * call. Blocks of the last stretch may reach behind the end of the file; what they hold there is nobody's. ALLOC, for a file
+ * open for writing, gives holes their blocks first, which read as zeroes, and lets the file grow to off + len (-ENOSPC,
+ * -EDQUOT: part of it may have them); fn may be NULL then. What was told is good until the file changes or a name beside it comes or goes;
+ * exo_io refuses what is out of date (EXO_R_NOT_CLAIMED, EXO_R_NOT_IN_CORE): then ask again. -EOPNOTSUPP: the type cannot
+ * tell, or this file has no blocks of its own.
+ */
+#define EXO_EXTENTS_ALLOC 1u
+struct exo_file_extent {
+	uint64_t off; /* in the file, of the first block; a multiple of 4096 */
+	struct exo_io io;
+};
+typedef int (*exo_file_extent_fn)(void *arg, const struct exo_file_extent *e);
+int exo_file_extents(struct exo_file *f, off_t off, off_t len, unsigned flags, exo_file_extent_fn fn, void *arg);
+
 /* Directory entries in an order that stays put while the directory does not change; "." and ".." are not among them. */
 struct exo_dirent {
 	uint64_t ino;

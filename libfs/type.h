@@ -89,7 +89,7 @@ struct exo_name {
 
 /*
  * Operations from tmpfile on that are said to be optional may be NULL: the caller is told -EOPNOTSUPP. They are
- * tmpfile, link, the four of xattrs, fallocate, defrag, and map with unmap. Without seek, a file has no holes.
+ * tmpfile, link, the four of xattrs, fallocate, defrag, extents, and map with unmap. Without seek, a file has no holes.
  */
 struct exo_fs_type {
 	const char *name; /* and that of the root's template */
@@ -144,6 +144,9 @@ struct exo_fs_type {
 	 */
 	int (*map)(struct exo_fs *fs, struct exo_file *f, uint64_t first, uint32_t count, bool write, uint32_t *frames);
 	void (*unmap)(struct exo_fs *fs, struct exo_node *node, uint32_t count, const uint32_t *frames, bool write);
+	/* As exo_file_extents; off + len is at most INT64_MAX, and with ALLOC the file is open for writing. */
+	int (*extents)(struct exo_fs *fs, struct exo_file *f, uint64_t off, uint64_t len, unsigned flags,
+		       exo_file_extent_fn fn, void *arg);
 	int (*readdir)(struct exo_fs *fs, struct exo_node *dir, uint64_t cookie,
 		       int (*fn)(void *arg, const struct exo_dirent *d), void *arg);
 

@@ -524,6 +524,8 @@ int trim_tail(struct cffs *fs, struct node *node);		      /* blocks behind the e
 int zero_bytes(struct cffs *fs, struct node *node, u64 off, u32 len); /* inside one block, if there is one */
 int zero_tail(struct cffs *fs, struct node *node, u64 size);	      /* bytes behind `size` in its block */
 void file_release(struct cffs *fs, struct node *node, u32 count);     /* opens that end */
+int cffs_extents(struct exo_fs *fs, struct exo_file *f, uint64_t off, uint64_t len, unsigned flags, exo_file_extent_fn fn,
+		 void *arg); /* extents.c */
 int cffs_truncate(struct exo_fs *fs, struct exo_node *node, uint64_t size);
 int truncate_blocks(struct cffs *fs, struct node *node, u64 size, bool to_direct);
 int cffs_flush(struct exo_fs *fs, struct exo_node *node);

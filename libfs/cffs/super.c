@@ -267,6 +267,7 @@ const struct exo_fs_type cffs_type = {
 	.peek = cffs_peek,
 	.map = cffs_map,
 	.unmap = cffs_unmap,
+	.extents = cffs_extents,
 	.readdir = cffs_readdir,
 	.check = cffs_check,
 	.dump = cffs_dump,
