@@ -27,6 +27,7 @@ static const struct {
 	{"File systems", &cmd_mkfs},
 	{NULL, &cmd_import},
 	{NULL, &cmd_export},
+	{NULL, &cmd_xcp},
 	{NULL, &cmd_ls},
 	{NULL, &cmd_cat},
 	{NULL, &cmd_stat},
