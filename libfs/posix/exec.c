@@ -279,6 +279,8 @@ static long step(struct run *run)
 
 	if (!posix_resolve(run->dirfd, run->path, &w))
 		return 0;
+	if (w.self)
+		run->flags |= AT_EMPTY_PATH;
 	for (tries = 0;; tries++) {
 		err = posix_attach(w.t);
 		if (!err && w.at)

@@ -66,7 +66,10 @@ struct ofd *posix_new(struct tree *t, struct exo_file *f, int oflags)
 	o->refs = 1;
 	o->t = t;
 	o->f = f;
-	o->oflags = oflags & ~(O_CREAT | O_EXCL | O_TRUNC | O_NOCTTY | O_CLOEXEC);
+	o->oflags = oflags & ~(O_CREAT | O_TRUNC | O_NOCTTY | O_CLOEXEC);
+	/* With O_TMPFILE it goes on to mean that there will never be a name. */
+	if ((oflags & O_TMPFILE) != O_TMPFILE)
+		o->oflags &= ~O_EXCL;
 	o->lockfd = -1;
 	if (!exo_file_stat(f, &st)) {
 		o->type = st.st_mode & S_IFMT;
@@ -81,6 +84,8 @@ void posix_put(struct ofd *o)
 		return;
 	if (o->lockfd >= 0)
 		raw1(SYS_close, o->lockfd);
+	if (o->appender && o->appendfd >= 0)
+		raw1(SYS_close, o->appendfd);
 	exo_file_close(o->f);
 	__wrap_free(o->path);
 	__wrap_free(o);

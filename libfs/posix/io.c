@@ -73,11 +73,15 @@ long in_read(struct op *op)
 static long append(struct ofd *o, int fd, const void *buf, size_t n)
 {
 	off_t end = 0;
-	long put = exo_file_append(o->f, buf, n < IO_MAX ? n : IO_MAX, &end);
+	long put, err;
 
+	posix_append_lock(o);
+	put = exo_file_append(o->f, buf, n < IO_MAX ? n : IO_MAX, &end);
+	err = put > 0 ? exo_file_flush(o->f) : 0;
+	posix_append_unlock(o);
 	if (put > 0)
 		posix_set_offset(o, fd, end);
-	return put;
+	return err ? err : put;
 }
 
 static long put(struct op *op, const void *buf, size_t n)
@@ -248,7 +252,11 @@ long in_lseek(struct op *op)
 
 long in_ftruncate(struct op *op)
 {
-	return op->o->oflags & O_PATH ? -EBADF : exo_file_truncate(op->o->f, op->a[1]);
+	int err = op->o->oflags & O_PATH ? -EBADF : exo_file_truncate(op->o->f, op->a[1]);
+
+	if (!err)
+		posix_maps_resized(op->o);
+	return err;
 }
 long in_fallocate(struct op *op)
 {
@@ -504,6 +512,19 @@ static long do_copy(struct op *op)
 	}
 	if (c.in_off && *c.in_off < 0)
 		return -EINVAL;
+	if (op->nr == SYS_copy_file_range) {
+		struct ofd *in = posix_ofd(c.in), *out = posix_ofd(c.out);
+		int64_t from, to;
+
+		if (!in || !out)
+			return -EBADF;
+		from = c.in_off ? *c.in_off : posix_offset(in, c.in);
+		to = c.out_off ? *c.out_off : posix_offset(out, c.out);
+		if (out->oflags & O_APPEND)
+			return -EBADF;
+		if (in->t == out->t && in->ino == out->ino && from < to + (int64_t)c.n && to < from + (int64_t)c.n)
+			return -EINVAL;
+	}
 	return copy(&c);
 }
 

@@ -213,3 +213,15 @@ void posix_remap(void)
 	for (s = maps; s; s = s->next)
 		exo_file_map(s->o->f, s->off, s->len, s->prot, (void *)s->addr);
 }
+
+void posix_maps_resized(struct ofd *o)
+{
+	struct shared *s;
+
+	for (s = maps; s; s = s->next) {
+		if (s->o->t != o->t || s->o->ino != o->ino)
+			continue;
+		exo_file_unmap(s->o->t->fs, (void *)s->addr, s->len);
+		exo_file_map(s->o->f, s->off, s->len, s->prot, (void *)s->addr);
+	}
+}

@@ -13,6 +13,9 @@
 #define AT(i) (op->w[i].at ? op->w[i].at->f : NULL)
 #define PATH(i) (op->w[i].path)
 
+/* Flags of the call, and what a name for an open file adds to them. */
+#define SELF(i) (op->w[i].self ? EXO_FS_EMPTY : 0)
+
 static unsigned at_flags(long flags)
 {
 	return (flags & AT_SYMLINK_NOFOLLOW ? EXO_FS_NOFOLLOW : 0) | (flags & AT_EMPTY_PATH ? EXO_FS_EMPTY : 0);
@@ -29,7 +32,8 @@ static long open_path(struct op *op, int oflags, mode_t mode)
 
 	if (oflags & (O_CREAT | __O_TMPFILE))
 		mode &= ~posix_umask();
-	err = exo_at_open(FS(0), AT(0), PATH(0), oflags & ~O_CLOEXEC, mode, &f);
+	err = op->w[0].self ? exo_file_reopen(AT(0), oflags & ~(O_CLOEXEC | O_CREAT | O_EXCL | O_NOCTTY), &f)
+			    : exo_at_open(FS(0), AT(0), PATH(0), oflags & ~O_CLOEXEC, mode, &f);
 	if (err)
 		return err;
 	o = posix_new(op->w[0].t, f, oflags);
@@ -77,7 +81,7 @@ long in_openat2(struct op *op)
 static long stat_to(struct op *op, unsigned flags, struct stat *to)
 {
 	struct stat st;
-	int err = exo_at_stat(FS(0), AT(0), PATH(0), flags, &st);
+	int err = exo_at_stat(FS(0), AT(0), PATH(0), flags | SELF(0), &st);
 
 	if (!err) {
 		posix_fix_stat(op->w[0].t, &st);
@@ -150,7 +154,7 @@ static long access_path(struct op *op, int mask, long flags)
 		c.groups = groups;
 		exo_fs_set_cred(&c);
 	}
-	err = exo_at_access(FS(0), AT(0), PATH(0), mask, at_flags(flags));
+	err = exo_at_access(FS(0), AT(0), PATH(0), mask, at_flags(flags) | SELF(0));
 	if (other)
 		exo_fs_set_cred(NULL);
 	return err;
@@ -173,11 +177,11 @@ long in_faccessat2(struct op *op)
 
 long in_chmod(struct op *op)
 {
-	return exo_at_chmod(FS(0), AT(0), PATH(0), op->a[1], 0);
+	return exo_at_chmod(FS(0), AT(0), PATH(0), op->a[1], SELF(0));
 }
 long in_fchmodat(struct op *op)
 {
-	return exo_at_chmod(FS(0), AT(0), PATH(0), op->a[2], 0);
+	return exo_at_chmod(FS(0), AT(0), PATH(0), op->a[2], SELF(0));
 }
 long in_fchmodat2(struct op *op)
 {
@@ -290,9 +294,11 @@ long in_link(struct op *op)
 }
 long in_linkat(struct op *op)
 {
-	unsigned flags =
-		(op->a[4] & AT_SYMLINK_FOLLOW ? EXO_FS_FOLLOW : 0) | (op->a[4] & AT_EMPTY_PATH ? EXO_FS_EMPTY : 0);
+	unsigned flags = (op->a[4] & AT_SYMLINK_FOLLOW ? EXO_FS_FOLLOW : 0) |
+			 (op->a[4] & AT_EMPTY_PATH ? EXO_FS_EMPTY : 0) | SELF(0);
 
+	if (op->w[0].at && !*PATH(0) && (op->w[0].at->oflags & (O_TMPFILE | O_EXCL)) == (O_TMPFILE | O_EXCL))
+		return -ENOENT;
 	return op->a[4] & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH)
 		       ? -EINVAL
 		       : exo_at_link(FS(0), AT(0), PATH(0), AT(1), PATH(1), flags);
@@ -301,13 +307,38 @@ long in_symlink(struct op *op)
 {
 	return exo_at_symlink(FS(0), (const char *)op->a[0], AT(0), PATH(0));
 }
+/* What a name such as /proc/self/fd/3 links to. */
+static long link_to_self(struct op *op, char *buf, long size)
+{
+	static char path[2 * PATH_MAX];
+	size_t n = op->w[0].t->plen;
+	long got;
+
+	memcpy(path, op->w[0].t->prefix, n);
+	got = exo_file_path(AT(0), path + n, PATH_MAX);
+	if (got < 0)
+		return got;
+	n += got == 1 ? 0 : got;
+	n = n < (size_t)size ? n : (size_t)size;
+	memcpy(buf, path, n);
+	return n;
+}
+
+static long read_link(struct op *op, char *buf, long size)
+{
+	if (size <= 0)
+		return -EINVAL;
+	return op->w[0].self ? link_to_self(op, buf, size) : exo_at_readlink(FS(0), AT(0), PATH(0), buf, size);
+}
+
 long in_readlink(struct op *op)
 {
-	return op->a[2] <= 0 ? -EINVAL : exo_at_readlink(FS(0), AT(0), PATH(0), (char *)op->a[1], op->a[2]);
+	return read_link(op, (char *)op->a[1], (int)op->a[2]);
 }
+
 long in_readlinkat(struct op *op)
 {
-	return (int)op->a[3] <= 0 ? -EINVAL : exo_at_readlink(FS(0), AT(0), PATH(0), (char *)op->a[2], op->a[3]);
+	return read_link(op, (char *)op->a[2], (int)op->a[3]);
 }
 
 /* ---- extended attributes ---- */

@@ -48,9 +48,11 @@ struct ofd {
 	struct tree *t;
 	struct exo_file *f;
 	int oflags;
-	bool shared; /* another process may have it, too: the offset is the placeholder's */
-	int64_t off; /* while not shared */
-	int lockfd;  /* see process.c; -1 */
+	bool shared;  /* another process may have it, too: the offset is the placeholder's */
+	int64_t off;  /* while not shared */
+	int lockfd;   /* see process.c; -1 */
+	int appendfd; /* lock file for appending, if appender is not 0: the process that opened it */
+	long appender;
 	mode_t type;
 	uint64_t ino;
 	char *path; /* inherited, and not yet opened: f is NULL */
@@ -69,6 +71,7 @@ struct where {
 	struct tree *t;
 	struct ofd *at; /* NULL: the tree's top */
 	const char *path;
+	bool self; /* what `at` is itself, by a name such as /dev/fd/3 */
 };
 
 /* One call under way. */
@@ -145,7 +148,12 @@ int posix_after_fork(void);
 void posix_before_fork(void);
 int posix_parse(const char *config);
 
+/* process.c */
+void posix_append_lock(struct ofd *o);
+void posix_append_unlock(struct ofd *o);
+
 /* maps.c */
+void posix_maps_resized(struct ofd *o); /* the file's size was set: what it has as memory is mapped anew */
 bool posix_shared_maps(void);
 void posix_remap(void);
 

@@ -145,22 +145,16 @@ int out_dup(struct regs *r, const struct call *c)
 
 /* ---- locks: on a file in the user's own folder, one for each inode ---- */
 
-static long lock_file(struct op *op)
+/* The file that stands for an inode where locks are concerned; each kind of lock has its own. */
+static long shadow(struct ofd *o, const char *kind)
 {
-	struct ofd *o = posix_ofd(op->a[0]);
-	char name[64] = "lock-", *at = name + 5;
+	char name[64], *at = stpcpy(name, kind);
 	uint64_t parts[2];
 	struct stat st;
 	int folder, i;
 	long fd;
 
-	if (!o)
-		return -EBADF;
-	if (o->oflags & O_PATH)
-		return -EBADF;
-	if (o->lockfd >= 0)
-		return o->lockfd;
-	fd = posix_attach(o->t);
+	fd = posix_ready(o);
 	if (!fd)
 		fd = exo_file_stat(o->f, &st);
 	if (fd)
@@ -184,10 +178,46 @@ static long lock_file(struct op *op)
 		return -ENOLCK;
 	fd = raw4(SYS_openat, folder, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	raw1(SYS_close, folder);
-	if (fd < 0)
-		return -ENOLCK;
-	o->lockfd = posix_high(fd);
-	return o->lockfd;
+	return fd < 0 ? -ENOLCK : posix_high(fd);
+}
+
+static long lock_file(struct op *op)
+{
+	struct ofd *o = posix_ofd(op->a[0]);
+	long fd;
+
+	if (!o || o->oflags & O_PATH)
+		return -EBADF;
+	if (o->lockfd >= 0)
+		return o->lockfd;
+	fd = shadow(o, "lock-");
+	if (fd >= 0)
+		o->lockfd = fd;
+	return fd;
+}
+
+/*
+ * Where the end is and writing there are two steps, and only one process may be between them. A child of fork needs a
+ * lock file of its own, or it would share its parent's lock.
+ */
+void posix_append_lock(struct ofd *o)
+{
+	long pid = raw1(SYS_getpid, 0);
+
+	if (o->appender != pid) {
+		if (o->appender)
+			raw1(SYS_close, o->appendfd);
+		o->appendfd = shadow(o, "append-");
+		o->appender = pid;
+	}
+	if (o->appendfd >= 0)
+		raw2(SYS_flock, o->appendfd, LOCK_EX);
+}
+
+void posix_append_unlock(struct ofd *o)
+{
+	if (o->appendfd >= 0)
+		raw2(SYS_flock, o->appendfd, LOCK_UN);
 }
 
 int out_flock(struct regs *r, const struct call *c)
@@ -284,7 +314,8 @@ int out_fcntl(struct regs *r, const struct call *c)
 	case F_DUPFD_CLOEXEC:
 		return posix_done(r, posix_enter(&op, do_dup));
 	case F_GETFL:
-		return posix_done(r, (o->oflags & ~O_DIRECTORY) | (o->oflags & O_PATH ? 0 : 0100000 /* O_LARGEFILE */));
+		return posix_done(r, (o->oflags & ~(O_DIRECTORY | O_EXCL)) |
+					     (o->oflags & O_PATH ? 0 : 0100000 /* O_LARGEFILE */));
 	case F_SETFL:
 		return posix_done(r, o->oflags & O_PATH ? -EBADF : posix_enter(&op, set_flags));
 	case F_GETLK:

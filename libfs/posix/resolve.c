@@ -88,6 +88,40 @@ static bool readable(const char *path)
 	return (unsigned long)path >= 4096 && (unsigned long)path < 1ul << 47;
 }
 
+/* A descriptor of ours, by one of the names that it has as a file. */
+static bool by_number(const char *path, struct where *w)
+{
+	static const char *const folders[] = {"/proc/self/fd/", "/dev/fd/"};
+	static const char *const standard[] = {"/dev/stdin", "/dev/stdout", "/dev/stderr"};
+	const char *p = NULL;
+	int i, fd = 0;
+
+	if (path[1] != 'd' && path[1] != 'p')
+		return false;
+	for (i = 0; i < 2 && !p; i++)
+		if (!strncmp(path, folders[i], strlen(folders[i])))
+			p = path + strlen(folders[i]);
+	if (p) {
+		for (; *p >= '0' && *p <= '9' && fd < INT_MAX / 16; p++)
+			fd = fd * 10 + *p - '0';
+		if (*p || p[-1] == '/')
+			return false;
+	} else {
+		for (i = 0; i < 3 && strcmp(path, standard[i]); i++)
+			;
+		if (i == 3)
+			return false;
+		fd = i;
+	}
+	w->at = posix_ofd(fd);
+	if (!w->at)
+		return false;
+	w->t = w->at->t;
+	w->path = "";
+	w->self = true;
+	return true;
+}
+
 bool posix_resolve(int dirfd, const char *path, struct where *w)
 {
 	*w = (struct where){.path = path};
@@ -95,6 +129,8 @@ bool posix_resolve(int dirfd, const char *path, struct where *w)
 		return false;
 	if (*path == '/') {
 		w->path = posix_prefixed(path, &w->t);
+		if (!w->path && by_number(path, w))
+			return true;
 		return w->path != NULL;
 	}
 	w->at = dirfd == AT_FDCWD ? posix_proc()->cwd : posix_ofd(dirfd);

@@ -84,14 +84,25 @@ assert subprocess.run(["flock", "-n", "/exo/lock", "true"]).returncode == 0
 fcntl.lockf(open("lock2", "w"), fcntl.LOCK_EX)
 db = sqlite3.connect("/exo/py.db"); db.execute("create table t(a)"); db.executemany("insert into t values(?)", [(i,) for i in range(500)]); db.commit()
 assert db.execute("pragma integrity_check").fetchone() == ("ok",)
+os.mkdir("many"); os.chdir("many")
 s = [open("many%d" % i, "w") for i in range(900)]
 for i, g in enumerate(s): g.write(str(i)); g.close()
 assert open("many777").read() == "777" and len([n for n in os.listdir(".") if n.startswith("many")]) == 900
 for i in range(900): os.unlink("many%d" % i)
+os.chdir(".."); os.rmdir("many")
+r, w = os.open("/exo/src/README", os.O_RDWR | os.O_CREAT), os.open("/exo/app", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+os.write(r, b"by number")
+assert open("/dev/fd/%d" % r).read() == "by number" and os.readlink("/proc/self/fd/%d" % r) == "/exo/src/README"
+for k in range(4):
+    if not os.fork():
+        for i in range(50): os.write(w, b"12345678")
+        os._exit(0)
+for k in range(4): os.wait()
+assert os.stat("/exo/app").st_size == 4 * 50 * 8
 PY
 works "python3: os, shutil, tempfile, mmap, locks, sqlite" run python3 /tmp/t.py
 works "several processes at once" run bash -c 'cd /exo && mkdir p && for i in 1 2 3 4; do (for j in $(seq 40); do echo $i.$j >p/$i.$j; done) & done; wait; [ $(ls p | wc -l) = 160 ] && [ "$(cat p/3.17)" = 3.17 ]'
-run bash -c 'cd /exo; for i in $(seq 1000); do echo $i >k$i; done' & victim=$!
+run bash -c 'mkdir /exo/kill; cd /exo/kill; for i in $(seq 1000); do echo $i >k$i; done' & victim=$!
 sleep 1; kill -9 $victim $(pgrep -P $victim) 2>/dev/null; wait $victim 2>/dev/null
 works "a killed process leaves the tree correct" exoctl fsck 0:t
 works "the library is kept when the environment is cleared" run env -i /bin/sh -c '/usr/bin/env -i /bin/cat /exo/a'
