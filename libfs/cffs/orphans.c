@@ -187,13 +187,22 @@ static int empty_dir(struct cffs *fs, struct node *dir)
 	return err == -ENOENT ? 0 : err;
 }
 
+/*
+ * An orphan may be open in another process, or be a name that is on its way to another place. Which one, nobody has written
+ * down; but a process that uses a tree has an environment open, so when ours is the only one, all of them were left behind.
+ */
+static bool alone(struct cffs *fs)
+{
+	return __atomic_load_n(&exo_statistics(fs->fs.x)->envs, __ATOMIC_ACQUIRE) == 1;
+}
+
 int orphans_purge(struct cffs *fs)
 {
 	struct first f;
 	struct node *n;
-	int err;
+	int err = 0;
 
-	while (!(err = first_of(fs, fs->orphans, &f, &n))) {
+	while (alone(fs) && !(err = first_of(fs, fs->orphans, &f, &n))) {
 		if (S_ISDIR(n->n.mode))
 			err = empty_dir(fs, n);
 		if (!err)

@@ -86,6 +86,36 @@ static void verify(struct exo_fs *fs, int threads)
 	}
 }
 
+/* A file without a name that one handle has open survives that another opens the tree; when all are gone, so is it. */
+static void unlinked(struct exo_fs *fs)
+{
+	struct statvfs full, empty;
+	struct exo_fs *second;
+	struct exo_file *f;
+	struct exo *x;
+	char back[8];
+
+	WANT(exo_file_open(fs, "unlinked", O_CREAT | O_RDWR, 0600, &f), 0);
+	WANT(exo_file_pwrite(f, "content", 7, 0), 7);
+	WANT(exo_file_truncate(f, 400 * 4096), 0);
+	WANT(exo_file_pwrite(f, "content", 7, 399 * 4096), 7);
+	WANT(exo_fs_unlink(fs, "unlinked"), 0);
+	WANT(exo_fs_sync(fs), 0);
+	x = world_handle(&w);
+	second = world_open(&w, x, "t");
+	WANT(exo_file_pread(f, back, 7, 0), 7);
+	CHECK(!memcmp(back, "content", 7));
+	WANT(exo_file_pread(f, back, 7, 399 * 4096), 7);
+	CHECK(!memcmp(back, "content", 7));
+	WANT(exo_fs_statvfs(fs, &full), 0);
+	exo_file_close(f);
+	WANT(exo_fs_sync(fs), 0);
+	WANT(exo_fs_statvfs(fs, &empty), 0);
+	CHECK(empty.f_bfree > full.f_bfree);
+	exo_fs_close(second);
+	exo_close(x);
+}
+
 int main(int argc, char **argv)
 {
 	int threads = argc > 1 ? atoi(argv[1]) : 4, i;
@@ -107,6 +137,8 @@ int main(int argc, char **argv)
 	for (i = 0; i < threads; i++)
 		pthread_join(id[i], NULL);
 	verify(fs, threads);
+	world_check(fs);
+	unlinked(fs);
 	world_check(fs);
 	exo_fs_close(fs);
 	world_detach(&w, false);
