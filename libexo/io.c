@@ -43,6 +43,30 @@ int exo_sync(struct exo *x, uint32_t disk, uint32_t root, struct exo_why *why)
 	return err ? err : (int)s.out_blocks;
 }
 
+int exo_sync_runs(struct exo *x, uint32_t disk, uint32_t nruns, const struct exo_run *runs, struct exo_why *why)
+{
+	struct exo_sync s = {.disk = disk, .root = EXO_NOROOT, .nruns = nruns, .runs = (uintptr_t)runs};
+	int err = EXO_DO(x, EXO_NR_SYNC, &s, EXO_SYNC_RUNS, why);
+
+	return err ? err : (int)s.out_blocks;
+}
+
+int exo_sync_plan(struct exo *x, uint32_t disk, uint32_t root, uint32_t nruns, const struct exo_run *runs,
+		  struct exo_range *ranges, uint32_t room, struct exo_why *why)
+{
+	struct exo_sync s = {
+		.disk = disk,
+		.root = root,
+		.nruns = nruns,
+		.runs = (uintptr_t)runs,
+		.ranges = (uintptr_t)ranges,
+		.ranges_room = ranges ? room : 0,
+	};
+	int err = EXO_DO(x, EXO_NR_SYNC, &s, EXO_SYNC_PLAN | (nruns ? EXO_SYNC_RUNS : 0), why);
+
+	return err ? err : (int)s.out_nranges;
+}
+
 int exo_io_bind(struct exo *x, struct exo_io_bind *bind, struct exo_why *why)
 {
 	return EXO_DO(x, EXO_NR_IO_BIND, bind, 0, why);

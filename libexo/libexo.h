@@ -105,6 +105,11 @@ int exo_read(struct exo *x, uint32_t disk, uint32_t nruns, const struct exo_run 
 int exo_write(struct exo *x, uint32_t disk, uint32_t nruns, const struct exo_run *runs, struct exo_why *why); /* blocks written */
 int exo_flush(struct exo *x, uint32_t disk, struct exo_why *why);
 int exo_sync(struct exo *x, uint32_t disk, uint32_t root, struct exo_why *why); /* blocks written */
+/* Only these runs and what that takes; for data, name the metadata that claims it, too. Blocks written. */
+int exo_sync_runs(struct exo *x, uint32_t disk, uint32_t nruns, const struct exo_run *runs, struct exo_why *why);
+/* In which order would SYNC write these runs, or with nruns 0 the root? Each range's kind is its round. How many ranges there are. */
+int exo_sync_plan(struct exo *x, uint32_t disk, uint32_t root, uint32_t nruns, const struct exo_run *runs,
+		  struct exo_range *ranges, uint32_t room, struct exo_why *why);
 int exo_io(struct exo *x, struct exo_io *io, uint32_t flags, struct exo_why *why);
 /* A claim for I/O, checked once: fill in all but head; out_binding is the number. exo_io with EXO_IO_BOUND and EXO_CMD_IO take it. */
 int exo_io_bind(struct exo *x, struct exo_io_bind *bind, struct exo_why *why);

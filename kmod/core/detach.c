@@ -97,7 +97,7 @@ int exo_detach_disk(struct exo_ask *a, struct exo_disk *d, bool discard)
 		return exo_no(a, -EBUSY, EXO_R_IN_USE, n);
 	}
 	if (!discard && !d->readonly) {
-		err = exo_sync_disk(a, d, EXO_NOROOT, &blocks, &rounds);
+		err = exo_sync_disk(a, d, EXO_NOROOT, NULL, &blocks, &rounds);
 		n = d->ndirty;
 		if (err) {
 			d->state = EXO_DISK_LIVE;

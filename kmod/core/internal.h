@@ -234,7 +234,10 @@ int exo_entry_write(struct exo_ask *a, struct exo_disk *d, u64 need, u32 *writte
 void exo_quarantine(struct exo_disk *d, u32 root, u32 why, u64 detail);
 
 /* sync.c */
-int exo_sync_disk(struct exo_ask *a, struct exo_disk *d, u32 root, u32 *blocks, u32 *rounds);
+int exo_sync_disk(struct exo_ask *a, struct exo_disk *d, u32 root, const struct exo_set *runs, u32 *blocks, u32 *rounds);
+/* plan.c: the same as a list of what it would write, round after round: `from` of a range is its round, 1 first. */
+int exo_plan_disk(struct exo_ask *a, struct exo_disk *d, u32 root, const struct exo_set *runs, struct exo_set *out,
+		  u32 *rounds);
 
 /* template.c: read and check the catalogue at attach. Lock not held. */
 int exo_templates_load(struct exo_disk *d);

@@ -76,7 +76,8 @@ struct exo_node {
 	struct exo_wait *at_wait;
 	struct exo_link *at_kid;
 	u64 mark;  /* search colour */
-	u64 need;  /* a SYNC that wants it written */
+	u64 need;  /* a SYNC that wants it written, and its place in that one's list */
+	u32 at;
 	u64 block; /* where it is written */
 	u32 id;	   /* frame, or EXO_NODE_ROOT | disk << 8 | root */
 	u64 flush; /* last flush that had begun when its last write completed */

@@ -4,37 +4,11 @@
  * may, flush, which lets more go. What has to go first is drawn in, also from other roots; uninitialised data that a
  * node has to point at is written as zeroes, which is what reading it gives.
  */
-#include "internal.h"
+#include "sync.h"
 
-#define BATCH 256u /* buffers in one write */
+
 #define IDLE_MAX 8192u /* more than any chain of waits is long */
 #define ZERO 1024u /* blocks of zeroes in one write */
-
-struct sync {
-	struct exo_ask *a;
-	struct exo_disk *d;
-	u32 root;
-	u64 since; /* buffers that became dirty later are somebody else's SYNC */
-	u64 stamp;
-	u64 need; /* this look's mark */
-	struct exo_node **work;
-	u32 nwork, room;
-	u32 *frames; /* may be written now */
-	u32 nframes;
-	struct exo_set zero; /* uninitialised data to write as zeroes; enough for one turn */
-	u64 nzero;
-	struct exo_set first; /* scratch */
-	u32 entries;	      /* catalogue entries that may be written now */
-	bool flush, busy, direct;
-	u64 stuck; /* some block that cannot go */
-	u64 bad;
-	/*
-	 * Others go on making things that must go first. What stood at the beginning has to become less; when it does not, somebody keeps
-	 * this SYNC from its end.
-	 */
-	u32 old, least, idle; /* wanted for themselves; the fewest so far; writes and flushes since */
-	u64 zeroes;	      /* blocks that may still be written as zeroes */
-};
 
 static void want(struct sync *s, struct exo_node *n)
 {
@@ -42,6 +16,7 @@ static void want(struct sync *s, struct exo_node *n)
 	if (n->need == s->need || s->nwork == s->room)
 		return;
 	n->need = s->need;
+	n->at = s->nwork;
 	s->work[s->nwork++] = n;
 }
 
@@ -69,6 +44,8 @@ static int want_block(struct sync *s, u64 block)
 		return 0;
 	}
 	s->nzero++;
+	if (s->plan)
+		return exo_set_add(&s->zero, block, 1, 0, 0, 0);
 	if (f != EXO_NOFRAME && c->bufs[f].state == EXO_BUF_VALID) {
 		exo_buf_dirty(c, f);
 		want(s, exo_frame_node(c, f));
@@ -99,12 +76,24 @@ static int want_first(struct sync *s, struct exo_node *n)
 		else
 			s->flush = true;
 	}
-	for (i = 0; i < s->first.n && !err; i++)
+	for (i = 0; i < s->first.n && !err; i++) {
+		const struct exo_rng *r = &s->first.r[i];
+
+		/* A plan names data as it stands: a volume may be large. What is waited for is wanted already. */
+		if (s->plan && !r->tmpl) {
+			u32 f = exo_buf_find(s->d->c, s->d->nr, r->start);
+
+			if (exo_bit(s->d->uninit, r->start) &&
+			    (f == EXO_NOFRAME || !(s->d->c->bufs[f].flags & EXO_BUF_META)))
+				err = exo_set_add(&s->zero, r->start, r->count, 0, 0, 0);
+			continue;
+		}
 		for (b = s->first.r[i].start; b < s->first.r[i].start + s->first.r[i].count && !err; b++) {
-			if (s->nzero >= ZERO)
+			if (s->nzero >= ZERO && !s->plan)
 				return 0;
 			err = want_block(s, b);
 		}
+	}
 	return err;
 }
 
@@ -136,7 +125,7 @@ static int look_frame(struct sync *s, struct exo_node *n)
 		return err;
 	if (!ready)
 		return want_first(s, n);
-	if (s->nframes < BATCH)
+	if (s->nframes < EXO_SYNC_BATCH)
 		s->frames[s->nframes++] = n->id;
 	return 0;
 }
@@ -187,12 +176,76 @@ static int make_room(struct sync *s)
 	return 0;
 }
 
-/* What is to be written, and what of it can go now. */
-static int look(struct sync *s)
+/* The blocks above that hold the way to a node to which nothing durable leads. */
+static void climb(struct sync *s, struct exo_node *n, u64 mark)
+{
+	const struct exo_link *l;
+
+	for (l = n->link; l; l = n->link) {
+		n = l->parent;
+		if (!l->durable && !l->done)
+			want(s, n);
+		if (n->mark == mark)
+			return;
+		n->mark = mark;
+	}
+}
+
+static void name_frame(struct sync *s, u32 f, u64 mark)
+{
+	struct exo_core *c = s->d->c;
+	const struct exo_buf *b = &c->bufs[f];
+	struct exo_node *n = exo_frame_node(c, f);
+
+	if (b->disk != s->d->nr || b->state != EXO_BUF_VALID || c->side[f].doomed)
+		return;
+	if (((b->flags & EXO_BUF_DIRTY) && c->side[f].dirty_since <= s->since) ||
+	    ((b->flags & EXO_BUF_WRITING) && !c->side[f].direct))
+		want(s, n);
+	if (b->flags & EXO_BUF_META)
+		climb(s, n, mark);
+}
+
+/* What the caller named, looked up by the shorter of the two lists. */
+static void look_runs(struct sync *s)
+{
+	const struct exo_set *r = s->runs;
+	struct exo_core *c = s->d->c;
+	u64 mark = c->mark += 2, total = 0, b;
+	u32 i, f;
+
+	for (i = 0; i < r->n; i++)
+		total += r->r[i].count;
+	for (i = 0; i < r->n && total <= c->frames; i++)
+		for (b = r->r[i].start; b < r->r[i].start + r->r[i].count; b++) {
+			f = exo_buf_find(c, s->d->nr, b);
+			if (f != EXO_NOFRAME)
+				name_frame(s, f, mark);
+		}
+	for (f = 0; total > c->frames && f < c->frames; f++)
+		if (c->bufs[f].state == EXO_BUF_VALID && exo_rng_find(r->r, r->n, c->bufs[f].block) < r->n)
+			name_frame(s, f, mark);
+}
+
+static void look_root(struct sync *s)
 {
 	struct exo_disk *d = s->d;
 	struct exo_core *c = d->c;
 	u32 f, i;
+
+	for (f = d->dirty_first; f; f = c->side[f - 1].dirty_next)
+		if (c->side[f - 1].dirty_since <= s->since && (s->root == EXO_NOROOT || c->bufs[f - 1].root == s->root))
+			want(s, exo_frame_node(c, f - 1));
+	for (i = 0; i < EXO_MAX_ROOTS; i++)
+		if ((d->roots[i].dirty || d->roots[i].writing) && (s->root == EXO_NOROOT || s->root == i))
+			want(s, &d->roots[i].node);
+}
+
+int exo_sync_look(struct sync *s)
+{
+	struct exo_disk *d = s->d;
+	struct exo_core *c = d->c;
+	u32 i;
 	int err = make_room(s);
 
 	if (err)
@@ -202,15 +255,13 @@ static int look(struct sync *s)
 	s->zero.n = 0;
 	s->nzero = 0;
 	s->flush = s->busy = s->direct = false;
-	for (f = d->dirty_first; f; f = c->side[f - 1].dirty_next)
-		if (c->side[f - 1].dirty_since <= s->since && (s->root == EXO_NOROOT || c->bufs[f - 1].root == s->root))
-			want(s, exo_frame_node(c, f - 1));
-	for (i = 0; i < EXO_MAX_ROOTS; i++)
-		if ((d->roots[i].dirty || d->roots[i].writing) && (s->root == EXO_NOROOT || s->root == i))
-			want(s, &d->roots[i].node);
+	if (s->runs)
+		look_runs(s);
+	else
+		look_root(s);
 	s->old = s->nwork;
 	/* A write that somebody else started before us must be over, too, before our flush. */
-	for (i = 0; d->nwriting && i < c->frames; i++)
+	for (i = 0; !s->runs && d->nwriting && i < c->frames; i++)
 		if ((c->bufs[i].flags & EXO_BUF_WRITING) && c->bufs[i].disk == d->nr && !c->side[i].direct &&
 		    !c->side[i].doomed && c->bufs[i].state == EXO_BUF_VALID &&
 		    (s->root == EXO_NOROOT || c->bufs[i].root == s->root))
@@ -282,7 +333,7 @@ static int zero_some(struct sync *s, u32 *blocks)
 static int turn(struct sync *s, u32 *blocks, u32 *rounds, bool *over)
 {
 	struct exo_disk *d = s->d;
-	int err = look(s);
+	int err = exo_sync_look(s);
 
 	if (err)
 		return exo_no(s->a, err, err == -ENOMEM ? EXO_R_NOMEM : EXO_R_UDF_REJECT, s->stuck << 3);
@@ -330,14 +381,14 @@ static int turn(struct sync *s, u32 *blocks, u32 *rounds, bool *over)
 	return 0;
 }
 
-int exo_sync_disk(struct exo_ask *a, struct exo_disk *d, u32 root, u32 *blocks, u32 *rounds)
+int exo_sync_disk(struct exo_ask *a, struct exo_disk *d, u32 root, const struct exo_set *runs, u32 *blocks, u32 *rounds)
 {
 	struct exo_core *c = d->c;
-	struct sync s = {.a = a, .d = d, .root = root, .bad = EXO_NOBLOCK};
+	struct sync s = {.a = a, .d = d, .root = root, .runs = runs, .bad = EXO_NOBLOCK};
 	bool over = false;
 	int err = 0;
 
-	s.frames = exo_plat_alloc(BATCH * sizeof(*s.frames));
+	s.frames = exo_plat_alloc(EXO_SYNC_BATCH * sizeof(*s.frames));
 	if (!s.frames)
 		err = exo_nomem(a);
 	s.since = c->tick;

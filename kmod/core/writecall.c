@@ -135,22 +135,89 @@ int exo_do_flush(struct exo_ask *a, void *arg)
 	return err ? exo_no(a, -EIO, EXO_R_IO, 0) : 0;
 }
 
+/* The caller's runs as a set of blocks. */
+static int sync_runs(struct exo_ask *a, struct exo_disk *d, const struct exo_sync *q, struct exo_set *out)
+{
+	struct exo_run *r;
+	u32 i;
+	int err;
+
+	if (!q->nruns || q->nruns > EXO_MAX_RUNS)
+		return exo_no(a, -EINVAL, EXO_R_RANGE, q->nruns);
+	if (q->root != EXO_NOROOT)
+		return exo_no(a, -EINVAL, EXO_R_RANGE, q->root);
+	r = exo_plat_alloc(q->nruns * sizeof(*r));
+	if (!r)
+		return exo_nomem(a);
+	err = exo_get(a, r, q->runs, q->nruns * sizeof(*r));
+	for (i = 0; !err && i < q->nruns; i++) {
+		if (!exo_disk_inside(d, r[i].start, r[i].count))
+			err = exo_no(a, -EINVAL, EXO_R_RANGE, r[i].start);
+		else if (exo_set_add(out, r[i].start, r[i].count, 0, 0, 0))
+			err = exo_nomem(a);
+	}
+	exo_plat_free(r);
+	if (!err)
+		exo_set_union(out);
+	return err;
+}
+
+/* An address that cannot take the plan fails the call: nothing was written. */
+static int plan_out(struct exo_ask *a, struct exo_sync *q, const struct exo_set *plan)
+{
+	u32 i, n = plan->n < q->ranges_room ? plan->n : q->ranges_room;
+	struct exo_range *r;
+	int err;
+
+	q->out_nranges = plan->n;
+	for (i = 0; i < plan->n; i++)
+		q->out_blocks += plan->r[i].start == EXO_NOBLOCK ? 1 : (u32)plan->r[i].count;
+	if (!q->ranges || !n)
+		return 0;
+	r = exo_plat_alloc((size_t)n * sizeof(*r));
+	if (!r)
+		return exo_nomem(a);
+	for (i = 0; i < n; i++) {
+		r[i].start = plan->r[i].start;
+		r[i].count = plan->r[i].count;
+		r[i].template_id = plan->r[i].tmpl;
+		r[i].kind = plan->r[i].from;
+	}
+	err = exo_give(a, q->ranges, r, (size_t)n * sizeof(*r));
+	exo_plat_free(r);
+	return err;
+}
+
 int exo_do_sync(struct exo_ask *a, void *arg)
 {
 	struct exo_sync *q = arg;
+	bool some = q->head.flags & EXO_SYNC_RUNS, plan = q->head.flags & EXO_SYNC_PLAN;
+	struct exo_set runs = {0}, order = {0};
 	struct exo_disk *d;
 	int err;
 
-	q->out_blocks = q->out_rounds = 0;
+	q->out_blocks = q->out_rounds = q->out_nranges = 0;
 	err = exo_disk_get(a, q->disk, true, &d);
 	if (err)
 		return err;
-	exo_lock(a->c);
-	if (q->root != EXO_NOROOT && (q->root >= EXO_MAX_ROOTS || d->roots[q->root].state == EXO_ROOT_EMPTY))
-		err = exo_no(a, -ENOENT, EXO_R_NO_ROOT, q->root);
-	else
-		err = exo_sync_disk(a, d, q->root, &q->out_blocks, &q->out_rounds);
-	exo_unlock(a->c);
+	if (some)
+		err = sync_runs(a, d, q, &runs);
+	else if (q->nruns)
+		err = exo_no(a, -EINVAL, EXO_R_RANGE, q->nruns);
+	if (!err) {
+		exo_lock(a->c);
+		if (q->root != EXO_NOROOT && (q->root >= EXO_MAX_ROOTS || d->roots[q->root].state == EXO_ROOT_EMPTY))
+			err = exo_no(a, -ENOENT, EXO_R_NO_ROOT, q->root);
+		else if (plan)
+			err = exo_plan_disk(a, d, q->root, some ? &runs : NULL, &order, &q->out_rounds);
+		else
+			err = exo_sync_disk(a, d, q->root, some ? &runs : NULL, &q->out_blocks, &q->out_rounds);
+		exo_unlock(a->c);
+	}
+	if (!err && plan)
+		err = plan_out(a, q, &order);
+	exo_set_free(&runs);
+	exo_set_free(&order);
 	exo_disk_put(a, d);
 	return err;
 }

@@ -814,7 +814,16 @@ struct exo_read {
  * SYNC: write everything that is dirty (of `root`, or of the disk for EXO_NOROOT) in a legal order, with the
  * flushes that it needs; durable on return. Blocks of other roots that must go first are written too. Uninitialised data that
  * nobody wrote is written as zeroes.
- * Fails if: TAINTED (WRITE); BUSY (a direct transfer must end first); IO; READONLY.
+ *  EXO_SYNC_RUNS  make the blocks of `runs` durable and nothing more than that takes: what has to go before them, and, while nothing
+ *                 durable leads to one of them, the blocks above it, up to the root's entry. For data, name the metadata that claims it,
+ *                 too. `root` is EXO_NOROOT. A run may be long, and name blocks that are clean, free or not in core: those need nothing.
+ *  EXO_SYNC_PLAN  write nothing; say in which order it would go. `ranges` get the blocks: `kind` is the round, 1 first. What is of
+ *                 one round may be written in any order. On a device with a volatile cache a FLUSH comes before round 1 and after each.
+ *                 A range with start EXO_NOBLOCK is the catalogue entry of root number `count`, which SYNC alone
+ *                 writes. Uninitialised data is among it, written by somebody or not. out_blocks counts blocks and entries. The order
+ *                 is legal for what is in core now; another's transaction may change that.
+ * Fails if: TAINTED (WRITE); BUSY (a direct transfer must end first); IO; READONLY; RANGE (nruns out of bounds, or not 0 without
+ * EXO_SYNC_RUNS; a run outside the data area; `root` with it); NO_ROOT.
  */
 struct exo_write {
 	struct exo_head head;
@@ -832,12 +841,21 @@ struct exo_flush {
 	__u32 disk;
 	__u32 pad;
 };
+#define EXO_SYNC_RUNS 1u
+#define EXO_SYNC_PLAN 2u
 struct exo_sync {
 	struct exo_head head;
 	__u32 disk;
 	__u32 root;		/* or EXO_NOROOT */
 	__u32 out_blocks;
 	__u32 out_rounds;	/* write-then-flush rounds that the order needed */
+	/* The first version ended here. */
+	__aligned_u64 runs;	/* struct exo_run [nruns] */
+	__aligned_u64 ranges;	/* struct exo_range [ranges_room]; may be 0 */
+	__u32 nruns;		/* 1..EXO_MAX_RUNS with EXO_SYNC_RUNS, else 0 */
+	__u32 ranges_room;
+	__u32 out_nranges;	/* how many there are, may exceed the room */
+	__u32 pad;
 };
 
 /*

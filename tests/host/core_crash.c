@@ -394,6 +394,27 @@ static void step_write(struct history *h)
 		CHECK(!kit_flush(&h->k));
 }
 
+/* One extent and the node that owns it, as fsync would: from now on it is found, however the tree above came about. */
+static void step_part(struct history *h)
+{
+	u32 i = pick_live(h);
+	struct extent *x = &h->x[i];
+	struct exo_run runs[2] = {{x->parent, 1}, {x->start, x->count}};
+	struct exo_sync s = {.head.flags = EXO_SYNC_RUNS,
+			     .disk = h->k.d,
+			     .root = EXO_NOROOT,
+			     .runs = (uintptr_t)runs,
+			     .nruns = 2};
+	size_t at;
+
+	if (i == EXTENTS)
+		return;
+	CHECK(!CALL(&h->k, EXO_NR_SYNC, s));
+	at = sim_log_len(h->k.disk);
+	if (x->root != TEMP && !x->durable_at)
+		x->durable_at = at ? at : 1;
+}
+
 /* Every block is in one state; use counts are the tree's. */
 static void check_states(struct history *h)
 {
@@ -436,8 +457,10 @@ static void step(struct history *h)
 		step_merge(h);
 	else if (what < 82)
 		step_data(h);
-	else if (what < 98)
+	else if (what < 96)
 		step_write(h);
+	else if (what < 98)
+		step_part(h);
 	else if (!kit_sync(&h->k, EXO_NOROOT))
 		note_durable(h);
 	else

@@ -375,6 +375,155 @@ static void failed_member(void)
 	kit_stop(&k);
 }
 
+/* ---- a part of a root, and the order of it ---- */
+
+static struct exo_sync part;
+static struct exo_range plan[256];
+
+static int sync_part(struct kit *k, u32 flags, const struct exo_run *runs, u32 n)
+{
+	part = (struct exo_sync){.head.flags = flags,
+				 .disk = k->d,
+				 .root = EXO_NOROOT,
+				 .nruns = n,
+				 .runs = (uintptr_t)runs,
+				 .ranges = (uintptr_t)plan,
+				 .ranges_room = 256};
+	return CALL(k, EXO_NR_SYNC, part);
+}
+
+static bool dirty(struct kit *k, u64 block)
+{
+	const struct exo_buf *b = kit_buf(k, block);
+
+	return b && (b->flags & EXO_BUF_DIRTY);
+}
+
+/* One lowest node and its data: they, and the way to them, and not the other half of the tree but by need. */
+static void a_part(void)
+{
+	struct exo_run runs[2] = {{1900, 1}, {1901, 1}}, all = {1042, BLOCKS - 1 - 1042}, one = {NODE0 + 20, 1};
+	struct kit k;
+	u32 i;
+
+	plant(&k);
+	NEED(!kit_sync(&k, EXO_NOROOT));
+	/* two files: 1900 with its data, 1910 with data that nobody wrote, below two old nodes */
+	NEED(!give(&k, NODE0 + 3, 3, 0, 1900, 1, 1) && !give(&k, 1900, 0, 0, 1901, 1, 0));
+	NEED(!give(&k, NODE0 + 4, 3, 0, 1910, 1, 1) && !give(&k, 1910, 0, 0, 5000, 500, 0));
+	fill(&k, 1900, 0, 1901, 0x11);
+	CHECK(!sync_part(&k, EXO_SYNC_RUNS | EXO_SYNC_PLAN, runs, 2));
+	CHECK(part.out_blocks == 3 && part.out_rounds == 2 && part.out_nranges == 3);
+	for (i = 0; i < 2; i++)
+		CHECK(plan[i].start == 1900 + i && plan[i].count == 1 && plan[i].kind == 1);
+	CHECK(plan[2].start == NODE0 + 3 && plan[2].kind == 2 && plan[2].template_id == k.tmpl);
+	CHECK(dirty(&k, 1900) && dirty(&k, 1901) && dirty(&k, NODE0 + 3));
+	CHECK(!sync_part(&k, EXO_SYNC_RUNS, runs, 2) && part.out_blocks == 3 && part.out_rounds == 2);
+	CHECK(!dirty(&k, 1900) && !dirty(&k, 1901) && !dirty(&k, NODE0 + 3));
+	CHECK(dirty(&k, 1910) && dirty(&k, NODE0 + 4) && kit_info(&k).out_uninit == 501);
+	CHECK(after_crash(&k, NODE0 + 3, 3 * PART) == 1900 && after_crash(&k, 1900, 0) == 1901);
+	CHECK(after_crash(&k, 1901, 0) == 0x1111111111111111ull && after_crash(&k, NODE0 + 4, 3 * PART) == 0);
+	/* again: nothing to do */
+	CHECK(!sync_part(&k, EXO_SYNC_RUNS, runs, 2) && part.out_blocks == 0);
+	CHECK(!sync_part(&k, EXO_SYNC_RUNS | EXO_SYNC_PLAN, runs, 2) && part.out_rounds == 0 && part.out_nranges == 0);
+	/* the data alone does not bring its owner */
+	runs[0] = (struct exo_run){5000, 500};
+	CHECK(!sync_part(&k, EXO_SYNC_RUNS, runs, 1) && part.out_blocks == 0 && dirty(&k, 1910));
+	/* data that nobody wrote is among it, in one piece */
+	runs[0] = (struct exo_run){1910, 1};
+	CHECK(!sync_part(&k, EXO_SYNC_RUNS | EXO_SYNC_PLAN, runs, 1) && part.out_rounds == 2 && part.out_blocks == 502);
+	CHECK(part.out_nranges == 3 && plan[1].start == 5000 && plan[1].count == 500 && plan[1].kind == 1);
+	CHECK(!sync_part(&k, EXO_SYNC_RUNS, runs, 1) && part.out_blocks == 502 && kit_info(&k).out_dirty == 0);
+	/* a run as long as the disk is a SYNC of all */
+	NEED(!give(&k, NODE0 + 20, 3, 0, 1920, 1, 1));
+	CHECK(!sync_part(&k, EXO_SYNC_RUNS, &one, 1) && part.out_blocks == 2);
+	NEED(!give(&k, NODE0 + 20, 4, 0, 1921, 1, 1));
+	CHECK(!sync_part(&k, EXO_SYNC_RUNS, &all, 1) && part.out_blocks == 2 && kit_info(&k).out_dirty == 0);
+	kit_stop(&k);
+}
+
+/* The plan of a SYNC, carried out by hand, is accepted write for write. */
+static void by_plan(void)
+{
+	struct exo_run runs[256];
+	u32 i, n, round, root, refused = 0;
+	struct kit k;
+	u64 at;
+
+	plant(&k);
+	/* and a chain of waits: each node gave something to the next */
+	for (i = 0; i < 6; i++)
+		NEED(!give(&k, tree_top, i + 3 < PARTS ? i + 3 : 0, i + 3 < PARTS ? 1 : i, 1800 + i, 1, 1) &&
+		     !give(&k, 1800 + i, 0, 0, 1850 + i, 1, 0));
+	NEED(!kit_sync(&k, EXO_NOROOT));
+	for (i = 5; i--;)
+		NEED(!move(&k, 1800 + i, 0, 1801 + i, 1, 1850 + i, 0));
+	NEED(!give(&k, NODE0 + 30, 4, 0, 1700, 1, 1) && !give(&k, 1700, 0, 0, 1701, 1, 1) && !give(&k, 1701, 0, 0, 1702, 1, 0));
+	fill(&k, 1701, 0, 1702, 0x22);
+	NEED(!kit_root_add(&k, "new", k.tmpl, EXO_NOBLOCK, 1, 0, &root, &at));
+	CHECK(!sync_part(&k, EXO_SYNC_PLAN, NULL, 0) && part.out_rounds == 6 && part.out_nranges < 256);
+	n = part.out_nranges;
+	CHECK(!kit_flush(&k));
+	for (round = 1; round <= part.out_rounds; round++) {
+		struct exo_write w = {.disk = k.d, .runs = (uintptr_t)runs};
+
+		for (i = 0; i < n; i++) {
+			if (plan[i].kind != round)
+				continue;
+			if (plan[i].start == EXO_NOBLOCK)
+				CHECK(plan[i].count == root && round == 2);
+			else
+				runs[w.nruns++] = (struct exo_run){plan[i].start, plan[i].count};
+		}
+		CHECK(w.nruns);
+		refused += CALL(&k, EXO_NR_WRITE, w) != 0;
+		CHECK(!kit_flush(&k));
+	}
+	CHECK(!refused && kit_info(&k).out_dirty == 0 && kit_info(&k).out_uninit == 0);
+	/* not even a round earlier: the order is no longer than it has to be, nor shorter */
+	CHECK(!sync_part(&k, EXO_SYNC_PLAN, NULL, 0) && part.out_nranges == 1 && plan[0].start == EXO_NOBLOCK &&
+	      part.out_rounds == 1);
+	CHECK(!kit_sync(&k, EXO_NOROOT));
+	kit_stop(&k);
+}
+
+static void bad_parts(void)
+{
+	struct exo_run run = {2000, 1}, runs[2] = {{2000, 1}, {1041, 2}};
+	struct exo_sync old = {.root = EXO_NOROOT};
+	struct kit k;
+
+	plant(&k);
+	CHECK(sync_part(&k, EXO_SYNC_RUNS, &run, 0) == -EINVAL && k.reason == EXO_R_RANGE);
+	CHECK(sync_part(&k, EXO_SYNC_RUNS, &run, EXO_MAX_RUNS + 1) == -EINVAL && k.reason == EXO_R_RANGE);
+	CHECK(sync_part(&k, EXO_SYNC_RUNS, runs, 2) == -EINVAL && k.reason == EXO_R_RANGE && k.detail == 1041);
+	runs[1] = (struct exo_run){2000, ~0ull};
+	CHECK(sync_part(&k, EXO_SYNC_RUNS, runs, 2) == -EINVAL && k.reason == EXO_R_RANGE);
+	runs[1] = (struct exo_run){2000, 0};
+	CHECK(sync_part(&k, EXO_SYNC_RUNS, runs, 2) == -EINVAL && k.reason == EXO_R_RANGE);
+	CHECK(sync_part(&k, EXO_SYNC_PLAN, &run, 1) == -EINVAL && k.reason == EXO_R_RANGE);
+	CHECK(sync_part(&k, 4, &run, 1) == -EOPNOTSUPP && k.reason == EXO_R_FLAGS && k.detail == 4);
+	CHECK(sync_part(&k, EXO_SYNC_RUNS, (void *)8, 1) == -EFAULT && k.reason == EXO_R_POINTER);
+	part.head.flags = EXO_SYNC_RUNS;
+	part.root = 0;
+	part.runs = (uintptr_t)&run;
+	CHECK(CALL(&k, EXO_NR_SYNC, part) == -EINVAL && k.reason == EXO_R_RANGE);
+	part = (struct exo_sync){.head.flags = EXO_SYNC_PLAN, .disk = k.d, .root = EXO_NOROOT, .ranges = 8, .ranges_room = 1};
+	CHECK(CALL(&k, EXO_NR_SYNC, part) == -EFAULT && k.reason == EXO_R_POINTER);
+	part = (struct exo_sync){.head.flags = EXO_SYNC_PLAN, .disk = k.d, .root = EXO_NOROOT, .pad = 1};
+	CHECK(CALL(&k, EXO_NR_SYNC, part) == -EOPNOTSUPP && k.reason == EXO_R_RESERVED);
+	CHECK(kit_info(&k).out_dirty);
+	/* twice the same block, more room than ranges, no room */
+	runs[1] = run;
+	CHECK(!sync_part(&k, EXO_SYNC_RUNS, runs, 2) && !dirty(&k, 2000) && !dirty(&k, tree_top));
+	part = (struct exo_sync){.head.flags = EXO_SYNC_PLAN, .disk = k.d, .root = EXO_NOROOT};
+	CHECK(!CALL(&k, EXO_NR_SYNC, part) && part.out_nranges == 0);
+	/* a caller of the first version */
+	old.disk = k.d;
+	CHECK(!kit_call(&k, EXO_NR_SYNC, &old.head, offsetof(struct exo_sync, runs)));
+	kit_stop(&k);
+}
+
 /* ---- temporary roots ---- */
 
 static void temporary(void)
@@ -434,6 +583,9 @@ int main(int argc, char **argv)
 	reuse();
 	restless();
 	failed_member();
+	a_part();
+	by_plan();
+	bad_parts();
 	temporary();
 	return check_done();
 }

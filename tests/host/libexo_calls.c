@@ -114,6 +114,7 @@ static void roots(uint32_t disk, struct exo_root_get *r)
 
 static void memory(uint32_t disk, const struct exo_root_get *r)
 {
+	static uint32_t many[FRAMES + 1]; /* the address is tried before the call is refused */
 	const struct exo_view *v = exo_view(alice);
 	struct exo_run run = {.start = r->out_start, .count = 2};
 	struct exo_why why;
@@ -157,7 +158,11 @@ static void memory(uint32_t disk, const struct exo_root_get *r)
 	CHECK(!exo_unbind(alice, 1, &frame, NULL));
 	CHECK(!exo_frame_free(alice, 1, &own, &why));
 	CHECK(exo_frame_free(alice, 1, &own, &why) && why.code == EXO_R_FRAME);
-	CHECK(exo_frame_alloc(alice, FRAMES + 1, &own, EXO_FRAME_ANY, &why) < 0 && why.code != EXO_R_NONE);
+	CHECK(exo_frame_alloc(alice, FRAMES + 1, many, EXO_FRAME_ANY, &why) < 0 && why.code != EXO_R_NONE);
+	CHECK(exo_sync_plan(alice, disk, EXO_NOROOT, 1, &run, NULL, 0, &why) >= 0);
+	CHECK(exo_sync_runs(alice, disk, 1, &run, &why) >= 0);
+	CHECK(exo_sync_plan(alice, disk, EXO_NOROOT, 1, &run, NULL, 0, &why) == 0);
+	CHECK(exo_sync_runs(alice, disk, 1, &(struct exo_run){0, 1}, &why) == -EINVAL && why.code == EXO_R_RANGE);
 	CHECK(exo_sync(alice, disk, EXO_NOROOT, &why) >= 0);
 	CHECK(exo_statistics(alice)->frames_private == 0);
 }

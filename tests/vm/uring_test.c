@@ -42,6 +42,7 @@ static void basic(struct ring *r, int fd, char *pool, const struct exo_root_add 
 	struct exo_io io;
 	struct exo_flush flush = { .head.size = sizeof(flush), .disk = v->disk };
 	struct exo_sync sync = { .head.size = sizeof(sync), .disk = v->disk, .root = v->out_root };
+	struct exo_run run = { v->out_start, v->count };
 	int err;
 
 	need(!vm_frame_alloc(fd, f, ENTRIES, EXO_FRAME_ANY), "FRAME_ALLOC");
@@ -57,6 +58,19 @@ static void basic(struct ring *r, int fd, char *pool, const struct exo_root_add 
 	check(!one(r, fd, EXO_NR_IO, &io, 0), "IO writes through the device's cache");
 	check(!one(r, fd, EXO_NR_FLUSH, &flush, 0), "FLUSH");
 	check(!one(r, fd, EXO_NR_SYNC, &sync, 0), "SYNC");
+	sync = (struct exo_sync){ .head = { .size = sizeof(sync), .flags = EXO_SYNC_RUNS }, .disk = v->disk, .root = EXO_NOROOT,
+				  .runs = (uintptr_t)&run, .nruns = 1 };
+	check(!one(r, fd, EXO_NR_SYNC, &sync, 0), "SYNC of one run (reason %u)", sync.head.out_reason);
+	sync.head.flags |= EXO_SYNC_PLAN;
+	check(!one(r, fd, EXO_NR_SYNC, &sync, 0) && !sync.out_nranges, "its plan is empty (reason %u)", sync.head.out_reason);
+	sync.runs = 8;
+	check(one(r, fd, EXO_NR_SYNC, &sync, 0) == -EFAULT && sync.head.out_reason == EXO_R_POINTER, "runs at a bad address");
+	sync.runs = (uintptr_t)&run;
+	sync.nruns = EXO_MAX_RUNS + 1;
+	check(one(r, fd, EXO_NR_SYNC, &sync, 0) == -EINVAL && sync.head.out_reason == EXO_R_RANGE, "too many runs");
+	sync.nruns = 1;
+	run.count = ~0ull;
+	check(one(r, fd, EXO_NR_SYNC, &sync, 0) == -EINVAL && sync.head.out_reason == EXO_R_RANGE, "a run that overflows");
 	io = request(v, v->count, 1, f, 0);
 	err = one(r, fd, EXO_NR_IO, &io, 0);
 	check(err < 0 && io.head.out_reason, "IO behind the claim is refused, and the struct says why (%d, reason %u)", err,
