@@ -178,7 +178,13 @@ static int replace(struct cffs *fs, struct node *dir, struct found *f, const u8 
 		err = txn_alloc(fs, low.start + 1, 1, true, true, &high);
 	if (err)
 		return err;
+	/*
+	 * The leaf with the least key also has what is below its key. Then the key comes down to that: the new leaf above may
+	 * get a key below the old one, and would be the least otherwise.
+	 */
 	low.key = f->path.at[f->path.n - 1].c.ext.key;
+	if (n && it[0].hash < low.key)
+		low.key = it[0].hash;
 	high.key = border;
 	err = fill(fs, dir, low.start, leaf, it, a);
 	if (!err && low_n < n)
