@@ -76,6 +76,7 @@ void exo_txn_undo(struct txn *t)
 		struct exo_link *l = t->links[--t->nlinks];
 
 		l->child->link = l->old;
+		exo_buf_settle(c, l->child->id);
 		exo_link_remove(l);
 		exo_plat_free(l);
 	}

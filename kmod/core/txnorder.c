@@ -77,11 +77,15 @@ static int add_link(struct txn *t, struct exo_node *child, u32 label)
 	l->old = child->link;
 	exo_link_add(l, node_of(t, &t->blk[label / EXO_PARTS]), child, txn_label_sectors(t, label));
 	child->link = l;
+	exo_buf_settle(t->c, child->id); /* in use from now on */
 	t->links[t->nlinks++] = l;
 	return 0;
 }
 
-/* New metadata hangs on its parent until the parent's write is durable; so does what moves before that. */
+/*
+ * New metadata hangs on its parent until the parent's write is durable; so does what moves. A durable pointer in its old
+ * parent does not help: what moves into it meanwhile may be what that old parent is reached through.
+ */
 static int add_links(struct txn *t)
 {
 	u32 i, f;
@@ -95,10 +99,11 @@ static int add_links(struct txn *t)
 	t->newlinks = t->nlinks;
 	for (i = 0; i < t->moved.n; i++) {
 		const struct exo_rng *r = &t->moved.r[i];
+		bool temporary = exo_root_temporary(t->d, t->blk[r->to / EXO_PARTS].root);
 
 		for (b = r->start; !err && r->tmpl && b < r->start + r->count; b++) {
 			f = exo_buf_find(t->c, t->d->nr, b);
-			if (f != EXO_NOFRAME && exo_frame_node(t->c, f)->link)
+			if (f != EXO_NOFRAME && (exo_frame_node(t->c, f)->link || !temporary))
 				err = add_link(t, exo_frame_node(t->c, f), r->to);
 		}
 	}

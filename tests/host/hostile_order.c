@@ -90,6 +90,13 @@ static void order_asked_for(void)
 	CHECK(ordered(&k, 2000, 2000, 0) && k.reason == EXO_R_DECL);
 	CHECK(!kit_sync(&k, EXO_NOROOT));
 	CHECK(kit_info(&k).out_dirty == 0);
+	/* The parent waits for a new block by rule 1: that block cannot wait for the parent, or no SYNC ends any more. */
+	txn_slot(&t, top, kit_version(&k, top), 0, 2, (struct slot){2020, 1, 1, 1, 0});
+	txn_bytes(&t, 2020, EXO_VERSION_NEW, 480, "l", 1);
+	txn_decl(&t, EXO_DECL_ALLOC, k.tmpl, 2020, 1);
+	txn_decl(&t, EXO_DECL_ORDER, 0, 2020, top);
+	t.edits[t.n - 1].offset = 20;
+	CHECK(txn_go(&k, &t) == -EBUSY && k.reason == EXO_R_CYCLE);
 	CHECK(!kit_detach(&k, 0));
 	kit_stop(&k);
 }
@@ -282,8 +289,40 @@ static void long_chain(void)
 	kit_stop(&k);
 }
 
+static int move(struct kit *k, u64 from, u32 fs, u64 to, u32 ts, u64 block)
+{
+	txn_slot(&t, from, kit_version(k, from), 0, fs, slot(0, 0, 0));
+	txn_slot(&t, to, kit_version(k, to), 0, ts, slot(block, 1, 1));
+	txn_decl(&t, EXO_DECL_MOVE, k->tmpl, block, 1);
+	return txn_go(k, &t);
+}
+
+/*
+ * What was below A moves away, and then A moves below it. On the disk it is still reached through A alone: that A has a durable
+ * pointer in it means nothing before the first MOVE is durable.
+ */
+static void below_what_was_below(void)
+{
+	struct kit k;
+	u64 top, a = 2000, b = 2010, other = 2020;
+	u32 root;
+
+	kit_start(&k, FRAMES, BLOCKS, SIM_VOLATILE);
+	NEED(!kit_root_add(&k, "r", k.tmpl, EXO_NOBLOCK, 1, 0, &root, &top));
+	NEED(!give(&k, top, 0, 0, a, 1, 1) && !give(&k, top, 0, 1, other, 1, 1) && !give(&k, a, 0, 0, b, 1, 1));
+	NEED(!kit_sync(&k, EXO_NOROOT));
+	CHECK(!move(&k, a, 0, other, 0, b));
+	CHECK(!move(&k, top, 0, b, 0, a));
+	CHECK(!kit_write(&k, b, 1) && !kit_flush(&k));
+	CHECK(kit_write(&k, top, 1) && k.reason == EXO_R_TAINTED);
+	CHECK(!kit_write(&k, other, 1) && !kit_flush(&k) && !kit_write(&k, top, 1));
+	CHECK(!kit_detach(&k, 0));
+	kit_stop(&k);
+}
+
 int main(void)
 {
+	below_what_was_below();
 	long_chain();
 	sync_ends();
 	bounded_memory();
