@@ -4,6 +4,7 @@ MODEL_SRC := $(wildcard tests/model/*.c)
 MODEL_SEED ?= 1
 MODEL_STEPS ?= 1000000
 
+TESTS_HOST += $(B)/tests/core_model
 $(B)/tests/core_model: $(MODEL_SRC:%.c=$(B)/san/%.o) $(B)/san/tests/host/core_kit.o $(LIBSIM) $(LIBEXO_SAN)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)

@@ -296,12 +296,13 @@ static void synced(struct world *w, u32 root)
 		if (b->state == M_OWNED && b->uninit && !w->m.loop && !(w->m.r[b->root].flags & EXO_ROOT_TEMPORARY) &&
 		    (root == EXO_NOROOT || b->root == root))
 			m_wrong(&w->m, "SYNC left block %u uninitialised", i + M_BASE);
-		if (root == EXO_NOROOT && b->state == M_WAIT && !m_must_be_free(&w->m, i))
-			m_wrong(&w->m, "SYNC left block %u waiting", i + M_BASE);
 	}
 	for (i = 0; i < M_ROOTS; i++)
 		if (w->m.r[i].used && !w->m.r[i].dying && (root == EXO_NOROOT || root == i) && !w->m.r[i].old.there)
 			m_wrong(&w->m, "SYNC left the entry of root %u", i);
+	/* Nothing waits for anything any more: what was freed is free now. */
+	if (root == EXO_NOROOT)
+		w->m.nwait = w->m.nleft = 0;
 }
 
 static void do_sync(struct world *w, bool all)

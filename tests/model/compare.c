@@ -207,6 +207,9 @@ static void one_buffer(struct world *w, u32 x, u64 versions)
 
 	if (!r && b->core && w->m.tight && !b->dirty && !m_refs(&w->m, x))
 		b->core = b->known = false; /* reclaimed */
+	if (r && b->core && w->m.tight && !b->dirty && !m_refs(&w->m, x) && (r->flags & EXO_BUF_UNKNOWN) &&
+	    r->version != b->version)
+		b->core = false; /* reclaimed, and read again by the same call */
 	if (r && !b->core && w->m.tight && (r->flags & EXO_BUF_UNKNOWN)) {
 		b->core = true; /* read by a call that then found no frames */
 		b->known = b->dirty = false;

@@ -225,7 +225,7 @@ static void spoil(struct world *w, struct draft *d)
 
 	switch (world_rnd(w, 11)) {
 	case 0:
-		t->edits[i].version += world_rnd(w, 2) ? 2 : -2;
+		t->edits[i].version += world_rnd(w, 2) ? 1u << 30 : -2; /* not one that it may have by then */
 		return;
 	case 1:
 		t->edits[i].version = EXO_VERSION_NEW;
@@ -288,7 +288,8 @@ static void spoil(struct world *w, struct draft *d)
 static void do_order(struct world *w, struct draft *d)
 {
 	const struct exo_edit *a = &d->t.edits[world_rnd(w, d->t.n)], *b = &d->t.edits[world_rnd(w, d->t.n)];
-	u32 pa = a->offset / w->m.size[1], pb = b->offset / w->m.size[1]; /* a fan's may be larger: then it is another's */
+	u32 pa = a->offset / w->m.size[1],
+	    pb = b->offset / w->m.size[1]; /* a fan's may be larger: then it is another's */
 
 	if (a->block != b->block || world_rnd(w, 8) == 0)
 		txn_decl(&d->t, EXO_DECL_ORDER, pa | pb << 8, a->block, b->block);
@@ -348,7 +349,8 @@ static void circle(struct world *w, u32 reason, struct m_verdict *v)
 	static struct model would;
 	u32 x;
 
-	if (reason != EXO_R_CYCLE || v->refuse || !(w->plan.moved[0] | w->plan.moved[1] | w->plan.moved[2] | w->plan.norders))
+	if (reason != EXO_R_CYCLE || v->refuse ||
+	    !(w->plan.moved[0] | w->plan.moved[1] | w->plan.moved[2] | w->plan.norders))
 		return;
 	/*
 	 * The core counts waits by chains of blocks as they stood when each MOVE was made. The model says that there

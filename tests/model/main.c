@@ -61,6 +61,7 @@ static int differs(u64 seed, u64 steps)
 	if (!pid) {
 		if (!freopen("/dev/null", "w", stderr))
 			_exit(2);
+		alarm(60);
 		_exit(history(seed, steps, false) ? kind_of_wrong() : 0);
 	}
 	NEED(pid > 0 && waitpid(pid, &status, 0) == pid);

@@ -234,7 +234,7 @@ static void block_written(struct model *m, u32 x, u32 first, u32 sectors, const 
 	for (p = 0; p < M_PARTS; p++) {
 		u32 at = p * size - first * EXO_SECTOR_SIZE;
 
-		if (!b->kind || b->state != M_OWNED) {
+		if (!b->kind || b->state != M_OWNED || p >= m_parts(m, b->kind)) {
 			memset(&b->now.part[p], 0, sizeof(b->now.part[p]));
 			continue;
 		}

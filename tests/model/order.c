@@ -8,14 +8,15 @@ static bool same(struct m_nodes a, struct m_nodes b)
 	return a.blocks == b.blocks && a.roots == b.roots;
 }
 
-/* Was each of them submitted after `when`, and is that durable? A block that is nobody's any more waits for nothing. */
+/* Was each of them submitted after `when`, and is that durable? Of a block that is nobody's
+ * any more, only a write that is not flushed yet counts. */
 static struct m_nodes unsettled(const struct model *m, struct m_nodes n, u64 when)
 {
 	struct m_nodes left = {0, 0};
 	u32 i;
 
 	for (i = 0; i < M_BLOCKS; i++)
-		if ((n.blocks & m_bit(i)) && m->b[i].state == M_OWNED && m->b[i].durable <= when)
+		if ((n.blocks & m_bit(i)) && (m->b[i].state == M_OWNED ? m->b[i].durable <= when : m->b[i].pending))
 			left.blocks |= m_bit(i);
 	for (i = 0; i < M_ROOTS; i++)
 		if ((n.roots >> i & 1) && m->r[i].used && m->r[i].durable <= when)
@@ -70,37 +71,10 @@ void m_wait_pass(struct model *m, u32 x, struct m_nodes heir)
 		if (!(m->wait[i].from.blocks & m_bit(x)))
 			continue;
 		m->wait[i].from = heir;
-		m->wait[i].first.blocks &= ~heir.blocks;
+		/* Its own write, when that is under way, must still be flushed. */
+		if (!heir.blocks || !m->b[__builtin_ctzll(heir.blocks)].pending)
+			m->wait[i].first.blocks &= ~heir.blocks;
 	}
-}
-
-/* Is a block that waits about to be free, as far as the model knows? */
-static bool going(const struct model *m, u32 x)
-{
-	return m->b[x].state == M_FREE || (m->b[x].state == M_WAIT && m_must_be_free(m, x));
-}
-
-/* A parent that was freed: its image counts until its own block is free. true: something was forgotten. */
-static bool settle_left(struct model *m)
-{
-	u32 i, n = 0, had = m->nleft;
-
-	for (i = 0; i < m->nleft; i++) {
-		struct m_left *l = &m->left[i];
-		u32 x = l->from.blocks ? (u32)__builtin_ctzll(l->from.blocks) : 0;
-
-		if (l->from.blocks ? m->b[x].life != l->life || m->b[x].durable > l->when
-				   : m->r[__builtin_ctz(l->from.roots)].durable > l->when)
-			continue;
-		/* One at a time: it is the record that keeps another from going. */
-		if (l->from.blocks && going(m, x) && n == i) {
-			m->left[i] = m->left[--m->nleft];
-			return true;
-		}
-		m->left[n++] = *l;
-	}
-	m->nleft = n;
-	return n != had;
 }
 
 void m_settle(struct model *m)
@@ -115,8 +89,24 @@ void m_settle(struct model *m)
 			m->wait[n++] = *w;
 	}
 	m->nwait = n;
-	while (settle_left(m))
-		;
+	n = 0;
+	for (i = 0; i < m->nleft; i++) {
+		const struct m_left *l = &m->left[i];
+		bool over;
+
+		/* A parent that was freed is never written: its image goes with its block, or with a SYNC at the
+		 * latest. */
+		if (l->from.blocks) {
+			u32 x = (u32)__builtin_ctzll(l->from.blocks);
+
+			over = m->b[x].life == l->life && m->b[x].durable > l->when;
+		} else {
+			over = m->r[__builtin_ctz(l->from.roots)].durable > l->when;
+		}
+		if (!over && m->b[l->block].state != M_FREE)
+			m->left[n++] = *l;
+	}
+	m->nleft = n;
 }
 
 bool m_waits(const struct model *m, struct m_nodes n)
@@ -153,8 +143,9 @@ static u64 missing(const struct model *m, u32 x)
 			todo |= m->b[i].part[p].own[1] | m->b[i].part[p].own[2];
 		}
 	}
+	/* Nothing on the medium led there for sure, so its image may have been written before what it names. */
 	for (i = 0; i < M_BLOCKS; i++)
-		if ((below & m_bit(i)) && m->b[i].uninit)
+		if ((below & m_bit(i)) && (m->b[i].uninit || (m->b[i].kind && !m->b[i].attached && !at_rest(m, i))))
 			out |= m_bit(i);
 	return out;
 }
@@ -180,7 +171,7 @@ bool m_acyclic(const struct model *m)
 			for (p = 0; b->state == M_OWNED && b->kind && p < m_parts(m, b->kind); p++)
 				for (i = 0; i < M_BLOCKS; i++)
 					if (((b->part[p].own[1] | b->part[p].own[2]) & left.blocks & m_bit(i)) &&
-					    (m->b[i].uninit || missing(m, i)))
+					    (m->b[i].uninit || missing(m, i) || (!m->b[i].attached && !at_rest(m, i))))
 						held.blocks |= m_bit(x);
 		}
 		for (i = 0; i < M_ROOTS; i++)

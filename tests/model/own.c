@@ -541,9 +541,10 @@ static void commit_out(struct model *m, const struct m_plan *p, u32 x)
 	}
 	if (b->kind) {
 		struct m_nodes heir = from;
+		u32 steps = 0;
 
 		/* The parent may go in the same breath. */
-		while (heir.blocks & (p->out[1] | p->out[2]))
+		while ((heir.blocks & (p->out[1] | p->out[2])) && steps++ < M_BLOCKS)
 			heir.blocks = m_bit(p->from[__builtin_ctzll(heir.blocks)]);
 		m_wait_pass(m, x, heir);
 	}
