@@ -50,7 +50,8 @@ struct args {
 
 extern const struct command cmd_format, cmd_attach, cmd_detach, cmd_info, cmd_roots, cmd_root_add, cmd_root_del,
 	cmd_templates, cmd_stats, cmd_caps, cmd_contested, cmd_udf, cmd_mkfs, cmd_import, cmd_export, cmd_ls, cmd_cat,
-	cmd_stat, cmd_rm, cmd_sum, cmd_sync, cmd_fsck, cmd_dump, cmd_doctor, cmd_mount, cmd_umount, cmd_run, cmd_xcp;
+	cmd_stat, cmd_rm, cmd_sum, cmd_sync, cmd_fsck, cmd_dump, cmd_doctor, cmd_mount, cmd_umount, cmd_run, cmd_xcp,
+	cmd_defrag;
 
 /* util.c. Each of those that return an exit status has said on standard error why. */
 /* Value of an option, NULL if it was not given. The name must be in the command's table. */

@@ -35,6 +35,7 @@ static const struct {
 	{NULL, &cmd_sum},
 	{NULL, &cmd_fsck},
 	{NULL, &cmd_dump},
+	{NULL, &cmd_defrag},
 	{NULL, &cmd_mount},
 	{NULL, &cmd_umount},
 	{NULL, &cmd_run},

@@ -4,7 +4,7 @@
 # killed or the disk is full.
 # vm: --disk 512M --disk 256M --disk 64M --mem 1536
 . "$(dirname "$0")/lib.sh"
-plan 35
+plan 42
 load_module pool_mb=128
 for d in vda vdb vdc; do { exoctl format /dev/$d && exoctl attach /dev/$d; } || exit 1; done
 exoctl mkfs 0 one && exoctl mkfs 0 two && exoctl mkfs 1 three && exoctl mkfs 2 small || exit 1
@@ -72,6 +72,17 @@ same "holes are kept" "$(($(stat -c %b $b/hole) <= 16))" 1
 same "no file went through memory and nothing was left out" \
 	"$(exoctl xcp -q 0:one/many 0:two/again | grep -c 'through memory\|not copied\|left out')" 0
 exoctl umount $a; exoctl umount $b
+
+# A type that does not tell where its blocks are, as destination and as source.
+exoctl mkfs -t logfs 1 log || exit 1
+works "to another type" exoctl xcp -q 0:one/many 1:log/many
+same "its bytes are equal" "$(exoctl sum 1:log/many)" "$(exoctl sum 0:one/many)"
+same "and back; it says how" "$(exoctl xcp -q 1:log/many 0:two/back | grep -c '400 files through memory')" 1
+same "bytes that came back are equal" "$(exoctl sum 0:two/back)" "$(exoctl sum 0:one/many)"
+exoctl rm -r 1:log/many
+works "lay it out anew" exoctl defrag -q 1:log
+works "fsck after that" exoctl fsck 1:log
+refused "a type without that says what to do" "exoctl xcp" exoctl defrag 0:two
 
 # Where things go.
 exoctl mkfs 1 four || exit 1
