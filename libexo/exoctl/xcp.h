@@ -42,7 +42,7 @@ struct xcp_list {
 
 struct xcp_turn {
 	uint32_t *frames;
-	uint32_t nframes, used;
+	uint32_t nframes, used, most; /* most: how far nframes may grow */
 	uint32_t flying; /* transfers that have not ended */
 	struct xcp_list reads, writes;
 	struct xcp_item *first, **last; /* files whose last slice is in this turn */

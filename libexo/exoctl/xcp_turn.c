@@ -13,23 +13,22 @@
 #include "xcp.h"
 
 #define FRAMES 2048u	/* of a turn, at most */
-#define FRAMES_MIN 16u	/* with fewer everything goes through memory */
 #define FILES 2048u	/* queued at a time */
 #define SLICE EXO_MAX_BIND
 
-static int frames_get(struct xcp *c, struct xcp_turn *t, uint32_t want)
+/* As many more as go into one call, until the turn has what it may have. The module zeroes them, so not before they are needed. */
+static bool frames_more(struct xcp *c, struct xcp_turn *t)
 {
-	t->frames = calloc(want, sizeof(*t->frames));
-	if (!t->frames)
-		return -ENOMEM;
-	while (t->nframes < want) {
-		uint32_t n = want - t->nframes < 256 ? want - t->nframes : 256;
+	uint32_t n = t->most - t->nframes < 256 ? t->most - t->nframes : 256;
 
-		if (exo_frame_alloc(c->x, n, t->frames + t->nframes, EXO_FRAME_ANY, NULL) < 0)
-			break;
-		t->nframes += n;
+	if (!n)
+		return false;
+	if (exo_frame_alloc(c->x, n, t->frames + t->nframes, EXO_FRAME_ANY, NULL) < 0) {
+		t->most = t->nframes;
+		return false;
 	}
-	return 0;
+	t->nframes += n;
+	return true;
 }
 
 int xcp_turns_init(struct xcp *c)
@@ -46,8 +45,10 @@ int xcp_turns_init(struct xcp *c)
 	c->last = &c->first;
 	for (i = 0; i < 2; i++) {
 		c->turn[i].last = &c->turn[i].first;
-		if (!err && want >= FRAMES_MIN)
-			err = frames_get(c, &c->turn[i], want);
+		c->turn[i].frames = calloc(want + 1, sizeof(*c->turn[i].frames));
+		if (!c->turn[i].frames)
+			err = -ENOMEM;
+		c->turn[i].most = want;
 	}
 	return err;
 }
@@ -78,7 +79,7 @@ void xcp_queue(struct xcp *c, struct xcp_item *it)
 
 bool xcp_queue_full(const struct xcp *c)
 {
-	return c->queued >= FILES || c->queued_blocks >= c->turn[c->now].nframes;
+	return c->queued >= FILES || c->queued_blocks >= c->turn[c->now].most;
 }
 
 static void move_first(struct xcp *c, struct xcp_turn *t)
@@ -129,6 +130,7 @@ static void start_all(struct xcp *c, struct xcp_list *l, uint32_t flags)
 }
 
 struct taking {
+	struct xcp *c;
 	struct xcp_turn *t;
 	struct xcp_item *it;
 	int err;
@@ -141,7 +143,7 @@ static int take_read(void *arg, const struct exo_file_extent *e)
 	struct xcp_turn *t = k->t;
 	uint32_t done = 0, n;
 
-	while (done < e->io.count && t->used < t->nframes) {
+	while (done < e->io.count && (t->used < t->nframes || frames_more(k->c, t))) {
 		struct xcp_slice *s = slice_add(&t->reads);
 
 		if (!s)
@@ -165,7 +167,7 @@ static int take_read(void *arg, const struct exo_file_extent *e)
 /* 0: all of the file that was left is in this turn now; 1: not all; -errno. */
 static int take_file(struct xcp *c, struct xcp_turn *t, struct xcp_item *it)
 {
-	struct taking k = {.t = t, .it = it};
+	struct taking k = {.c = c, .t = t, .it = it};
 	uint64_t size;
 	int err;
 
@@ -186,7 +188,7 @@ static int take_file(struct xcp *c, struct xcp_turn *t, struct xcp_item *it)
 	size = it->st.st_size;
 	if (it->slow || it->off >= size)
 		return 0;
-	if (!t->nframes) {
+	if (!t->nframes && !frames_more(c, t)) {
 		it->slow = true;
 		return 0;
 	}
