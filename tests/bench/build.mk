@@ -42,7 +42,7 @@ $(B)/tests/bench-insn: $(B)/san/$(bench_src)/test-insn.o $(B)/san/$(bench_src)/i
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(SAN) -o $@ $^
 
-.PHONY: bench bench-xn bench-quick bench-selftest bench-deps
+.PHONY: bench bench-xn bench-libfs bench-quick bench-selftest bench-deps
 bench-deps:
 	$(Q)scripts/deps build vm fio demo test
 bench: bench-deps all
@@ -53,10 +53,13 @@ bench-selftest: $(B)/lib/exo-count.so $(BENCH_PROGS)
 	$(Q)tests/bench/selftest --full
 bench-xn: bench-deps all
 	$(Q)scripts/bench $(basename $(notdir $(wildcard tests/bench/xn-*.toml)))
+bench-libfs: bench-deps all
+	$(Q)scripts/bench smallfile copytree
 bench-%: bench-deps all
 	$(Q)scripts/bench $*
 
 #: make bench-NAME one benchmark of tests/bench/NAME.toml, five boots; make bench: all of them (30 minutes of processor time under emulation)
+#: make bench-libfs the file systems' own: small files, copying a tree
 #: make bench-quick every benchmark, one small boot each: a look, not a result (3 minutes)
 #: make bench-xn  transactions and direct I/O of the module: all of tests/bench/xn-*.toml
 #: make bench-selftest does the bench itself measure right? (1 minute)
