@@ -4,7 +4,7 @@
 # killed or the disk is full.
 # vm: --disk 512M --disk 256M --disk 64M --mem 1536
 . "$(dirname "$0")/lib.sh"
-plan 42
+plan 43
 load_module pool_mb=128
 for d in vda vdb vdc; do { exoctl format /dev/$d && exoctl attach /dev/$d; } || exit 1; done
 exoctl mkfs 0 one && exoctl mkfs 0 two && exoctl mkfs 1 three && exoctl mkfs 2 small || exit 1
@@ -31,6 +31,8 @@ mkdir $m && exoctl mount 0 one $m || exit 1
 ln $m/many/f1 $m/deep/second; ln $m/deep/second $m/third
 mkfifo -m 620 $m/fifo; mknod -m 640 $m/device c 1 7
 truncate -s 9000000 $m/hole; printf middle | dd of=$m/hole bs=1 seek=4000000 conv=notrunc status=none; truncate -s 20000000 $m/hole
+xattr() { python3 -c 'import os, sys; print(os.getxattr(sys.argv[1], "user.note").decode())' "$1"; }
+python3 -c 'import os, sys; [os.setxattr(f, "user.note", b"kept with " + os.path.basename(f).encode()) for f in sys.argv[1:]]' $m/hole $m/deep || exit 1
 touch -d '2004-02-03 04:05:06.25' $m/hole $m/fifo
 exoctl umount $m
 
@@ -68,6 +70,7 @@ look $a >/tmp/look.src
 look $b >/tmp/look.xcp
 works "modes, owners, times, links, devices are the source's" diff /tmp/look.src /tmp/look.xcp
 same "hard links are kept" "$(stat -c %h $b/third)" 3
+same "extended attributes are kept" "$(xattr $b/hole), $(xattr $b/deep)" "kept with hole, kept with deep"
 same "holes are kept" "$(($(stat -c %b $b/hole) <= 16))" 1
 same "no file went through memory and nothing was left out" \
 	"$(exoctl xcp -q 0:one/many 0:two/again | grep -c 'through memory\|not copied\|left out')" 0
