@@ -57,7 +57,9 @@ static int errno_of(u32 reason)
 
 bool world_judge(struct world *w, const char *call, int err, u32 reason, const struct m_verdict *v)
 {
-	bool scarce = w->m.tight && (reason == EXO_R_NO_FRAMES || reason == EXO_R_FRAME_LIMIT);
+	/* Between two of TXNS clean buffers may go unseen. */
+	bool scarce = w->m.tight && (reason == EXO_R_NO_FRAMES || reason == EXO_R_FRAME_LIMIT ||
+				     (!call && reason == EXO_R_NOT_IN_CORE));
 	char legal[120] = "";
 	u32 i, n = 0;
 
@@ -210,9 +212,11 @@ static void one_buffer(struct world *w, u32 x, u64 versions)
 	if (r && b->core && w->m.tight && !b->dirty && !m_refs(&w->m, x) && (r->flags & EXO_BUF_UNKNOWN) &&
 	    r->version != b->version)
 		b->core = false; /* reclaimed, and read again by the same call */
-	if (r && !b->core && w->m.tight && (r->flags & EXO_BUF_UNKNOWN)) {
-		b->core = true; /* read by a call that then found no frames */
-		b->known = b->dirty = false;
+	if (r && !b->core && w->m.tight && !(r->flags & EXO_BUF_DIRTY) && !r->refs) {
+		/* Read, or zeroes of a block that was never written, by a call that then found no frames. */
+		b->core = true;
+		b->known = !(r->flags & EXO_BUF_UNKNOWN);
+		b->dirty = false;
 		b->version = 0;
 	}
 	if (!r != !b->core) {

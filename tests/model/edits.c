@@ -13,7 +13,7 @@ struct draft {
 
 bool world_claim(struct world *w, struct world_claim *c)
 {
-	u32 tries;
+	u32 tries, hunt = world_rnd(w, 3) ? 0 : 150; /* tries for one of a contested block, which are few */
 
 	for (tries = 0; tries < 200; tries++) {
 		const struct m_block *b;
@@ -28,7 +28,7 @@ bool world_claim(struct world *w, struct world_claim *c)
 			continue;
 		c->slot = world_rnd(w, M_SLOTS);
 		memcpy(&c->s, b->mem + c->part * w->m.size[b->kind] + c->slot * sizeof(c->s), sizeof(c->s));
-		if (c->s.count)
+		if (c->s.count && (tries >= hunt || (m_here(c->s.start) && w->m.b[c->s.start - M_BASE].owners > 1)))
 			return true;
 	}
 	return false;

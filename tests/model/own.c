@@ -386,16 +386,17 @@ static void possible(struct check *c)
 	u32 x, k, r;
 
 	new_roots(c);
-	if (c->v->refuse) /* whose quota it would be is not known */
+	for (x = 0; x < M_BLOCKS; x++)
+		if ((p->in[0] | p->in[1] | p->in[2]) & m_bit(x))
+			not_free(c, x);
+	if (c->v->refuse && c->v->legal[EXO_R_CYCLE]) /* whose quota it would be is not known */
 		return;
 	for (x = 0; x < M_BLOCKS; x++) {
 		const struct m_block *b = &m->b[x];
 
 		for (k = 0; k < M_KINDS; k++) {
-			if (p->in[k] & m_bit(x)) {
-				not_free(c, x);
+			if (p->in[k] & m_bit(x))
 				p->delta[p->root[x]]++;
-			}
 			if (p->out[k] & m_bit(x)) {
 				p->delta[p->root[p->from[x]]]--;
 				if (!k || b->owners > 1)
