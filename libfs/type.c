@@ -23,6 +23,46 @@ int exo_type_udf(const char *dir, const char *object, struct exo_udf_code *code,
 	return exo_udf_read(path, code, why);
 }
 
+int exo_type_root(struct exo *x, uint32_t disk, const struct exo_mkfs *opt, const char *object, struct exo_root_add *add,
+		  struct exo_why *why)
+{
+	struct exo_udf_code code = {0};
+	size_t len = strlen(opt->name);
+	char log[4096];
+	int cap, err;
+
+	*add = (struct exo_root_add){
+		.disk = disk, .start = EXO_NOBLOCK, .count = 1, .quota = opt->quota, .root_flags = opt->root_flags};
+	if (!len || len >= sizeof(add->name)) {
+		exo_why_fill(why, EXO_NR_ROOT_ADD, -EINVAL, EXO_R_NAME, 0);
+		return -EINVAL;
+	}
+	cap = exo_cap_user(x);
+	if (cap < 0)
+		cap = exo_cap_admin(x);
+	if (cap < 0)
+		return -EACCES;
+	err = exo_type_udf(opt->udf_dir, object, &code, why);
+	if (err)
+		return err;
+	add->cap = cap;
+	memcpy(add->name, opt->name, len);
+	err = exo_template_add(x, disk, cap, &code, 0, NULL, &add->template_id, log, sizeof(log), why);
+	exo_udf_free(&code);
+	if (err >= 0)
+		err = exo_root_add(x, add, why);
+	return err < 0 ? err : 0;
+}
+
+int exo_type_root_done(struct exo *x, const struct exo_root_add *add, int err, struct exo_why *why)
+{
+	if (err < 0)
+		exo_root_del(x, add->disk, add->cap, add->out_root, NULL);
+	else
+		err = exo_sync(x, add->disk, add->out_root, why);
+	return err < 0 ? err : 0;
+}
+
 static bool dominates(const struct exo_cap *a, const struct exo_cap *b, uint32_t rights)
 {
 	uint32_t i;

@@ -161,11 +161,16 @@ extern const struct exo_fs_type *const exo_fs_types[];
 /* Where a type leaves the module's reason: the calling thread's. */
 struct exo_why *exo_fs_why_here(void);
 
-/*
- * type.c. The UDF object of a type: in `dir`, or EXO_UDF_DIR, or where it is installed. The capability slot to act with on a
- * root: the narrowest that may do what `flags` ask; a public root can be read with any. -EACCES.
- */
+/* type.c. The UDF object of a type: in `dir`, or EXO_UDF_DIR, or where it is installed. */
 int exo_type_udf(const char *dir, const char *object, struct exo_udf_code *code, struct exo_why *why);
+/*
+ * The first half of mkfs: template and a new root of one block, still zeroes, as the user; `add` is filled in. The second, after
+ * the type put its first content there, or failed to: the root becomes durable, or goes. Gives back `err` if it was one.
+ */
+int exo_type_root(struct exo *x, uint32_t disk, const struct exo_mkfs *opt, const char *object, struct exo_root_add *add,
+		  struct exo_why *why);
+int exo_type_root_done(struct exo *x, const struct exo_root_add *add, int err, struct exo_why *why);
+/* The capability slot to act with on a root: the narrowest that may do what `flags` ask; a public one is read with any. */
 int exo_type_cap(struct exo *x, const struct exo_root_get *root, unsigned flags);
 /* What a refusal that no retry mends means to the caller of a file system: -errno; `err` where the reason says no more. */
 int exo_type_error(uint32_t reason, int err);

@@ -371,14 +371,14 @@ void exo_lose_end(struct exo_disk *d, struct exo_lose *l)
  * A durable and reachable pointer leads to the children of these links, which are off their lists, chained by `next`;
  * so it does to what those hold pointers to durably. A link is worked through once in its life.
  */
-static void reached(struct exo_core *c, struct exo_link *todo)
+static void reached(struct exo_core *c, struct exo_link *list)
 {
-	while (todo) {
-		struct exo_link *l = todo, *k, *next;
+	while (list) {
+		struct exo_link *l = list, *k, *next;
 		struct exo_node *n = l->child;
 		bool mine = n->link == l;
 
-		todo = l->next;
+		list = l->next;
 		exo_plat_free(l);
 		if (!mine)
 			continue;
@@ -388,8 +388,8 @@ static void reached(struct exo_core *c, struct exo_link *todo)
 			if (!k->durable)
 				continue;
 			exo_link_remove(k);
-			k->next = todo;
-			todo = k;
+			k->next = list;
+			list = k;
 		}
 		exo_buf_settle(c, n->id);
 	}
@@ -397,7 +397,7 @@ static void reached(struct exo_core *c, struct exo_link *todo)
 
 void exo_order_durable(struct exo_disk *d, struct exo_done *done)
 {
-	struct exo_link *todo = NULL;
+	struct exo_link *list = NULL;
 
 	while (done->waiters) {
 		struct exo_wait *w = done->waiters;
@@ -413,10 +413,10 @@ void exo_order_durable(struct exo_disk *d, struct exo_done *done)
 		if (k->parent->link)
 			continue;
 		exo_link_remove(k);
-		k->next = todo;
-		todo = k;
+		k->next = list;
+		list = k;
 	}
-	reached(d->c, todo);
+	reached(d->c, list);
 	if (done->root && done->erased && done->root->state == EXO_ROOT_DYING && !done->root->dirty)
 		done->root->state = EXO_ROOT_EMPTY;
 	if (done->count) {

@@ -155,7 +155,7 @@ const struct cffs_policy cffs_grouping = {
  */
 static int reserve(struct cffs *fs)
 {
-	u64 next, least = (u64)now_ns() >> 10;
+	u64 next, least = (u64)stamp_now() >> 10;
 	struct ref r;
 	u8 *p;
 	int err;

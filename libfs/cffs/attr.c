@@ -4,17 +4,6 @@
  */
 #include "cffs.h"
 
-static struct timespec ts_of(int64_t ns)
-{
-	struct timespec ts = {ns / 1000000000, ns % 1000000000};
-
-	if (ts.tv_nsec < 0) {
-		ts.tv_nsec += 1000000000;
-		ts.tv_sec--;
-	}
-	return ts;
-}
-
 int cffs_getattr(struct exo_fs *xfs, struct exo_node *xnode, struct stat *st)
 {
 	struct cffs *fs = cffs_of(xfs);
@@ -41,18 +30,11 @@ int cffs_getattr(struct exo_fs *xfs, struct exo_node *xnode, struct stat *st)
 	st->st_size = end > n->di.size ? end : n->di.size;
 	st->st_blksize = BLK;
 	st->st_blocks = (u64)n->di.blocks * (BLK / 512);
-	st->st_atim = ts_of(n->di.time[T_ATIME]);
-	st->st_mtim = ts_of(n->di.time[T_MTIME]);
-	st->st_ctim = ts_of(n->di.time[T_CTIME]);
+	st->st_atim = stamp_time(n->di.time[T_ATIME]);
+	st->st_mtim = stamp_time(n->di.time[T_MTIME]);
+	st->st_ctim = stamp_time(n->di.time[T_CTIME]);
 	meta_put(fs, &home);
 	return 0;
-}
-
-static bool ns_of(const struct timespec *ts, int64_t *ns)
-{
-	if (ts->tv_nsec < 0 || ts->tv_nsec >= 1000000000)
-		return false;
-	return !__builtin_mul_overflow(ts->tv_sec, 1000000000ll, ns) && !__builtin_add_overflow(*ns, ts->tv_nsec, ns);
 }
 
 static int set_once(struct cffs *fs, struct node *n, const struct exo_attr *a)
@@ -76,10 +58,10 @@ static int set_once(struct cffs *fs, struct node *n, const struct exo_attr *a)
 			n->di.gid = a->gid;
 	}
 	if (a->set & EXO_SET_ATIME)
-		ns_of(&a->atime, &n->di.time[T_ATIME]);
+		stamp_from(&a->atime, &n->di.time[T_ATIME]);
 	if (a->set & EXO_SET_MTIME)
-		ns_of(&a->mtime, &n->di.time[T_MTIME]);
-	n->di.time[T_CTIME] = now_ns();
+		stamp_from(&a->mtime, &n->di.time[T_MTIME]);
+	n->di.time[T_CTIME] = stamp_now();
 	err = node_store(fs, n, &home);
 	if (!err)
 		err = txn_commit(fs);
@@ -106,8 +88,8 @@ int cffs_setattr(struct exo_fs *xfs, struct exo_node *xnode, const struct exo_at
 
 	if (xfs->flags & EXO_FS_RDONLY)
 		return -EROFS;
-	if (((a->set & EXO_SET_ATIME) && !ns_of(&a->atime, &ns)) ||
-	    ((a->set & EXO_SET_MTIME) && !ns_of(&a->mtime, &ns)))
+	if (((a->set & EXO_SET_ATIME) && !stamp_from(&a->atime, &ns)) ||
+	    ((a->set & EXO_SET_MTIME) && !stamp_from(&a->mtime, &ns)))
 		return -EINVAL;
 	/* Gathered bytes carry the time of their write; what is set now must win over it. */
 	err = write_flush(fs, node_of(xnode));

@@ -174,27 +174,8 @@ int err_retry(struct cffs *fs, int err, const struct exo_why *why)
 		if (why->code == EXO_R_FRAME_LIMIT || fs->starved++ >= 3)
 			return -ENOMEM;
 		return exo_sync(fs->fs.x, fs->fs.disk, EXO_NOROOT, NULL) < 0 ? -ENOMEM : -EAGAIN;
-	case EXO_R_QUOTA:
-		return -EDQUOT;
-	case EXO_R_CAP:
-	case EXO_R_SLOT:
-		return -EACCES;
-	case EXO_R_READONLY:
-		return -EROFS;
-	case EXO_R_IO:
-		return -EIO;
-	case EXO_R_NO_DISK:
-	case EXO_R_NO_ROOT:
-		return -ENODEV;
-	case EXO_R_CONTESTED:
-	case EXO_R_QUARANTINED:
-	case EXO_R_NOT_CONSERVED:
-	case EXO_R_OVERLAP:
-	case EXO_R_UDF_REJECT:
-	case EXO_R_UDF_CLAIM:
-		return -EUCLEAN;
 	default:
-		return err;
+		return exo_type_error(why->code, err);
 	}
 }
 

@@ -17,6 +17,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "../bytes.h"
+#include "../stamp.h"
 #include "../type.h"
 #include "format.h"
 
@@ -195,50 +197,6 @@ static inline struct node *node_of(struct exo_node *n)
 			(err) = -EBUSY;                                                                                \
 	} while (0)
 
-/* Numbers and extents as bytes. Inline because a lookup reads hundreds of them. */
-static inline u32 get16(const u8 *p)
-{
-	u16 v;
-
-	memcpy(&v, p, 2);
-	return le16toh(v);
-}
-
-static inline u32 get32(const u8 *p)
-{
-	u32 v;
-
-	memcpy(&v, p, 4);
-	return le32toh(v);
-}
-
-static inline u64 get64(const u8 *p)
-{
-	u64 v;
-
-	memcpy(&v, p, 8);
-	return le64toh(v);
-}
-
-static inline void put16(u8 *p, u32 v)
-{
-	u16 le = htole16(v);
-
-	memcpy(p, &le, 2);
-}
-
-static inline void put32(u8 *p, u32 v)
-{
-	v = htole32(v);
-	memcpy(p, &v, 4);
-}
-
-static inline void put64(u8 *p, u64 v)
-{
-	v = htole64(v);
-	memcpy(p, &v, 8);
-}
-
 static inline void extent_get(const u8 *p, struct extent *e)
 {
 	e->start = get64(p + CFFS_E_START);
@@ -259,7 +217,6 @@ void inode_put(u8 *part, u32 slot, const struct inode *di); /* all but the name'
 int inode_check(const struct inode *di);		    /* -EUCLEAN */
 bool inode_owns(const struct inode *di);
 u32 name_hash(const struct cffs *fs, const char *name, size_t len);
-int64_t now_ns(void);
 
 /* partition.c: entries of one partition. Bytes are hostile: everything is bounded by the partition. */
 int part_kind(const u8 *part); /* 0 empty, CFFS_KIND_*, -EUCLEAN */

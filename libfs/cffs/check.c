@@ -54,18 +54,18 @@ static int table_grow(struct walk *w)
 	return 0;
 }
 
-static int todo_add(struct walk *w, struct node *dir)
+static int queue_add(struct walk *w, struct node *dir)
 {
 	struct node **more;
 
-	if (w->ntodo == w->todo_room) {
-		more = realloc(w->todo, (w->todo_room + 256) * sizeof(*more));
+	if (w->nqueued == w->queue_room) {
+		more = realloc(w->queue, (w->queue_room + 256) * sizeof(*more));
 		if (!more)
 			return -ENOMEM;
-		w->todo = more;
-		w->todo_room += 256;
+		w->queue = more;
+		w->queue_room += 256;
 	}
-	w->todo[w->ntodo++] = node_hold(w->fs, dir);
+	w->queue[w->nqueued++] = node_hold(w->fs, dir);
 	return 0;
 }
 
@@ -333,7 +333,7 @@ static int check_entry(struct walk *w, struct node *dir, const struct loc *loc, 
 	}
 	check_inode(w, node_of(n));
 	if (S_ISDIR(di->mode))
-		err = todo_add(w, node_of(n));
+		err = queue_add(w, node_of(n));
 	node_put(fs, node_of(n));
 	return err;
 }
@@ -442,11 +442,11 @@ static void done(struct walk *w)
 		node_put(w->fs, w->table[i]->dir);
 		free(w->table[i]);
 	}
-	while (w->ntodo)
-		node_put(w->fs, w->todo[--w->ntodo]);
+	while (w->nqueued)
+		node_put(w->fs, w->queue[--w->nqueued]);
 	checkx_done(w);
 	free(w->table);
-	free(w->todo);
+	free(w->queue);
 	free(w->blocks);
 }
 
@@ -474,12 +474,12 @@ static int check_once(struct exo_fs *xfs, unsigned flags, exo_fs_problem_fn fn, 
 		check_inode(&w, fs->top);
 		check_inode(&w, fs->orphans);
 		w.count->dirs--;
-		err = todo_add(&w, fs->top);
+		err = queue_add(&w, fs->top);
 	}
 	if (!err)
-		err = todo_add(&w, fs->orphans);
-	while (!err && w.ntodo && !w.stop) {
-		dir = w.todo[--w.ntodo];
+		err = queue_add(&w, fs->orphans);
+	while (!err && w.nqueued && !w.stop) {
+		dir = w.queue[--w.nqueued];
 		err = check_dir(&w, dir);
 		node_put(fs, dir);
 	}

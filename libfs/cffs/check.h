@@ -36,8 +36,8 @@ struct walk {
 	u64 room, used;
 	struct xseen *x; /* sorted by ino */
 	u32 nx, xroom;
-	struct node **todo; /* directories, with a reference */
-	u32 ntodo, todo_room;
+	struct node **queue; /* directories, with a reference */
+	u32 nqueued, queue_room;
 	struct seen **twin; /* second entries of one name, for checkx_end */
 	u32 ntwins;
 	u64 *blocks; /* bitmap of blocks seen owned */

@@ -71,7 +71,7 @@ static int fill(struct swap *s, int i, const u8 *part, const u8 *other)
 	memcpy(copy, name, mine.name_len);
 	di.hash = mine.hash;
 	if (!(di.flags & CFFS_F_REF))
-		di.time[T_CTIME] = now_ns();
+		di.time[T_CTIME] = stamp_now();
 	slot = entry_add(to, &di, copy, mine.name_len, target + di.name_len);
 	return slot < 0 ? slot : 0;
 }
@@ -125,7 +125,7 @@ static int swap_once(struct swap *s)
 		err = node_moved(fs, s->node[i], s->dir[!i], s->name[!i].at, s->name[!i].len, &s->f[!i].loc);
 		if (err)
 			return err;
-		s->node[i]->di.time[T_CTIME] = now_ns();
+		s->node[i]->di.time[T_CTIME] = stamp_now();
 		if (s->node[i]->ext)
 			node_dirty(fs, s->node[i], DIRTY_CTIME);
 	}

@@ -67,7 +67,7 @@ static int punch_once(struct cffs *fs, struct node *node, u64 *key, u64 end)
 		map_done(fs, &p);
 	}
 	if (!err && n) {
-		node->di.time[T_MTIME] = node->di.time[T_CTIME] = now_ns();
+		node->di.time[T_MTIME] = node->di.time[T_CTIME] = stamp_now();
 		err = node_store(fs, node, &home);
 	}
 	if (err || !n) {
@@ -115,10 +115,10 @@ static int mark_once(struct cffs *fs, struct node *node, u64 size, u32 flags)
 	if (!err) {
 		if (size > node->di.size) {
 			node->di.size = size;
-			node->di.time[T_MTIME] = now_ns();
+			node->di.time[T_MTIME] = stamp_now();
 		}
 		node->di.flags |= flags;
-		node->di.time[T_CTIME] = now_ns();
+		node->di.time[T_CTIME] = stamp_now();
 		err = node_store(fs, node, &home);
 		if (err)
 			txn_abort(fs);

@@ -9,8 +9,8 @@
 struct search {
 	struct cffs *fs;
 	struct node *want, *dir;
-	struct node **todo; /* directories, with a reference */
-	u32 ntodo, room;
+	struct node **queue; /* directories, with a reference */
+	u32 nqueued, room;
 	int found;
 };
 
@@ -18,14 +18,14 @@ static int later(struct search *s, struct node *dir)
 {
 	struct node **more;
 
-	if (s->ntodo == s->room) {
-		more = realloc(s->todo, (s->room + 256) * sizeof(*more));
+	if (s->nqueued == s->room) {
+		more = realloc(s->queue, (s->room + 256) * sizeof(*more));
 		if (!more)
 			return -ENOMEM;
-		s->todo = more;
+		s->queue = more;
 		s->room += 256;
 	}
-	s->todo[s->ntodo++] = node_hold(s->fs, dir);
+	s->queue[s->nqueued++] = node_hold(s->fs, dir);
 	return 0;
 }
 
@@ -71,20 +71,20 @@ int node_search(struct cffs *fs, struct node *n)
 	node_hold(fs, n);
 	if (!err && old)
 		err = look_in(&s, old);
-	while (s.ntodo)
-		node_put(fs, s.todo[--s.ntodo]);
+	while (s.nqueued)
+		node_put(fs, s.queue[--s.nqueued]);
 	if (!err && !s.found)
 		err = look_in(&s, fs->orphans);
 	if (!err && !s.found)
 		err = later(&s, fs->top);
-	while (!err && !s.found && s.ntodo) {
-		dir = s.todo[--s.ntodo];
+	while (!err && !s.found && s.nqueued) {
+		dir = s.queue[--s.nqueued];
 		err = look_in(&s, dir);
 		node_put(fs, dir);
 	}
-	while (s.ntodo)
-		node_put(fs, s.todo[--s.ntodo]);
-	free(s.todo);
+	while (s.nqueued)
+		node_put(fs, s.queue[--s.nqueued]);
+	free(s.queue);
 	if (old)
 		node_put(fs, old);
 	fs->searching--;

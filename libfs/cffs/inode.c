@@ -93,14 +93,6 @@ bool inode_owns(const struct inode *di)
 	return false;
 }
 
-int64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return ts.tv_sec * 1000000000ll + ts.tv_nsec;
-}
-
 u32 name_hash(const struct cffs *fs, const char *name, size_t len)
 {
 	return (u32)exo_siphash13(fs->seed, name, len);

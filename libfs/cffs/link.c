@@ -105,8 +105,8 @@ static int link_once(struct cffs *fs, struct node *n, struct node *dir, struct e
 	part = txn_part(fs, &home, n->loc.part);
 	err = part ? xlink_add(part, &k) : -EAGAIN;
 	if (!err) {
-		put64(part + CFFS_SLOT(0) + CFFS_S_CTIME, now_ns());
-		put64(part + CFFS_X_LINKED, now_ns());
+		put64(part + CFFS_SLOT(0) + CFFS_S_CTIME, stamp_now());
+		put64(part + CFFS_X_LINKED, stamp_now());
 		di.mode = n->di.mode & S_IFMT;
 		di.ino = n->n.ino;
 		di.flags = CFFS_F_REF;

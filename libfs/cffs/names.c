@@ -99,7 +99,7 @@ int cffs_lookup(struct exo_fs *xfs, struct exo_node *xdir, struct exo_name name,
 
 void new_inode(struct cffs *fs, const struct node *dir, mode_t mode, u64 ino, struct inode *di)
 {
-	int64_t now = now_ns();
+	int64_t now = stamp_now();
 	int i;
 
 	memset(di, 0, sizeof(*di));
@@ -346,7 +346,7 @@ static int unlink_ext(struct cffs *fs, struct node *n, const struct found *f, co
 	if (!part)
 		return -EAGAIN;
 	xlink_del(part, REF_LINK(&f->di));
-	put64(part + CFFS_SLOT(0) + CFFS_S_CTIME, now_ns());
+	put64(part + CFFS_SLOT(0) + CFFS_S_CTIME, stamp_now());
 	/* The inode may still be waited for by the block that this name's entry is in. */
 	return txn_order(fs, f->leaf.block, f->loc.part, home->block, n->loc.part);
 }

@@ -399,7 +399,7 @@ void node_clean(struct cffs *fs, struct node *node)
 
 void node_touched(struct cffs *fs, struct node *dir)
 {
-	dir->di.time[T_MTIME] = dir->di.time[T_CTIME] = now_ns();
+	dir->di.time[T_MTIME] = dir->di.time[T_CTIME] = stamp_now();
 	node_dirty(fs, dir, DIRTY_MTIME | DIRTY_CTIME);
 }
 
@@ -411,7 +411,7 @@ void node_accessed(struct cffs *fs, struct node *node)
 	if (fs->fs.flags & EXO_FS_RDONLY ||
 	    (last > node->di.time[T_MTIME] && last > node->di.time[T_CTIME] && last > fs->flushed - 86400000000000ll))
 		return;
-	node->di.time[T_ATIME] = now_ns();
+	node->di.time[T_ATIME] = stamp_now();
 	node_dirty(fs, node, DIRTY_ATIME);
 }
 
@@ -504,7 +504,7 @@ int nodes_flush(struct cffs *fs)
 			err = one;
 		node_put(fs, n);
 	}
-	fs->flushed = now_ns();
+	fs->flushed = stamp_now();
 	return err;
 }
 
@@ -512,7 +512,7 @@ int nodes_flush(struct cffs *fs)
  * late. */
 void nodes_tick(struct cffs *fs)
 {
-	if (fs->dirty_head && !fs->txn.open && now_ns() - fs->flushed > FLUSH_NS)
+	if (fs->dirty_head && !fs->txn.open && stamp_now() - fs->flushed > FLUSH_NS)
 		nodes_flush(fs);
 }
 

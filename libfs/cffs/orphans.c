@@ -95,7 +95,7 @@ static int entry_once(struct cffs *fs, struct node *dir, u32 hash, const struct 
 	if (err)
 		goto out;
 	di = f.di;
-	di.time[T_CTIME] = now_ns();
+	di.time[T_CTIME] = stamp_now();
 	o.loc.block = EXO_NOBLOCK;
 	err = dir_add(fs, fs->orphans, &o, &di, name, 16, NULL, &to);
 	if (!err)

@@ -94,7 +94,7 @@ static int drop_target(struct ren *r, struct loc *oloc)
 		return err;
 	if (r->park_dst) {
 		/* After a power cut both places may stand; the newer one counts. */
-		di.time[T_CTIME] = now_ns();
+		di.time[T_CTIME] = stamp_now();
 		r->o.loc.block = EXO_NOBLOCK;
 		return dir_add(r->fs, r->fs->orphans, &r->o, &di, r->oname, 16, NULL, oloc);
 	}
@@ -106,7 +106,7 @@ static int drop_target(struct ren *r, struct loc *oloc)
 	if (!part)
 		return -EAGAIN;
 	xlink_del(part, REF_LINK(&di));
-	put64(part + CFFS_SLOT(0) + CFFS_S_CTIME, now_ns());
+	put64(part + CFFS_SLOT(0) + CFFS_S_CTIME, stamp_now());
 	return 0;
 }
 
@@ -145,7 +145,7 @@ static int build(struct ren *r, const char *b, size_t blen, struct loc *loc, str
 	ref = di.flags & CFFS_F_REF;
 	sdir = S_ISDIR(di.mode);
 	if (!ref)
-		di.time[T_CTIME] = now_ns();
+		di.time[T_CTIME] = stamp_now();
 	/* In place: both names belong into one partition, nothing is replaced, and there is room for the new name. */
 	if (!r->dst && r->from == r->to && r->b.path.n && r->a.leaf.block == r->b.leaf.block &&
 	    r->a.loc.part == r->b.loc.part) {
@@ -275,7 +275,7 @@ static int once(struct cffs *fs, struct node *from, const char *a, size_t alen, 
 	if (!err)
 		err = node_moved(fs, r.src, to, b, blen, &loc);
 	if (r.src->ext && !r.park) {
-		r.src->di.time[T_CTIME] = now_ns();
+		r.src->di.time[T_CTIME] = stamp_now();
 		node_dirty(fs, r.src, DIRTY_CTIME);
 	}
 	if (!err && r.park_dst && !r.dst->opens)

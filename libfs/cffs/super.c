@@ -38,7 +38,7 @@ static int first_partition(struct exo *x, uint32_t disk, uint32_t cap, const str
 			     .rights = EXO_RIGHT_READ};
 	struct exo_edit edit = {.block = root->out_start, .len = sizeof(part), .bytes = (uintptr_t)part};
 	struct exo_txn t = {.disk = disk, .cap = cap, .nedits = 1, .edits = (uintptr_t)&edit};
-	int64_t now = now_ns();
+	int64_t now = stamp_now();
 	struct inode di;
 	u64 seed[2];
 	u32 frame;
@@ -71,39 +71,13 @@ static int first_partition(struct exo *x, uint32_t disk, uint32_t cap, const str
 
 int cffs_mkfs(struct exo *x, uint32_t disk, const struct exo_mkfs *opt, struct exo_why *why)
 {
-	struct exo_root_add root = {
-		.disk = disk, .start = EXO_NOBLOCK, .count = 1, .quota = opt->quota, .root_flags = opt->root_flags};
-	struct exo_udf_code code = {0};
-	size_t len = strlen(opt->name);
-	char log[4096];
-	int cap, err;
+	struct exo_root_add root;
+	int err = exo_type_root(x, disk, opt, "cffs.o", &root, why);
 
-	if (!len || len >= sizeof(root.name)) {
-		exo_why_fill(why, EXO_NR_ROOT_ADD, -EINVAL, EXO_R_NAME, 0);
-		return -EINVAL;
-	}
-	cap = exo_cap_user(x);
-	if (cap < 0)
-		cap = exo_cap_admin(x);
-	if (cap < 0)
-		return -EACCES;
-	err = exo_type_udf(opt->udf_dir, "cffs.o", &code, why);
 	if (err)
 		return err;
-	root.cap = cap;
-	memcpy(root.name, opt->name, len);
-	err = exo_template_add(x, disk, cap, &code, 0, NULL, &root.template_id, log, sizeof(log), why);
-	if (err >= 0)
-		err = exo_root_add(x, &root, why);
-	if (err >= 0) {
-		err = first_partition(x, disk, cap, &root, opt->mode ? opt->mode : 0755, why);
-		if (err < 0)
-			exo_root_del(x, disk, cap, root.out_root, NULL);
-	}
-	if (err >= 0)
-		err = exo_sync(x, disk, root.out_root, why);
-	exo_udf_free(&code);
-	return err < 0 ? err : 0;
+	err = first_partition(x, disk, root.cap, &root, opt->mode ? opt->mode : 0755, why);
+	return exo_type_root_done(x, &root, err, why);
 }
 
 static struct node *super_dir(struct cffs *fs, u32 place, u64 ino)
@@ -169,7 +143,7 @@ int cffs_open(struct exo_fs **out, struct exo *x, uint32_t disk, const struct ex
 	fs->template_id = root->out_template;
 	fs->root_block = root->out_start;
 	fs->policy = &cffs_grouping;
-	fs->flushed = now_ns();
+	fs->flushed = stamp_now();
 	cap = exo_type_cap(x, root, flags);
 	if (cap < 0) {
 		exo_why_fill(why, EXO_NR_BIND, cap, EXO_R_CAP, root->root);

@@ -33,7 +33,7 @@ int flush_all(struct cffs *fs)
 static int sync_root(struct cffs *fs)
 {
 	struct exo_why *why = exo_fs_why_here();
-	int64_t began = now_ns();
+	int64_t began = stamp_now();
 	int err = exo_sync(fs->fs.x, fs->fs.disk, fs->fs.root, why);
 
 	fs->navoid = 0;

@@ -70,7 +70,7 @@ static int step(struct cffs *fs, struct node *node, u64 size, bool to_direct, bo
 	node->di.size = now;
 	/* A conversion to no map blocks (to_direct) and a truncation both end what was wanted behind the end. */
 	node->di.flags &= ~CFFS_F_PREALLOC;
-	node->di.time[T_MTIME] = node->di.time[T_CTIME] = now_ns();
+	node->di.time[T_MTIME] = node->di.time[T_CTIME] = stamp_now();
 	err = node_store(fs, node, &home);
 	if (err)
 		goto abort;

@@ -130,7 +130,7 @@ static int reserve_once(struct cffs *fs, struct node *node, u64 off, size_t *n, 
 	}
 	if (!keep && off + *n > node->di.size)
 		node->di.size = off + *n;
-	node->di.time[T_MTIME] = node->di.time[T_CTIME] = now_ns();
+	node->di.time[T_MTIME] = node->di.time[T_CTIME] = stamp_now();
 	err = node_store(fs, node, &home);
 	if (!err)
 		err = txn_commit(fs);
@@ -288,7 +288,7 @@ static ssize_t write_range(struct cffs *fs, struct node *node, const u8 *buf, si
 		relieve(fs);
 	}
 	if (total && !stored) {
-		node->di.time[T_MTIME] = node->di.time[T_CTIME] = now_ns();
+		node->di.time[T_MTIME] = node->di.time[T_CTIME] = stamp_now();
 		node_dirty(fs, node, DIRTY_MTIME | DIRTY_CTIME);
 	}
 	return total ? (ssize_t)total : err;
@@ -389,7 +389,7 @@ ssize_t cffs_pwrite(struct exo_fs *xfs, struct exo_file *f, const void *buf, siz
 		n = (u64)CFFS_FILE_BLOCKS * BLK - off;
 	if (gather(node, buf, n, off, node->di.size)) {
 		/* The time of the write, not of the flush. */
-		node->di.time[T_MTIME] = node->di.time[T_CTIME] = now_ns();
+		node->di.time[T_MTIME] = node->di.time[T_CTIME] = stamp_now();
 		node_dirty(fs, node, DIRTY_MTIME | DIRTY_CTIME);
 		done = n;
 	} else {

@@ -191,7 +191,7 @@ static int end(struct cffs *fs, struct node *n, u8 *part, int err)
 		txn_abort(fs);
 		return err;
 	}
-	put64(part + CFFS_SLOT(0) + CFFS_S_CTIME, now_ns());
+	put64(part + CFFS_SLOT(0) + CFFS_S_CTIME, stamp_now());
 	err = txn_commit(fs);
 	n->frame = EXO_NOFRAME;
 	return err;

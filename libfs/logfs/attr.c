@@ -2,22 +2,6 @@
 /* attr.c: attributes of an inode, a symlink's target, figures of the tree. */
 #include "logfs.h"
 
-static struct timespec ts_of(int64_t ns)
-{
-	struct timespec ts = {ns / 1000000000, ns % 1000000000};
-
-	if (ts.tv_nsec < 0) {
-		ts.tv_nsec += 1000000000;
-		ts.tv_sec--;
-	}
-	return ts;
-}
-
-static bool ns_of(const struct timespec *ts, int64_t *ns)
-{
-	return !__builtin_mul_overflow(ts->tv_sec, 1000000000ll, ns) && !__builtin_add_overflow(*ns, ts->tv_nsec, ns);
-}
-
 int logfs_getattr(struct exo_fs *xfs, struct exo_node *node, struct stat *st)
 {
 	struct logfs *fs = logfs_of(xfs);
@@ -42,9 +26,9 @@ int logfs_getattr(struct exo_fs *xfs, struct exo_node *node, struct stat *st)
 	st->st_size = S_ISREG(l->di.mode) ? file_end(l) : l->di.size;
 	st->st_blksize = BLK;
 	st->st_blocks = l->di.blocks * (BLK / 512);
-	st->st_atim = ts_of(l->di.atime);
-	st->st_mtim = ts_of(l->di.mtime);
-	st->st_ctim = ts_of(l->di.ctime);
+	st->st_atim = stamp_time(l->di.atime);
+	st->st_mtim = stamp_time(l->di.mtime);
+	st->st_ctim = stamp_time(l->di.ctime);
 	return 0;
 }
 
@@ -64,10 +48,10 @@ static int set_once(struct logfs *fs, struct lino *l, const struct exo_attr *a)
 		if (a->gid != (gid_t)-1)
 			di.gid = a->gid;
 	}
-	if ((a->set & EXO_SET_ATIME && !ns_of(&a->atime, &di.atime)) ||
-	    (a->set & EXO_SET_MTIME && !ns_of(&a->mtime, &di.mtime)))
+	if ((a->set & EXO_SET_ATIME && !stamp_from(&a->atime, &di.atime)) ||
+	    (a->set & EXO_SET_MTIME && !stamp_from(&a->mtime, &di.mtime)))
 		err = -EINVAL;
-	di.ctime = log_now_ns();
+	di.ctime = stamp_now();
 	if (!err)
 		err = inode_write(fs, l->n.ino, &di);
 	if (err) {

@@ -243,12 +243,15 @@ int log_err_retry(struct logfs *fs, int err, const struct exo_why *why)
 	}
 }
 
-/* Others commit meanwhile: let them, longer and longer. */
+/*
+ * Others commit meanwhile; one of them always gets on. Who loses stays close behind: a pause that grew would make it
+ * lose again.
+ */
 void retry_pause(int tries)
 {
-	struct timespec ts = {0, tries < 10 ? 0 : tries < 100 ? 20000 : 200000};
+	struct timespec ts = {0, 20000};
 
-	if (tries < 10)
+	if (tries % 8)
 		sched_yield();
 	else
 		nanosleep(&ts, NULL);

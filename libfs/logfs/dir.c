@@ -37,7 +37,7 @@ static int dir_changed(struct logfs *fs, u64 ino, int entries, int subdirs)
 		return -ENOENT;
 	di.size += entries;
 	di.nlink += subdirs;
-	di.mtime = di.ctime = log_now_ns();
+	di.mtime = di.ctime = stamp_now();
 	return inode_write(fs, ino, &di);
 }
 
@@ -60,7 +60,7 @@ static void first_inode(struct logfs *fs, const struct lino *dir, mode_t mode, s
 	*di = (struct linode){.mode = mode, .nlink = S_ISDIR(mode) ? 2 : 1};
 	di->uid = exo_cred(&fs->fs)->uid;
 	di->gid = exo_cred(&fs->fs)->gid;
-	di->atime = di->mtime = di->ctime = di->btime = log_now_ns();
+	di->atime = di->mtime = di->ctime = di->btime = stamp_now();
 	di->parent = S_ISDIR(mode) ? dir->n.ino : 0;
 	/* A set-gid directory hands on its group, and to directories the bit. */
 	if (dir->n.mode & S_ISGID) {
@@ -192,7 +192,7 @@ static int link_once(struct logfs *fs, struct lino *l, struct lino *dir, struct 
 		err = -EMLINK;
 	if (!err) {
 		di.nlink++;
-		di.ctime = log_now_ns();
+		di.ctime = stamp_now();
 		err = inode_write(fs, l->n.ino, &di);
 	}
 	if (!err)
@@ -340,7 +340,7 @@ static int set_parent(struct logfs *fs, u64 ino, u64 parent, bool directory)
 		return err;
 	if (directory)
 		di.parent = parent;
-	di.ctime = log_now_ns();
+	di.ctime = stamp_now();
 	return inode_write(fs, ino, &di);
 }
 

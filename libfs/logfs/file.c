@@ -123,7 +123,7 @@ static int cut_step(struct logfs *fs, struct lino *l, u64 from, u64 *to, u64 siz
 		di.blocks = di.blocks > freed ? di.blocks - freed : 0;
 		if (size != UINT64_MAX)
 			di.size = done > from && done * BLK > size ? done * BLK : size;
-		di.mtime = di.ctime = log_now_ns();
+		di.mtime = di.ctime = stamp_now();
 		if (exo_cred(&fs->fs)->uid)
 			di.mode &= ~(S_ISUID | (di.mode & S_IXGRP ? S_ISGID : 0));
 		err = inode_write(fs, l->n.ino, &di);
@@ -230,7 +230,7 @@ static int fill_step(struct logfs *fs, struct lino *l, u64 *at, u64 to, u64 size
 	if (!err) {
 		if (blk >= to && size > di.size)
 			di.size = size;
-		di.ctime = log_now_ns();
+		di.ctime = stamp_now();
 		err = inode_write(fs, l->n.ino, &di);
 	}
 	if (err) {

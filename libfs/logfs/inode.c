@@ -8,14 +8,6 @@
 
 #define BUCKETS 1024
 
-int64_t log_now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
 int inode_read(struct logfs *fs, u64 ino, struct linode *di)
 {
 	const struct rec *r;
@@ -175,6 +167,9 @@ int lino_fresh(struct logfs *fs, struct lino *l)
 {
 	int err;
 
+	/* A transaction sees the tree as it was at its begin: what is gone since does not come back by trying again. */
+	if (fs->txn.open)
+		return refresh(fs, l);
 	LOGFS_RETRY(err, refresh(fs, l));
 	return err;
 }

@@ -20,6 +20,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "../bytes.h"
+#include "../stamp.h"
 #include "../type.h"
 #include "format.h"
 
@@ -29,7 +31,7 @@ typedef uint32_t u32;
 typedef uint64_t u64;
 
 #define BLK EXO_BLOCK_SIZE
-#define LOGFS_TRIES 1000 /* of one operation, before it gives up with -EBUSY */
+#define LOGFS_TRIES 20000 /* of one operation, before it gives up with -EBUSY: some seconds */
 #define LOGFS_RECS 208	 /* of one node, while it waits to be split */
 #define LOGFS_OWN 96	 /* nodes that one transaction may copy */
 #define LOGFS_PICKS 512	 /* runs that one transaction may allocate */
@@ -157,49 +159,6 @@ void retry_pause(int tries);
 			(err) = -EBUSY;                                                                                \
 	} while (0)
 
-static inline u32 get16(const u8 *p)
-{
-	u16 v;
-
-	memcpy(&v, p, 2);
-	return le16toh(v);
-}
-
-static inline u32 get32(const u8 *p)
-{
-	u32 v;
-
-	memcpy(&v, p, 4);
-	return le32toh(v);
-}
-
-static inline u64 get64(const u8 *p)
-{
-	u64 v;
-
-	memcpy(&v, p, 8);
-	return le64toh(v);
-}
-
-static inline void put16(u8 *p, u32 v)
-{
-	u16 le = htole16(v);
-
-	memcpy(p, &le, 2);
-}
-
-static inline void put32(u8 *p, u32 v)
-{
-	v = htole32(v);
-	memcpy(p, &v, 4);
-}
-
-static inline void put64(u8 *p, u64 v)
-{
-	v = htole64(v);
-	memcpy(p, &v, 8);
-}
-
 static inline int key_cmp(u64 ino, u64 sub, const struct rec *r)
 {
 	if (ino != r->ino)
@@ -273,7 +232,6 @@ int ext_cut(struct logfs *fs, u64 ino, u64 from, u64 to, u32 most, u64 *freed, u
 int ext_last(struct logfs *fs, u64 ino, u64 *end); /* block behind the last one mapped */
 
 /* inode.c */
-int64_t log_now_ns(void);
 struct lino *lino_hold(struct lino *l);
 void lino_put(struct logfs *fs, struct lino *l);
 int lino_get(struct logfs *fs, struct lino *parent, u64 ino, struct lino **out);

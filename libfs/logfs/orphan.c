@@ -152,7 +152,7 @@ int inode_unname(struct logfs *fs, u64 ino, struct linode *di, bool open, bool *
 	int err;
 
 	*later = false;
-	di->ctime = log_now_ns();
+	di->ctime = stamp_now();
 	di->nlink -= di->nlink > 0;
 	if (S_ISDIR(di->mode))
 		di->nlink = 0;

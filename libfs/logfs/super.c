@@ -20,7 +20,7 @@ static int first_tree(struct logfs *fs, mode_t mode)
 	memset(t->before, 0, LOGFS_PART);
 	memset(t->super, 0, LOGFS_PART);
 	t->open = true;
-	di.atime = di.mtime = di.ctime = di.btime = log_now_ns();
+	di.atime = di.mtime = di.ctime = di.btime = stamp_now();
 	di.parent = LOGFS_TOP_INO;
 	put32(t->super + LOGFS_H_MAGIC, LOGFS_MAGIC);
 	t->super[LOGFS_H_KIND] = LOGFS_KIND_SUPER;
@@ -92,34 +92,12 @@ static void finish(struct logfs *fs)
 
 int logfs_mkfs(struct exo *x, uint32_t disk, const struct exo_mkfs *opt, struct exo_why *why)
 {
-	struct exo_root_add add = {
-		.disk = disk, .start = EXO_NOBLOCK, .count = 1, .quota = opt->quota, .root_flags = opt->root_flags};
+	struct exo_root_add add;
 	struct exo_root_get root;
-	struct exo_udf_code code = {0};
-	size_t len = strlen(opt->name);
 	struct logfs *fs;
-	char log[4096];
-	int cap, err;
+	int err = exo_type_root(x, disk, opt, "logfs.o", &add, why);
 
-	if (!len || len >= sizeof(add.name)) {
-		exo_why_fill(why, EXO_NR_ROOT_ADD, -EINVAL, EXO_R_NAME, 0);
-		return -EINVAL;
-	}
-	cap = exo_cap_user(x);
-	if (cap < 0)
-		cap = exo_cap_admin(x);
-	if (cap < 0)
-		return -EACCES;
-	err = exo_type_udf(opt->udf_dir, "logfs.o", &code, why);
 	if (err)
-		return err;
-	add.cap = cap;
-	memcpy(add.name, opt->name, len);
-	err = exo_template_add(x, disk, cap, &code, 0, NULL, &add.template_id, log, sizeof(log), why);
-	exo_udf_free(&code);
-	if (err >= 0)
-		err = exo_root_add(x, &add, why);
-	if (err < 0)
 		return err;
 	err = exo_root_get(x, disk, add.out_root, &root, why);
 	if (err >= 0)
@@ -130,11 +108,7 @@ int logfs_mkfs(struct exo *x, uint32_t disk, const struct exo_mkfs *opt, struct 
 			*why = *exo_fs_why_here();
 		finish(fs);
 	}
-	if (err < 0)
-		exo_root_del(x, disk, cap, add.out_root, NULL);
-	else
-		err = exo_sync(x, disk, add.out_root, why);
-	return err < 0 ? err : 0;
+	return exo_type_root_done(x, &add, err, why);
 }
 
 int logfs_open(struct exo_fs **out, struct exo *x, uint32_t disk, const struct exo_root_get *root, unsigned flags,

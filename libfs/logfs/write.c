@@ -67,7 +67,7 @@ static int remap(struct logfs *fs, u64 ino, u64 blk, u64 count, u64 end)
 	di.blocks += count - (freed < count ? freed : count);
 	if (end > di.size)
 		di.size = end;
-	di.mtime = di.ctime = log_now_ns();
+	di.mtime = di.ctime = stamp_now();
 	if (exo_cred(&fs->fs)->uid)
 		di.mode &= ~(S_ISUID | (di.mode & S_IXGRP ? S_ISGID : 0));
 	return inode_write(fs, ino, &di);

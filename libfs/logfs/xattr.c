@@ -112,7 +112,7 @@ static int touch(struct logfs *fs, u64 ino)
 
 	if (err)
 		return err == -ENOENT ? -ESTALE : err;
-	di.ctime = log_now_ns();
+	di.ctime = stamp_now();
 	return inode_write(fs, ino, &di);
 }
 

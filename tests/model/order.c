@@ -132,15 +132,15 @@ bool m_awaited(const struct model *m, struct m_nodes n)
 /* Everything below that is not durable yet. */
 static u64 missing(const struct model *m, u32 x)
 {
-	u64 todo = m_bit(x), done = 0, below = 0, out = 0;
+	u64 below_x = m_bit(x), done = 0, below = 0, out = 0;
 	u32 p, i;
 
-	while (todo & ~done) {
-		i = (u32)__builtin_ctzll(todo & ~done);
+	while (below_x & ~done) {
+		i = (u32)__builtin_ctzll(below_x & ~done);
 		done |= m_bit(i);
 		for (p = 0; m->b[i].kind && p < m_parts(m, m->b[i].kind); p++) {
 			below |= m_all(&m->b[i].part[p]);
-			todo |= m->b[i].part[p].own[1] | m->b[i].part[p].own[2];
+			below_x |= m->b[i].part[p].own[1] | m->b[i].part[p].own[2];
 		}
 	}
 	/* Nothing on the medium led there for sure, so its image may have been written before what it names. */
