@@ -195,7 +195,8 @@ int data_bind(struct logfs *fs, const struct rec *r, u64 first, u32 count, bool 
 		.frames = (uintptr_t)frames,
 	};
 	struct exo_why *why = exo_fs_why_here();
-	int err = exo_bind(fs->fs.x, &b, write ? EXO_BIND_OVERWRITE : 0, why);
+	/* A block that was just allocated comes zeroed and is not read; so OVERWRITE would gain nothing. */
+	int err = exo_bind(fs->fs.x, &b, 0, why);
 
 	return err < 0 ? log_err_retry(fs, err, why) : 0;
 }

@@ -138,34 +138,33 @@ static int touch_once(struct logfs *fs, const struct live *v)
 	return log_txn_commit(fs);
 }
 
-/* Up to CHUNK blocks of a file that lie next to each other in a victim; *from moves on. */
-static int move_once(struct logfs *fs, u64 ino, u64 *from, u64 to, u8 *bytes)
+/* Up to CHUNK blocks of a file that lie next to each other in a victim; *from moves on, *moved blocks need their bytes.
+ */
+static int move_once(struct logfs *fs, u64 ino, u64 *from, u64 to, u8 *bytes, u32 *moved)
 {
+	u64 at, freed, done, start, n, first = *from;
 	u32 frames[CHUNK], count, i;
-	u64 hole, freed, done, at, start, n, first = *from;
-	struct rec r, now;
 	int err = log_txn_begin(fs);
 
+	*moved = 0;
 	if (err)
 		return err;
-	err = ext_find(fs, ino, first, &r, &hole);
-	if (err || !doomed(fs, r.val + (first - r.sub))) {
+	err = ext_bind(fs, ino, first, to - first < CHUNK ? to - first : CHUNK, false, frames, &count, &at);
+	if (err) {
 		log_txn_abort(fs);
-		if (err && err != -ENOENT)
-			return err;
-		*from = err ? first + hole : first + 1;
+		if (err == -ENOENT)
+			*from = first + at;
+		return err == -ENOENT ? 0 : err;
+	}
+	for (i = 0; i < count; i++)
+		memcpy(bytes + (size_t)i * BLK, exo_frame_ptr(fs->v, frames[i]), BLK);
+	data_unbind(fs, count, frames);
+	if (!doomed(fs, at)) {
+		log_txn_abort(fs);
+		*from = first + 1;
 		return 0;
 	}
-	count = r.sub + r.len - first < to - first ? r.sub + r.len - first : to - first;
-	if (count > CHUNK)
-		count = CHUNK;
-	err = data_bind(fs, &r, r.val + (first - r.sub), count, false, frames);
-	if (!err) {
-		for (i = 0; i < count; i++)
-			memcpy(bytes + (size_t)i * BLK, exo_frame_ptr(fs->v, frames[i]), BLK);
-		data_unbind(fs, count, frames);
-		err = ext_cut(fs, ino, first, first + count, 2, &freed, &done);
-	}
+	err = ext_cut(fs, ino, first, first + count, 2, &freed, &done);
 	for (at = first; !err && at < first + count; at += n) {
 		err = log_pick(fs, first + count - at, &start, &n);
 		if (!err)
@@ -176,28 +175,32 @@ static int move_once(struct logfs *fs, u64 ino, u64 *from, u64 to, u8 *bytes)
 		return err;
 	}
 	err = log_txn_commit(fs);
-	if (err)
-		return err;
-	*from = first + count;
-	for (at = first; at < first + count; at += n) {
-		LOGFS_RETRY(err, ext_find(fs, ino, at, &now, &hole));
-		if (err)
-			return err == -ENOENT ? 0 : err;
-		n = now.sub + now.len - at < first + count - at ? now.sub + now.len - at : first + count - at;
-		err = data_bind(fs, &now, now.val + (at - now.sub), n, true, frames);
-		if (err)
-			return err;
-		for (i = 0; i < n; i++)
-			memcpy(exo_frame_ptr(fs->v, frames[i]), bytes + (at + i - first) * BLK, BLK);
-		data_unbind(fs, n, frames);
+	if (!err) {
+		*from = first + count;
+		*moved = count;
 	}
-	return 0;
+	return err;
+}
+
+static int move_extent(struct logfs *fs, const struct live *v, u8 *bytes)
+{
+	u64 from = v->sub, first;
+	u32 moved;
+	int err = 0;
+
+	while (!err && from < v->sub + v->count) {
+		first = from;
+		LOGFS_RETRY(err, move_once(fs, v->ino, &from, v->sub + v->count, bytes, &moved));
+		if (!err && moved)
+			err = file_fill(fs, v->ino, first, moved, bytes);
+	}
+	return err;
 }
 
 static int move_all(struct cleaning *c, int (*fn)(void *arg, u64 done, u64 total), void *arg)
 {
 	u8 *bytes = malloc((size_t)CHUNK * BLK);
-	u64 i, from;
+	u64 i;
 	int err = bytes ? 0 : -ENOMEM;
 
 	for (i = 0; !err && i < c->nlive; i++) {
@@ -206,8 +209,8 @@ static int move_all(struct cleaning *c, int (*fn)(void *arg, u64 done, u64 total
 		cache_trim(c->fs);
 		if (!v->count)
 			LOGFS_RETRY(err, touch_once(c->fs, v));
-		for (from = v->sub; !err && v->count && from < v->sub + v->count;)
-			LOGFS_RETRY(err, move_once(c->fs, v->ino, &from, v->sub + v->count, bytes));
+		else
+			err = move_extent(c->fs, v, bytes);
 		if (!err && fn)
 			err = fn(arg, i + 1, c->nlive);
 	}

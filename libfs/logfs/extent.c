@@ -20,6 +20,28 @@ int ext_find(struct logfs *fs, u64 ino, u64 blk, struct rec *out, u64 *hole)
 	return -ENOENT;
 }
 
+int ext_bind(struct logfs *fs, u64 ino, u64 blk, u32 most, bool write, u32 *frames, u32 *count, u64 *at)
+{
+	u64 version = fs->txn.open ? fs->txn.version : super_version(fs), left;
+	struct rec r;
+	int err = ext_find(fs, ino, blk, &r, at);
+
+	if (err)
+		return err;
+	left = r.sub + r.len - blk;
+	*count = left < most ? left : most;
+	*at = r.val + (blk - r.sub);
+	err = data_bind(fs, &r, *at, *count, write, frames);
+	if (err)
+		return err;
+	/* The leaf and the blocks may have been given back and be others' by now, with the same numbers. */
+	if (super_version(fs) != version) {
+		data_unbind(fs, *count, frames);
+		return -EAGAIN;
+	}
+	return 0;
+}
+
 int ext_last(struct logfs *fs, u64 ino, u64 *end)
 {
 	const struct rec *r;

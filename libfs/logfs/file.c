@@ -32,19 +32,20 @@ void logfs_file_close(struct exo_fs *xfs, struct exo_file *f)
 	}
 }
 
-/* Bytes of one extent, through frames that are bound for as long as the copy takes. */
-static ssize_t read_ext(struct logfs *fs, const struct rec *r, u64 blk, u32 in, u8 *buf, size_t n)
+/* Bytes of one extent or hole, through frames that are bound for as long as the copy takes. */
+static ssize_t read_once(struct logfs *fs, u64 ino, u8 *buf, size_t n, u64 off)
 {
-	u64 left = r->sub + r->len - blk, count = (in + n + BLK - 1) / BLK;
-	u32 frames[BATCH], i;
+	u64 in = off % BLK, want = (in + n + BLK - 1) / BLK, at;
+	u32 frames[BATCH], count, i;
 	size_t done = 0;
-	int err;
+	int err = ext_bind(fs, ino, off / BLK, want < BATCH ? want : BATCH, false, frames, &count, &at);
 
-	if (count > left)
-		count = left;
-	if (count > BATCH)
-		count = BATCH;
-	err = data_bind(fs, r, r->val + (blk - r->sub), count, false, frames);
+	if (err == -ENOENT) {
+		if (at < want)
+			n = at * BLK - in;
+		memset(buf, 0, n);
+		return n;
+	}
 	if (err)
 		return err;
 	for (i = 0; i < count && done < n; i++, in = 0) {
@@ -55,22 +56,6 @@ static ssize_t read_ext(struct logfs *fs, const struct rec *r, u64 blk, u32 in, 
 	}
 	data_unbind(fs, count, frames);
 	return done;
-}
-
-static ssize_t read_once(struct logfs *fs, u64 ino, u8 *buf, size_t n, u64 off)
-{
-	struct rec r;
-	u64 hole = 0;
-	int err = ext_find(fs, ino, off / BLK, &r, &hole);
-
-	if (!err)
-		return read_ext(fs, &r, off / BLK, off % BLK, buf, n);
-	if (err != -ENOENT)
-		return err;
-	if (hole < (n + BLK) / BLK + 1 && hole * BLK - off % BLK < n)
-		n = hole * BLK - off % BLK;
-	memset(buf, 0, n);
-	return n;
 }
 
 ssize_t logfs_pread(struct exo_fs *xfs, struct exo_file *f, void *buf, size_t n, uint64_t off)
@@ -170,20 +155,26 @@ static int zero_part(struct logfs *fs, struct lino *l, u64 from, u64 to)
 	return put < 0 ? put : file_flush(fs, l);
 }
 
+/* Before the map of a file changes up to byte `end`: nothing in the buffer, di as of now. */
+static int begin(struct logfs *fs, struct lino *l, u64 end)
+{
+	int err;
+
+	cache_trim(fs);
+	if (fs->fs.flags & EXO_FS_RDONLY)
+		return -EROFS;
+	if (end > (u64)LOGFS_FILE_BLOCKS * BLK)
+		return -EFBIG;
+	err = file_flush(fs, l);
+	return err ? err : lino_fresh(fs, l);
+}
+
 int logfs_truncate(struct exo_fs *xfs, struct exo_node *node, uint64_t size)
 {
 	struct logfs *fs = logfs_of(xfs);
 	struct lino *l = lino_of(node);
-	int err;
+	int err = begin(fs, l, size);
 
-	cache_trim(fs);
-	if (xfs->flags & EXO_FS_RDONLY)
-		return -EROFS;
-	if (size > (u64)LOGFS_FILE_BLOCKS * BLK)
-		return -EFBIG;
-	err = file_flush(fs, l);
-	if (!err)
-		err = lino_fresh(fs, l);
 	if (err)
 		return err;
 	if (size < l->di.size) {
@@ -248,16 +239,8 @@ int logfs_fallocate(struct exo_fs *xfs, struct exo_node *node, int mode, uint64_
 	struct logfs *fs = logfs_of(xfs);
 	struct lino *l = lino_of(node);
 	u64 end = off + len, first = off / BLK, last = (end + BLK - 1) / BLK, size;
-	int err;
+	int err = begin(fs, l, end);
 
-	cache_trim(fs);
-	if (xfs->flags & EXO_FS_RDONLY)
-		return -EROFS;
-	if (end > (u64)LOGFS_FILE_BLOCKS * BLK)
-		return -EFBIG;
-	err = file_flush(fs, l);
-	if (!err)
-		err = lino_fresh(fs, l);
 	if (err)
 		return err;
 	if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) {
@@ -326,16 +309,15 @@ off_t logfs_seek(struct exo_fs *xfs, struct exo_node *node, uint64_t off, int wh
 
 /* ---- without a copy ---- */
 
-static ssize_t peek_once(struct logfs *fs, struct lino *l, u64 off, u32 *frame)
+static int peek_once(struct logfs *fs, struct lino *l, u64 off, u32 *frame)
 {
-	struct rec r;
-	u64 hole;
-	int err = ext_find(fs, l->n.ino, off / BLK, &r, &hole);
+	u32 count;
+	u64 at;
+	int err = ext_bind(fs, l->n.ino, off / BLK, 1, false, frame, &count, &at);
 
-	*frame = EXO_NOFRAME;
-	if (err)
-		return err == -ENOENT ? 0 : err;
-	return data_bind(fs, &r, r.val + (off / BLK - r.sub), 1, false, frame);
+	if (err == -ENOENT)
+		*frame = EXO_NOFRAME;
+	return err == -ENOENT ? 0 : err;
 }
 
 ssize_t logfs_peek(struct exo_fs *xfs, struct exo_file *f, uint64_t off, const void **data)

@@ -200,6 +200,7 @@ const u8 *txn_data(struct logfs *fs, const void *data, u32 len); /* copied until
 
 /* segment.c */
 int log_pick(struct logfs *fs, u64 want, u64 *start, u64 *count); /* the next free run of the log */
+bool log_picked(const struct logfs *fs, u64 block); /* by the running transaction, or the last one */
 int log_full(struct logfs *fs, int err);
 void log_avoid(struct logfs *fs, u64 start, u64 count);
 
@@ -227,6 +228,11 @@ static inline int item_add(struct logfs *fs, u64 ino, u64 sub, const void *data,
 /* extent.c: blocks of a file. add, cut: in a transaction. */
 int ext_find(struct logfs *fs, u64 ino, u64 blk, struct rec *out,
 	     u64 *hole); /* 0; -ENOENT: *hole blocks until the next */
+/*
+ * Frames of up to `most` blocks of the file from blk on, as far as one extent goes; *at: where the first is on the disk. data_unbind
+ * them. -ENOENT: a hole of *at blocks.
+ */
+int ext_bind(struct logfs *fs, u64 ino, u64 blk, u32 most, bool write, u32 *frames, u32 *count, u64 *at);
 int ext_add(struct logfs *fs, u64 ino, u64 blk, u64 start, u64 count);
 int ext_cut(struct logfs *fs, u64 ino, u64 from, u64 to, u32 most, u64 *freed, u64 *done); /* *done: cut down to here */
 int ext_last(struct logfs *fs, u64 ino, u64 *end); /* block behind the last one mapped */
@@ -259,6 +265,8 @@ int name_add(struct logfs *fs, u64 dir, u64 sub, const char *name, size_t len, u
 u32 log_name_hash(const struct logfs *fs, const char *name, size_t len);
 
 /* file.c, write.c */
+/* Bytes of whole blocks into those blocks of [blk, blk + count) that the transaction committed last gave the file. */
+int file_fill(struct logfs *fs, u64 ino, u64 blk, u64 count, const u8 *bytes);
 int file_flush(struct logfs *fs, struct lino *l);
 int files_flush(struct logfs *fs);
 void file_forget(struct logfs *fs, struct lino *l);

@@ -18,6 +18,16 @@ static bool in_run(const struct exo_run *r, u64 block)
 	return block >= r->start && block - r->start < r->count;
 }
 
+bool log_picked(const struct logfs *fs, u64 block)
+{
+	u32 i;
+
+	for (i = 0; i < fs->txn.npick; i++)
+		if (in_run(&fs->txn.pick[i], block))
+			return true;
+	return false;
+}
+
 static bool usable(struct logfs *fs, u64 block)
 {
 	u32 i, k = fs->navoid < LOGFS_AVOID ? fs->navoid : LOGFS_AVOID;
@@ -27,10 +37,7 @@ static bool usable(struct logfs *fs, u64 block)
 	for (i = 0; i < k; i++)
 		if (in_run(&fs->avoid[i], block))
 			return false;
-	for (i = 0; fs->txn.open && i < fs->txn.npick; i++)
-		if (in_run(&fs->txn.pick[i], block))
-			return false;
-	return true;
+	return !fs->txn.open || !log_picked(fs, block);
 }
 
 /* The first segment at or behind `from`, once around, that is free from end to end. */

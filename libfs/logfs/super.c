@@ -42,6 +42,8 @@ static int first_tree(struct logfs *fs, mode_t mode)
 	return err;
 }
 
+static u32 opened; /* trees so far */
+
 static int prepare(struct exo *x, uint32_t disk, const struct exo_root_get *root, unsigned flags, struct logfs **out)
 {
 	struct logfs *fs = calloc(1, sizeof(*fs));
@@ -75,9 +77,9 @@ static int prepare(struct exo *x, uint32_t disk, const struct exo_root_get *root
 		free(fs);
 		return err;
 	}
-	/* Processes begin their logs apart from each other. */
-	fs->at = fs->map->first +
-		 (u64)getpid() * 7919 % (fs->map->blocks - fs->map->first) / LOGFS_SEGMENT * LOGFS_SEGMENT;
+	/* Trees and processes begin their logs apart from each other. */
+	fs->at = fs->map->first + ((u64)getpid() + __atomic_fetch_add(&opened, 1, __ATOMIC_RELAXED)) * 7919 %
+					  (fs->map->blocks - fs->map->first) / LOGFS_SEGMENT * LOGFS_SEGMENT;
 	*out = fs;
 	return 0;
 }

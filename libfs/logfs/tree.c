@@ -72,8 +72,12 @@ int tree_walk(struct logfs *fs, u32 tree, u64 ino, u64 sub, struct path *p)
 			return super_version(fs) != version ? -EAGAIN : -EUCLEAN;
 		i = last_upto(n, ino, sub);
 		p->at[p->n++] = (struct place){n, i};
+		/*
+		 * A block that was given back may be another node of this tree by now, under a parent that took the old
+		 * one's place as well. Only while the super partition stands still is what was seen one tree.
+		 */
 		if (!level)
-			return 0;
+			return super_version(fs) == version ? 0 : -EAGAIN;
 		if (i == n->n)
 			p->at[p->n - 1].i = i = 0;
 		if (i + 1 < n->n) {

@@ -30,17 +30,13 @@ void file_forget(struct logfs *fs, struct lino *l)
 /* The whole of a block before bytes change in it; zeroes where nothing was. */
 static int old_block(struct logfs *fs, u64 ino, u64 blk, u8 *out)
 {
-	struct rec r;
-	u64 hole;
-	u32 frame;
-	int err = ext_find(fs, ino, blk, &r, &hole);
+	u32 frame, count;
+	u64 at;
+	int err = ext_bind(fs, ino, blk, 1, false, &frame, &count, &at);
 
 	memset(out, 0, BLK);
 	if (err)
 		return err == -ENOENT ? 0 : err;
-	err = data_bind(fs, &r, r.val + (blk - r.sub), 1, false, &frame);
-	if (err)
-		return err;
 	memcpy(out, exo_frame_ptr(fs->v, frame), BLK);
 	data_unbind(fs, 1, &frame);
 	return 0;
@@ -73,27 +69,38 @@ static int remap(struct logfs *fs, u64 ino, u64 blk, u64 count, u64 end)
 	return inode_write(fs, ino, &di);
 }
 
-/* The bytes, into the blocks that the transaction gave. */
-static int fill(struct logfs *fs, u64 ino, u64 blk, u64 count, const u8 *whole)
+static int fill_once(struct logfs *fs, u64 ino, u64 blk, u64 count, const u8 *bytes)
 {
 	u32 frames[CHUNK], n, i;
-	struct rec r;
-	u64 hole, at;
+	u64 done, at;
 	int err;
 
-	for (at = 0; at < count; at += n) {
-		err = ext_find(fs, ino, blk + at, &r, &hole);
+	for (done = 0; done < count; done += n) {
+		u64 most = count - done < CHUNK ? count - done : CHUNK;
+
+		err = ext_bind(fs, ino, blk + done, most, true, frames, &n, &at);
+		/* Somebody has cut the file meanwhile. */
+		if (err == -ENOENT && at < count - done) {
+			n = at;
+			continue;
+		}
 		if (err)
 			return err == -ENOENT ? 0 : err;
-		n = r.sub + r.len - (blk + at) < count - at ? r.sub + r.len - (blk + at) : count - at;
-		err = data_bind(fs, &r, r.val + (blk + at - r.sub), n, true, frames);
-		if (err)
-			return err;
+		/* Blocks that somebody has put in the place of ours have newer bytes. */
 		for (i = 0; i < n; i++)
-			memcpy(exo_frame_ptr(fs->v, frames[i]), whole + (at + i) * BLK, BLK);
+			if (log_picked(fs, at + i))
+				memcpy(exo_frame_ptr(fs->v, frames[i]), bytes + (done + i) * BLK, BLK);
 		data_unbind(fs, n, frames);
 	}
 	return 0;
+}
+
+int file_fill(struct logfs *fs, u64 ino, u64 blk, u64 count, const u8 *bytes)
+{
+	int err;
+
+	LOGFS_RETRY(err, fill_once(fs, ino, blk, count, bytes));
+	return err;
 }
 
 static int write_once(struct logfs *fs, u64 ino, u64 off, const u8 *buf, size_t n, u8 *whole)
@@ -128,8 +135,7 @@ static int write_out(struct logfs *fs, struct lino *l, u64 off, const u8 *buf, s
 		part = CHUNK * BLK - off % BLK < n ? CHUNK * BLK - off % BLK : n;
 		LOGFS_RETRY(err, write_once(fs, l->n.ino, off, buf, part, whole));
 		if (!err)
-			LOGFS_RETRY(err,
-				    fill(fs, l->n.ino, off / BLK, (off + part + BLK - 1) / BLK - off / BLK, whole));
+			err = file_fill(fs, l->n.ino, off / BLK, (off + part + BLK - 1) / BLK - off / BLK, whole);
 		cache_trim(fs);
 	}
 	free(whole);

@@ -60,7 +60,7 @@ static ssize_t get_once(struct logfs *fs, u64 ino, const char *name, u8 *buf, si
 {
 	u32 bytes, at = 0, skip = LOGFS_X_NAME + strlen(name), i, n;
 	const struct rec *r;
-	u64 sub;
+	u64 sub, version = super_version(fs);
 	int err = find(fs, ino, name, &sub, &bytes);
 
 	if (err)
@@ -72,14 +72,15 @@ static ssize_t get_once(struct logfs *fs, u64 ino, const char *name, u8 *buf, si
 	for (i = 0; at < bytes; i++, skip = 0) {
 		err = tree_get(fs, LOGFS_TREE_ITEMS, ino, sub + i, &r);
 		if (err == -ENOENT || (!err && (r->len < skip || (r->len == skip && i))))
-			return -EUCLEAN;
+			return super_version(fs) == version ? -EUCLEAN : -EAGAIN;
 		if (err)
 			return err;
 		n = r->len - skip < bytes - at ? r->len - skip : bytes - at;
 		memcpy(buf + at, r->data + skip, n);
 		at += n;
 	}
-	return bytes;
+	/* Pieces of one value, or of two? */
+	return super_version(fs) == version ? (ssize_t)bytes : -EAGAIN;
 }
 
 ssize_t logfs_getxattr(struct exo_fs *xfs, struct exo_node *node, const char *name, void *buf, size_t size)
