@@ -33,7 +33,7 @@ void exo_cred_fill(struct exo_cred_fs *c)
 	c->uid = geteuid();
 	c->gid = getegid();
 	c->ngroups = getgroups(EXO_FS_GROUPS, c->groups);
-	/* More groups than fit: the rest count as "other", which can only refuse. */
+	/* More groups than fit: none counts, which can only refuse. */
 	if (c->ngroups < 0)
 		c->ngroups = 0;
 }

@@ -237,7 +237,7 @@ int exo_fs_dump(struct exo_fs *fs, const char *path, exo_fs_line_fn fn, void *ar
 /*
  * Lay out anew what lies below `path` (NULL: all), as the type would if it were written now; for a log-structured type,
  * empty segments. Files stay usable meanwhile; a power cut loses nothing. fn, if given, is told how far it is (blocks); non-zero
- * stops, and is returned. -EOPNOTSUPP: the type has no need of it.
+ * stops, and is returned. -EOPNOTSUPP: the type has no such operation.
  */
 typedef int (*exo_fs_progress_fn)(void *arg, uint64_t done, uint64_t total);
 int exo_fs_defrag(struct exo_fs *fs, const char *path, exo_fs_progress_fn fn, void *arg);

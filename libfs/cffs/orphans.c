@@ -2,7 +2,8 @@
 /*
  * orphans.c: the orphan directory, where an inode goes whose name is removed while it is open here, or that is too
  * large to be freed in one transaction. Moving it there is one transaction, so a power cut leaves it whole in one of
- * the two places. Whoever opens the tree for writing frees what lies there; several may do so at once.
+ * the two places. Whoever opens the tree for writing, without EXO_FS_JOIN and
+ * while no other environment is open, frees what lies there.
  */
 #include <stdio.h>
 #include "cffs.h"

@@ -167,7 +167,7 @@ static char **environment(struct block *b, char **env, long state)
 
 		*to = more ? text(b, with, more) : NULL;
 	} else {
-		*to = text(b, "LD_PRELOAD=", posix_library);
+		*to = text(b, "LD_PRELOAD=", preload && *preload ? preload : posix_library);
 	}
 	if (!*to++ || !(*to++ = text(b, "EXO_POSIX=", posix_config)) ||
 	    !(*to++ = text(b, "EXO_POSIX_LIB=", posix_library)))
@@ -320,7 +320,7 @@ static long step(struct run *run)
 
 		exo_fs_set_cred(&c);
 		err = exo_at_open(w.t->fs, w.at ? w.at->f : NULL, w.path, O_RDONLY, 0, &f);
-		exo_fs_set_cred(NULL);
+		posix_as_before();
 	}
 	if (err)
 		return err;
@@ -477,7 +477,7 @@ int posix_ready(struct ofd *o)
 	exo_fs_set_cred(&c);
 	err = exo_file_open(o->t->fs, o->path, (o->oflags & ~O_NOFOLLOW) | (o->oflags & O_PATH ? O_NOFOLLOW : 0), 0,
 			    &f);
-	exo_fs_set_cred(NULL);
+	posix_as_before();
 	if (!err) {
 		err = exo_file_stat(f, &st);
 		if (!err && st.st_ino != o->ino)

@@ -82,15 +82,23 @@ long posix_fork(struct op *op)
 }
 
 /* Permissions are checked against whoever the process is now. */
-static void identify(void)
+void posix_identify(void)
 {
-	struct exo_fs_cred c = {.uid = raw1(SYS_geteuid, 0), .gid = raw1(SYS_getegid, 0)};
+	struct exo_fs_cred c = {.uid = raw1(SYS_setfsuid, -1), .gid = raw1(SYS_setfsgid, -1)};
 	gid_t groups[64];
 	long n = raw2(SYS_getgroups, 64, groups);
 
 	c.ngroups = n > 0 ? n : 0;
 	c.groups = groups;
 	exo_fs_set_cred(&c);
+}
+
+void posix_as_before(void)
+{
+	if (posix_identity)
+		posix_identify();
+	else
+		exo_fs_set_cred(NULL);
 }
 
 static long run(void *arg)
@@ -100,7 +108,7 @@ static long run(void *arg)
 
 	*alive = 1;
 	if (posix_identity)
-		identify();
+		posix_identify();
 	return err ? err : r->fn(r->op);
 }
 

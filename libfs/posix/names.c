@@ -156,7 +156,7 @@ static long access_path(struct op *op, int mask, long flags)
 	}
 	err = exo_at_access(FS(0), AT(0), PATH(0), mask, at_flags(flags) | SELF(0));
 	if (other)
-		exo_fs_set_cred(NULL);
+		posix_as_before();
 	return err;
 }
 

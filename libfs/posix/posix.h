@@ -109,6 +109,8 @@ int posix_done(struct regs *r, long ret);
 bool posix_inside(void);
 long posix_fork(struct op *op); /* with the lock held, so that the child finds everything whole */
 extern bool posix_identity;	/* uid or gid have changed */
+void posix_identify(void);	/* this thread acts as who it is now */
+void posix_as_before(void);	/* after acting as somebody else: as every call does */
 
 /* patch.c: put the gate behind every system call of the loaded libc and its loader. How many could not be. */
 int posix_patch(void);

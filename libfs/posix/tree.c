@@ -42,7 +42,7 @@ static void dev_close(void *ctx)
 static const struct exo_transport transport = {
 	.call = dev_call, .map = dev_map, .unmap = dev_unmap, .close = dev_close};
 
-/* "DISK:ROOT:ro|rw:PREFIX", one a line. */
+/* DISK, ROOT, "ro" or "rw", PREFIX with tabs between, one tree a line. */
 int posix_parse(const char *s)
 {
 	while (*s) {

@@ -58,8 +58,8 @@ bench-libfs: bench-deps all
 bench-%: bench-deps all
 	$(Q)scripts/bench $*
 
-#: make bench-NAME one benchmark of tests/bench/NAME.toml, five boots; make bench: all of them (30 minutes of processor time under emulation)
+#: make bench-NAME one benchmark of tests/bench/NAME.toml, five boots; make bench: all of them (long under emulation; scripts/bench --times says how long each is)
 #: make bench-libfs the file systems' own: small files, copying a tree
-#: make bench-quick every benchmark, one small boot each: a look, not a result (3 minutes)
+#: make bench-quick every benchmark, one small boot each: a look, not a result
 #: make bench-xn  transactions and direct I/O of the module: all of tests/bench/xn-*.toml
 #: make bench-selftest does the bench itself measure right? (1 minute)

@@ -28,7 +28,6 @@
 #include <unistd.h>
 
 #define NEEDS_ROOT 1u
-#define LARGE 2u /* only with -l */
 
 struct test {
 	const char *name;

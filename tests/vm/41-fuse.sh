@@ -4,7 +4,7 @@
 # vm: --disk 512M --mem 1536
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/sub.sh"
-plan 65
+plan 69
 load_module pool_mb=128
 { exoctl format /dev/vda && exoctl attach /dev/vda && exoctl mkfs 0 home; } || exit 1
 m=/tmp/m
@@ -48,6 +48,14 @@ for area in names links rename perm times open data fsx; do
 done
 works "umount after it" exoctl umount $m
 works "fsck after it" exoctl fsck 0:home
+
+# A plain user mounts a tree of their own.
+chmod 666 /dev/fuse
+mkdir -m 700 /tmp/user && chown 1000 /tmp/user
+works "a user's tree" as_user 1000 exoctl mkfs 0 mine
+works "a user mounts it" as_user 1000 exoctl mount 0 mine /tmp/user
+refused "not even root looks into a user's mount" "denied" ls /tmp/user
+works "the user unmounts it" as_user 1000 exoctl umount /tmp/user
 
 works "detach" exoctl detach 0
 works "module unloads" rmmod exo
