@@ -112,7 +112,7 @@ int exo_disk_new(struct exo_core *c, struct exo_dev *dev, u64 blocks, struct exo
 	return 0;
 }
 
-static void done_free(struct exo_done *done)
+static void done_free(struct exo_core *c, struct exo_done *done)
 {
 	while (done->lose) {
 		struct exo_lose *l = done->lose;
@@ -131,7 +131,7 @@ static void done_free(struct exo_done *done)
 
 		if (k->child->link == k)
 			k->child->link = NULL;
-		exo_link_remove(k);
+		exo_link_remove(c, k);
 		exo_plat_free(k);
 	}
 	exo_plat_free(done);
@@ -147,16 +147,16 @@ void exo_disk_drop_buffers(struct exo_disk *d)
 		struct exo_done *done = d->written;
 
 		d->written = done->next;
-		done_free(done);
+		done_free(c, done);
 	}
 	for (f = 0; f < EXO_MAX_ROOTS; f++)
-		exo_order_forget(&d->roots[f].node);
+		exo_order_forget(c, &d->roots[f].node);
 	for (f = 0; f < c->frames; f++) {
 		struct exo_buf *b = &c->bufs[f];
 
 		if (b->disk != d->nr || b->state < EXO_BUF_READING || c->side[f].doomed)
 			continue;
-		exo_order_forget(&c->side[f].node);
+		exo_order_forget(c, &c->side[f].node);
 		exo_buf_drop(c, f);
 	}
 }

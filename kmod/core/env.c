@@ -29,6 +29,7 @@ int exo_env_open(struct exo_core *c, const struct exo_cred *cred, struct exo_env
 	}
 	e->c = c;
 	e->uid = cred->uid;
+	e->admin = cred->admin;
 	while (e->ngids < cred->ngids && e->ngids < EXO_ACL_GIDS) {
 		e->gids[e->ngids] = cred->gids[e->ngids];
 		e->ngids++;
@@ -326,12 +327,24 @@ int exo_do_user_words(struct exo_ask *a, void *arg)
 	return err;
 }
 
+/* Everybody's mappings are looked through when a frame changes hands, so one user may not have them all. */
+static bool user_may_map(const struct exo_env *e)
+{
+	const struct exo_env *o;
+	u64 n = 0;
+
+	for (o = e->c->envs; o && !e->admin; o = o->next)
+		if (o->uid == e->uid && !o->admin)
+			n += o->maps;
+	return n < EXO_MAX_USER_MAPS;
+}
+
 int exo_env_map(struct exo_env *e, bool force)
 {
 	int err = 0;
 
 	exo_lock(e->c);
-	if (!force && e->maps >= EXO_MAX_MAPS)
+	if (!force && (e->maps >= EXO_MAX_MAPS || !user_may_map(e)))
 		err = -EMFILE;
 	else
 		e->maps++;

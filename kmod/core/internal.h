@@ -50,7 +50,8 @@ struct exo_env {
 	u8 *grants; /* EXO_GRANT_* per frame */
 	u32 id;
 	u32 uid;  /* of who opened; like caps and gids it never changes */
-	u32 maps; /* mappings of the pool, or pieces of them */
+	u32 maps;   /* mappings of the pool, or pieces of them */
+	bool admin; /* opened with CAP_SYS_ADMIN: not limited with the uid's other envs */
 	u32 nprivate, nbound;
 	u32 ncaps;
 	struct exo_cap caps[EXO_MAX_CAPS];

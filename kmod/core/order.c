@@ -67,12 +67,16 @@ static void link_undone(struct exo_link *l)
 	l->done = NULL;
 }
 
-void exo_link_remove(struct exo_link *l)
+void exo_link_remove(struct exo_core *c, struct exo_link *l)
 {
+	struct exo_node *up = l->parent;
+
 	link_undone(l);
 	*l->at = l->next;
 	if (l->next)
 		l->next->at = l->at;
+	if (!up->kids && !(up->id & EXO_NODE_ROOT) && c->bufs[up->id].state == EXO_BUF_VALID && !c->side[up->id].doomed)
+		exo_buf_settle(c, up->id);
 }
 
 static int undo_room(struct exo_undo *u)
@@ -102,7 +106,7 @@ static int wait_find(struct exo_undo *u, struct exo_node *src, struct exo_node *
 	for (w = src->waits; w; w = w->src_next) {
 		if (dst && w->dst == dst && (w->sectors & sectors) == sectors)
 			return 1;
-		if (++n == WAITS_MAX || ++u->work == WORK_MAX)
+		if (++n == WAITS_MAX || ++u->work >= WORK_MAX)
 			return -ELOOP;
 	}
 	return 0;
@@ -175,6 +179,8 @@ int exo_wait_chain(struct exo_undo *u, struct exo_node *src, struct exo_node *ds
 		const struct exo_link *l;
 		int err = 0;
 
+		if (++u->work >= WORK_MAX)
+			return -ELOOP;
 		if (dst == src) {
 			*self = durable ? 0 : sectors;
 			return 0;
@@ -387,7 +393,7 @@ static void reached(struct exo_core *c, struct exo_link *list)
 			next = k->next;
 			if (!k->durable)
 				continue;
-			exo_link_remove(k);
+			exo_link_remove(c, k);
 			k->next = list;
 			list = k;
 		}
@@ -412,7 +418,7 @@ void exo_order_durable(struct exo_disk *d, struct exo_done *done)
 		k->durable = true;
 		if (k->parent->link)
 			continue;
-		exo_link_remove(k);
+		exo_link_remove(d->c, k);
 		k->next = list;
 		list = k;
 	}
@@ -432,7 +438,7 @@ void exo_order_durable(struct exo_disk *d, struct exo_done *done)
 	exo_plat_free(done);
 }
 
-void exo_order_forget(struct exo_node *n)
+void exo_order_forget(struct exo_core *c, struct exo_node *n)
 {
 	while (n->lose) {
 		struct exo_lose *l = n->lose;
@@ -455,13 +461,13 @@ void exo_order_forget(struct exo_node *n)
 	while (n->kids) {
 		struct exo_link *k = n->kids;
 
-		exo_link_remove(k);
+		exo_link_remove(c, k);
 		if (k->child->link == k)
 			k->child->link = NULL;
 		exo_plat_free(k);
 	}
 	if (n->link) {
-		exo_link_remove(n->link);
+		exo_link_remove(c, n->link);
 		exo_plat_free(n->link);
 		n->link = NULL;
 	}

@@ -110,7 +110,11 @@ struct exo_orphan {
 void exo_wait_link(struct exo_wait *w, struct exo_node *src, struct exo_node *dst, u32 sectors);
 void exo_wait_unlink(struct exo_wait *w);
 void exo_link_add(struct exo_link *l, struct exo_node *parent, struct exo_node *child, u32 sectors);
-void exo_link_remove(struct exo_link *l); /* from its lists; the child's `link` is the caller's business */
+/*
+ * From its lists; the child's `link` is the caller's business. A parent that is clean, and nobody's, keeps its frame as long as links
+ * hang on it: with the last one it may go.
+ */
+void exo_link_remove(struct exo_core *c, struct exo_link *l);
 
 /*
  * Let src wait for everything that must be durable so that a pointer in dst (in `sectors` of it) is durable and
@@ -148,6 +152,6 @@ void exo_order_written(struct exo_done *done);
 void exo_order_durable(struct exo_disk *d, struct exo_done *done);
 void exo_lose_end(struct exo_disk *d, struct exo_lose *l); /* its blocks are no longer held; frees it */
 /* Forget everything about a node, freeing the records: its disk is going away. */
-void exo_order_forget(struct exo_node *n);
+void exo_order_forget(struct exo_core *c, struct exo_node *n);
 
 #endif

@@ -130,8 +130,9 @@ void exo_buf_settle(struct exo_core *c, u32 frame)
 			exo_pool_give(c, frame);
 		return;
 	}
+	/* What links hang on stays, though it is clean, until what they wait for is durable. */
 	idle = b->state == EXO_BUF_VALID && !(b->flags & (EXO_BUF_DIRTY | EXO_BUF_WRITING)) && !b->refs && !s->pins &&
-	       !s->node.link;
+	       !s->node.link && !s->node.kids;
 	if (idle && !s->in_lru)
 		lru_append(c, frame);
 	else if (!idle && s->in_lru)

@@ -279,7 +279,7 @@ static void drop_node(struct exo_disk *d, struct exo_root *r, u32 root, u32 f)
 		struct exo_link *l = n->link;
 
 		n->link = NULL;
-		exo_link_remove(l);
+		exo_link_remove(c, l);
 		exo_plat_free(l);
 	}
 }
@@ -334,7 +334,7 @@ static void bury(struct exo_disk *d, u32 root, u64 *seen, struct exo_cover *agai
 			continue;
 		if (c->bufs[f].root != root && c->bufs[f].root != EXO_NOROOT)
 			continue;
-		exo_order_forget(&c->side[f].node);
+		exo_order_forget(c, &c->side[f].node);
 		exo_buf_drop(c, f);
 	}
 	while (r->node.kids) {
@@ -342,7 +342,7 @@ static void bury(struct exo_disk *d, u32 root, u64 *seen, struct exo_cover *agai
 
 		if (l->child->link == l)
 			l->child->link = NULL;
-		exo_link_remove(l);
+		exo_link_remove(c, l);
 		exo_plat_free(l);
 	}
 	keep_own(d, seen, again);

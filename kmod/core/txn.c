@@ -77,7 +77,7 @@ void exo_txn_undo(struct txn *t)
 
 		l->child->link = l->old;
 		exo_buf_settle(c, l->child->id);
-		exo_link_remove(l);
+		exo_link_remove(c, l);
 		exo_plat_free(l);
 	}
 	for (i = 0; t->linked && i < t->news.n; i++)

@@ -48,11 +48,11 @@ static void drop_cached(struct txn *t, u64 start, u64 count)
 }
 
 /* The link of a block that no longer has this parent. */
-static void unlink_child(struct exo_link *l)
+static void unlink_child(struct exo_core *c, struct exo_link *l)
 {
 	if (!l)
 		return;
-	exo_link_remove(l);
+	exo_link_remove(c, l);
 	exo_plat_free(l);
 }
 
@@ -72,7 +72,7 @@ static void bury_node(struct txn *t, struct txn_meta *m)
 		d->orphans[m->block % EXO_ORPHAN_BUCKETS] = o;
 		d->norphans++;
 	}
-	exo_order_forget(n);
+	exo_order_forget(t->c, n);
 }
 
 static void free_range(struct txn *t, const struct exo_rng *r)
@@ -175,7 +175,7 @@ void exo_txn_commit(struct txn *t)
 	lose(t, &t->out);
 	lose(t, &t->moved);
 	for (i = 0; i < t->nlinks; i++)
-		unlink_child(t->links[i]->old);
+		unlink_child(t->c, t->links[i]->old);
 	t->nlinks = 0;
 	for (i = 0; i < t->olds.n; i++)
 		bury_node(t, &t->olds.m[i]);

@@ -65,6 +65,7 @@
 #define EXO_MAX_BIND 1024u	/* blocks per BIND, frames per call, blocks per IO */
 #define EXO_MAX_ENVS 256u	/* open at a time by one uid without CAP_SYS_ADMIN; open fails with EMFILE */
 #define EXO_MAX_MAPS 512u	/* mappings of the pool by one env; mmap fails with EMFILE */
+#define EXO_MAX_USER_MAPS 8192u /* of all envs that one uid opened without CAP_SYS_ADMIN together; mmap fails with EMFILE */
 #define EXO_MAX_IO_BINDS 64u /* of an env at a time */
 #define EXO_MAX_CAPS 64u	/* slots of an env */
 #define EXO_CAP_DEPTH 8u	/* numbers in a capability's name */

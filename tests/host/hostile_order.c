@@ -320,8 +320,40 @@ static void below_what_was_below(void)
 	kit_stop(&k);
 }
 
+/*
+ * A parent that was written, and not flushed, is clean, and nobody has it bound. What hangs on it until the flush still does: its
+ * frame is not another block's before that, however short frames are.
+ */
+static void clean_parent_keeps_its_frame(void)
+{
+	const u64 p = 2000, child = 2010;
+	struct kit k;
+	u64 top, b;
+	u32 root, frame;
+
+	kit_start(&k, 64, BLOCKS, SIM_VOLATILE);
+	NEED(!kit_root_add(&k, "r", k.tmpl, EXO_NOBLOCK, 1, 0, &root, &top));
+	NEED(!give(&k, top, 0, 0, p, 1, 1));
+	NEED(!kit_sync(&k, EXO_NOROOT));
+	NEED(!give(&k, p, 0, 0, child, 1, 1));
+	NEED(!kit_write(&k, child, 1) && !kit_flush(&k) && !kit_write(&k, p, 1));
+	frame = kit_frame(&k, p);
+	kit_unbind(&k, frame);
+	NEED(!(kit_buf(&k, p)->flags & EXO_BUF_DIRTY) && !kit_buf(&k, p)->refs);
+	for (b = 3000; b < 3400; b++)
+		CHECK(!kit_read(&k, b, 1));
+	CHECK(kit_frame(&k, p) == frame);
+	CHECK(!kit_flush(&k));
+	for (b = 3400; b < 3800; b++)
+		CHECK(!kit_read(&k, b, 1));
+	CHECK(kit_frame(&k, p) == EXO_NOFRAME && kit_frame(&k, child) == EXO_NOFRAME);
+	CHECK(!kit_detach(&k, 0));
+	kit_stop(&k);
+}
+
 int main(void)
 {
+	clean_parent_keeps_its_frame();
 	below_what_was_below();
 	long_chain();
 	sync_ends();
