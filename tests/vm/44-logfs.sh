@@ -4,7 +4,7 @@
 # walk too; each is out of the other's reach.
 # vm: --disk 256M --mem 1280
 . "$(dirname "$0")/lib.sh"
-plan 24
+plan 25
 load_module pool_mb=96
 { exoctl format /dev/vda && exoctl attach /dev/vda; } || exit 1
 
@@ -46,7 +46,8 @@ as_user 1000 exoctl sum 0:log >/tmp/have
 works "equal after the walk" diff /tmp/want /tmp/have
 
 # A writer that is killed in the middle leaves a whole tree.
-as_user 1000 exoctl import 0:log/again $src >/dev/null 2>&1 &
+mkdir /tmp/two && cp -a $src /tmp/two/again
+setpriv --reuid 1000 --regid 1000 --clear-groups -- exoctl import 0:log /tmp/two >/dev/null 2>&1 &
 victim=$!
 for _ in $(seq 200); do
 	as_user 1000 exoctl ls 0:log/again 2>/dev/null | grep -q . && break
@@ -55,6 +56,7 @@ done
 same "it had begun" "$(as_user 1000 exoctl ls 0:log | grep -c again)" 1
 kill -9 $victim
 wait $victim 2>/dev/null
+same "and was killed" $? 137
 works "fsck after a killed import" as_user 1000 exoctl fsck 0:log
 works "dump shows the super block" sh -c "exoctl dump 0:log | grep -q 'super block'"
 others() { grep -vE ' (/|again(/.*)?)( -> .*)?$'; }

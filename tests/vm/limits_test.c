@@ -6,6 +6,29 @@
 #define _GNU_SOURCE
 #include "vm.h"
 
+#include <sys/wait.h>
+
+/* Many envs do not give more than one user may have. In a child, so that all end with it; the parent's env is full already. */
+static bool user_limit(void)
+{
+	unsigned int envs, maps;
+	int status;
+	pid_t child = fork();
+
+	if (!child) {
+		for (envs = 1;; envs++) {
+			int fd = vm_open();
+
+			for (maps = 0; maps < EXO_MAX_MAPS; maps++)
+				if (mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, EXO_MAP_POOL) == MAP_FAILED)
+					break;
+			if (maps < EXO_MAX_MAPS)
+				_exit(errno == EMFILE && !maps && envs * EXO_MAX_MAPS == EXO_MAX_USER_MAPS ? 0 : 1);
+		}
+	}
+	return child > 0 && waitpid(child, &status, 0) == child && !status;
+}
+
 int main(void)
 {
 	static int fds[EXO_MAX_ENVS + 8];
@@ -53,6 +76,7 @@ int main(void)
 		if (mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, EXO_MAP_POOL) == MAP_FAILED)
 			break;
 	check(i == EXO_MAX_MAPS, "none was lost count of (%u)", i);
+	check(user_limit(), "%u mappings of the pool by one user", EXO_MAX_USER_MAPS);
 	while (n < EXO_MAX_ENVS + 8 && (fds[n] = open(EXO_DEVICE, O_RDWR | O_CLOEXEC)) >= 0)
 		n++;
 	check(n == EXO_MAX_ENVS - 1 && errno == EMFILE, "%u envs of one user (errno %d)", n + 1, errno);
