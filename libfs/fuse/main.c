@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <syslog.h>
 #include <time.h>
@@ -355,19 +356,52 @@ static void sync_kernel(const struct settings *s)
 	close(fd);
 }
 
+/* Takes the mount out of the name space while it is served on. libfuse's own way closes the device first, under the threads. */
+static int detach(const struct settings *s)
+{
+	int status;
+	pid_t pid;
+
+	if (!umount2(s->where, MNT_DETACH | UMOUNT_NOFOLLOW))
+		return 0;
+	if (errno != EPERM)
+		return -errno;
+	pid = fork();
+	if (!pid) {
+		execlp("fusermount3", "fusermount3", "-u", "-q", "-z", "--", s->where, NULL);
+		_exit(127);
+	}
+	return pid > 0 && waitpid(pid, &status, 0) == pid && !status ? 0 : -EPERM;
+}
+
+/* libfuse unmounts at the end unless the device says that this was done; a pipe without a reader says the same for it. */
+static void forget_device(struct bridge *b)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC))
+		return;
+	close(fds[0]);
+	dup2(fds[1], fuse_session_fd(b->session));
+	close(fds[1]);
+}
+
 static int session_end(struct bridge *b, const struct settings *s, bool asked)
 {
 	struct timespec pause = {.tv_nsec = 20000000};
+	bool detached = false;
 	int err, i;
 
 	if (asked) {
 		sync_kernel(s);
-		fuse_session_unmount(b->session);
+		detached = !detach(s);
 		/* It is gone from the name space; give users of it that are about to end their time. */
 		for (i = 0; i < 25 && !loop_over(); i++)
 			nanosleep(&pause, NULL);
 	}
 	loop_stop(b);
+	if (detached)
+		forget_device(b);
 	atomic_store(&b->changed, true);
 	err = tree_sync(b);
 	fuse_session_unmount(b->session);

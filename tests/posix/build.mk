@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0 OR MIT
 # Conformance tests for any mounted directory: tests/posix/NAME.c becomes build/tests/posix/NAME. `make host-tests` and
 # tests/run --host run them on the host's own file system, which is the reference; tests/vm/41-fuse.sh on a mount.
-POSIX_NAMES := names links rename perm times open data fsx
+POSIX_NAMES := names paths kinds links rename perm times open data fsx
 POSIX_PROGS := $(POSIX_NAMES:%=$(B)/tests/posix/%)
 PROGS += $(POSIX_PROGS)
 TESTS_HOST += $(POSIX_PROGS)
@@ -12,3 +12,14 @@ $(POSIX_PROGS): $(B)/tests/posix/%: $(B)/obj/tests/posix/%.o $(B)/obj/tests/posi
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lpthread
+
+# The same on this machine's FUSE, the server being exo-fuse's code over the simulator.
+SIMMOUNT_FUSE := $(patsubst libfs/fuse/%.c,$(B)/san/fuse/%.o,$(wildcard libfs/fuse/*.c))
+$(SIMMOUNT_FUSE): $(B)/san/fuse/%.o: libfs/fuse/%.c
+	$(call say,CC-SAN,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Dmain=exo_fuse_main -Wno-missing-prototypes -O1 $(SAN) -c -o $@ $<
+$(B)/san/tests/posix/%.o: override CFLAGS += -D_GNU_SOURCE
+$(B)/tests/simmount: $(B)/san/tests/posix/simmount.o $(SIMMOUNT_FUSE) $(LIBFS_SAN) $(LIBEXO_SAN) $(LIBSIM) | $(B)/udf/cffs.o $(B)/udf/logfs.o
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SAN) -Wl,--wrap=exo_open -o $@ $^ $(LIBSIM_LIBS) -lfuse3
