@@ -356,7 +356,8 @@ static void sync_kernel(const struct settings *s)
 	close(fd);
 }
 
-/* Takes the mount out of the name space while it is served on. libfuse's own way closes the device first, under the threads. */
+/* Takes the mount out of the name space while it is served on. libfuse's own way closes the device first, under the
+ * threads. */
 static int detach(const struct settings *s)
 {
 	int status;
@@ -374,7 +375,8 @@ static int detach(const struct settings *s)
 	return pid > 0 && waitpid(pid, &status, 0) == pid && !status ? 0 : -EPERM;
 }
 
-/* libfuse unmounts at the end unless the device says that this was done; a pipe without a reader says the same for it. */
+/* libfuse unmounts at the end unless the device says that this was done; a pipe without a reader says the same for it.
+ */
 static void forget_device(struct bridge *b)
 {
 	int fds[2];

@@ -28,8 +28,8 @@ static void moved(const char *path, unsigned want, int line)
 
 	if (got == want)
 		return;
-	printf("# kinds.c:%d: %s: times %u moved, should be %u (atime 1, mtime 2, ctime 4)\n", line, kind_names[now], got,
-	       want);
+	printf("# kinds.c:%d: %s: times %u moved, should be %u (atime 1, mtime 2, ctime 4)\n", line, kind_names[now],
+	       got, want);
 	SAME(got, want);
 }
 #define MOVED(path, want) moved(path, want, __LINE__)
@@ -51,7 +51,8 @@ static void made(void)
 	struct stat st, d;
 	size_t i;
 
-	FOR_KINDS(now) {
+	FOR_KINDS(now)
+	{
 		for (i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
 			mark(".");
 			OK(kind_make(now, "x", modes[i]));
@@ -77,7 +78,8 @@ static void made(void)
 	OK(chown("g", -1, H));
 	OK(chmod("g", 02777));
 	become(U, G);
-	FOR_KINDS(now) {
+	FOR_KINDS(now)
+	{
 		if (now == BLOCK || now == CHARACTER) {
 			FAILS(EPERM, kind_make(now, "x", 0644));
 			continue;
@@ -93,7 +95,8 @@ static void made(void)
 	}
 	become(0, 0);
 	umask(027);
-	FOR_KINDS(now) {
+	FOR_KINDS(now)
+	{
 		OK(kind_make(now, "x", 0777));
 		/* bind's file is given its mode by chmod here. */
 		if (now != SOCKET)
@@ -107,7 +110,8 @@ static void modes(void)
 	static const mode_t all[] = {0, 0111, 0222, 0444, 0777, 01000, 02000, 04000, 07777};
 	size_t i;
 
-	FOR_KINDS(now) {
+	FOR_KINDS(now)
+	{
 		OK(kind_make(now, "x", 0644));
 		OK(symlink("x", "l"));
 		for (i = 0; now != SYMLINK && i < sizeof(all) / sizeof(*all); i++) {
@@ -165,7 +169,8 @@ static void owner_is(const char *path, uid_t u, gid_t g)
 
 static void owners(void)
 {
-	FOR_KINDS(now) {
+	FOR_KINDS(now)
+	{
 		OK(kind_make(now, "x", 0644));
 		mark("x");
 		OK(lchown("x", U, G));
@@ -242,7 +247,8 @@ static void owners(void)
 
 static void links(void)
 {
-	FOR_KINDS(now) {
+	FOR_KINDS(now)
+	{
 		OK(kind_make(now, "x", 0644));
 		if (now == DIRECTORY) {
 			FAILS(EPERM, link("x", "y"));
@@ -280,7 +286,8 @@ static void renames(void)
 	enum kind over;
 
 	OK(mkdir("d", 0755));
-	FOR_KINDS(now) {
+	FOR_KINDS(now)
+	{
 		OK(kind_make(now, "x", 0644));
 		st = look("x");
 		mark("d");
@@ -296,7 +303,8 @@ static void renames(void)
 		SAME(look("d/y").st_ino, st.st_ino);
 		OK(unlink("l2"));
 		OK(rename("d/y", "x"));
-		FOR_KINDS(over) {
+		FOR_KINDS(over)
+		{
 			OK(kind_make(over, "y", 0600));
 			if ((now == DIRECTORY) == (over == DIRECTORY)) {
 				OK(rename("x", "y"));
@@ -322,7 +330,8 @@ static void times(void)
 	struct timespec ts[2] = {{1234567890, 987654321}, {1400000000, 1}}, some[2];
 	struct stat st;
 
-	FOR_KINDS(now) {
+	FOR_KINDS(now)
+	{
 		OK(kind_make(now, "x", 0644));
 		mark("x");
 		OK(utimensat(AT_FDCWD, "x", ts, AT_SYMLINK_NOFOLLOW));
@@ -427,7 +436,8 @@ static void sticky(void)
 	int dir, thing, err;
 
 	OK(mkdir("free", 0777));
-	FOR_KINDS(now) {
+	FOR_KINDS(now)
+	{
 		for (dir = 0; dir < n; dir++) {
 			for (thing = 0; thing < n; thing++) {
 				OK(mkdir("d", 0777));
@@ -464,7 +474,7 @@ static void sticky(void)
 }
 
 const struct test tests[] = {
-	{"made", made, NEEDS_ROOT},	{"modes", modes, NEEDS_ROOT}, {"owners", owners, NEEDS_ROOT},
-	{"links", links, NEEDS_ROOT},	{"renames", renames, NEEDS_ROOT}, {"times", times, NEEDS_ROOT},
-	{"opens", opens, NEEDS_ROOT}, {"sticky", sticky, NEEDS_ROOT}, {NULL},
+	{"made", made, NEEDS_ROOT},   {"modes", modes, NEEDS_ROOT},	{"owners", owners, NEEDS_ROOT},
+	{"links", links, NEEDS_ROOT}, {"renames", renames, NEEDS_ROOT}, {"times", times, NEEDS_ROOT},
+	{"opens", opens, NEEDS_ROOT}, {"sticky", sticky, NEEDS_ROOT},	{NULL},
 };

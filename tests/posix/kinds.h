@@ -10,7 +10,8 @@
 
 enum kind { REGULAR, DIRECTORY, FIFO, BLOCK, CHARACTER, SOCKET, SYMLINK, KINDS };
 
-static const char *const kind_names[KINDS] = {"regular", "directory", "fifo", "block", "character", "socket", "symlink"};
+static const char *const kind_names[KINDS] = {"regular",   "directory", "fifo",	  "block",
+					      "character", "socket",	"symlink"};
 static const mode_t kind_types[KINDS] = {S_IFREG, S_IFDIR, S_IFIFO, S_IFBLK, S_IFCHR, S_IFSOCK, S_IFLNK};
 
 /* Makes one; 0 or -1 with errno. Devices only root can make. */

@@ -9,15 +9,47 @@
 #define U 65001 /* a user of no further interest */
 
 enum call {
-	OPEN, OPENDIR, CREAT, STAT, LSTAT, STATX, ACCESS, CHMOD, CHOWN, LCHOWN, UTIMENS, LUTIMENS, TRUNCATE, STATFS, CHDIR,
-	EXEC, GETXATTR, SETXATTR, LISTXATTR, REMOVEXATTR, LINK_FROM, RENAME_FROM, READLINK, UNLINK, RMDIR, MKDIR, MKFIFO,
-	MKNOD, SYMLINK_, LINK_TO, RENAME_TO, BIND, CALLS
+	OPEN,
+	OPENDIR,
+	CREAT,
+	STAT,
+	LSTAT,
+	STATX,
+	ACCESS,
+	CHMOD,
+	CHOWN,
+	LCHOWN,
+	UTIMENS,
+	LUTIMENS,
+	TRUNCATE,
+	STATFS,
+	CHDIR,
+	EXEC,
+	GETXATTR,
+	SETXATTR,
+	LISTXATTR,
+	REMOVEXATTR,
+	LINK_FROM,
+	RENAME_FROM,
+	READLINK,
+	UNLINK,
+	RMDIR,
+	MKDIR,
+	MKFIFO,
+	MKNOD,
+	SYMLINK_,
+	LINK_TO,
+	RENAME_TO,
+	BIND,
+	CALLS
 };
 
 static const char *const call_names[CALLS] = {
-	"open", "opendir", "creat", "stat", "lstat", "statx", "access", "chmod", "chown", "lchown", "utimensat",
-	"utimensat(nofollow)", "truncate", "statfs", "chdir", "execve", "getxattr", "setxattr", "listxattr", "removexattr",
-	"link from", "rename from", "readlink", "unlink", "rmdir", "mkdir", "mkfifo", "mknod", "symlink", "link to",
+	"open",	     "opendir",	    "creat",	 "stat",	"lstat",     "statx",
+	"access",    "chmod",	    "chown",	 "lchown",	"utimensat", "utimensat(nofollow)",
+	"truncate",  "statfs",	    "chdir",	 "execve",	"getxattr",  "setxattr",
+	"listxattr", "removexattr", "link from", "rename from", "readlink",  "unlink",
+	"rmdir",     "mkdir",	    "mkfifo",	 "mknod",	"symlink",   "link to",
 	"rename to", "bind"};
 
 /* These make the name, and so do not mind that it is not there. */
@@ -242,7 +274,8 @@ static void existing(void)
 	enum kind k;
 
 	start();
-	FOR_KINDS(k) {
+	FOR_KINDS(k)
+	{
 		if (kind_make(k, "x", 0644) && errno == EPERM)
 			continue;
 		for (c = MKDIR; c < CALLS; c++) {

@@ -57,8 +57,8 @@ static int serve(void)
 {
 	const char *udfs = getenv("EXO_UDF_DIR") ?: "build/udf";
 	struct exo_mkfs opt = {.type = type, .name = "home", .quota = quota, .udf_dir = udfs};
-	char *argv[] = {(char *)"exo-fuse", (char *)"-f", (char *)"-o", strdup(options), (char *)"0", (char *)"home",
-			top,		    NULL};
+	char *argv[] = {(char *)"exo-fuse", (char *)"-f",   (char *)"-o", strdup(options),
+			(char *)"0",	    (char *)"home", top,	  NULL};
 	struct exo_why why = {0};
 	struct sim_disk *d;
 	struct exo_fs *fs;
