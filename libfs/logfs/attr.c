@@ -13,6 +13,11 @@ int logfs_getattr(struct exo_fs *xfs, struct exo_node *node, struct stat *st)
 	if (!(xfs->flags & EXO_FS_RDONLY))
 		file_flush(fs, l);
 	err = lino_fresh(fs, l);
+	/* A handle still names it: a directory that is somebody's current one. */
+	if (err == -ESTALE && l->gone) {
+		l->di.nlink = 0;
+		err = 0;
+	}
 	if (err)
 		return err;
 	memset(st, 0, sizeof(*st));
@@ -58,7 +63,11 @@ static int set_once(struct logfs *fs, struct lino *l, const struct exo_attr *a)
 		log_txn_abort(fs);
 		return err == -ENOENT ? -ESTALE : err;
 	}
-	return log_txn_commit(fs);
+	err = log_txn_commit(fs);
+	/* What was set wins over what a read had left. */
+	if (!err && a->set & EXO_SET_ATIME)
+		atime_forget(fs, l->n.ino);
+	return err;
 }
 
 int logfs_setattr(struct exo_fs *xfs, struct exo_node *node, const struct exo_attr *attr)

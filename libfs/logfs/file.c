@@ -87,6 +87,8 @@ ssize_t logfs_pread(struct exo_fs *xfs, struct exo_file *f, void *buf, size_t n,
 			return done ? (ssize_t)done : got;
 		done += got;
 	}
+	if (done && !(f->oflags & O_NOATIME))
+		atime_read(fs, l);
 	return done;
 }
 

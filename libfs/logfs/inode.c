@@ -24,7 +24,7 @@ int inode_read(struct logfs *fs, u64 ino, struct linode *di)
 	di->uid = get32(p + LOGFS_N_UID);
 	di->gid = get32(p + LOGFS_N_GID);
 	di->size = get64(p + LOGFS_N_BYTES);
-	di->atime = get64(p + LOGFS_N_ATIME);
+	di->atime = atime_latest(fs, ino, get64(p + LOGFS_N_ATIME));
 	di->mtime = get64(p + LOGFS_N_MTIME);
 	di->ctime = get64(p + LOGFS_N_CTIME);
 	di->btime = get64(p + LOGFS_N_BTIME);
@@ -133,6 +133,8 @@ static int refresh(struct logfs *fs, struct lino *l)
 	if (l->seen == version)
 		return 0;
 	err = inode_read(fs, l->n.ino, &di);
+	if (err == -ENOENT && l->seen && !fs->txn.open)
+		l->gone = true;
 	if (err)
 		return err == -ENOENT ? -ESTALE : err;
 	if (l->seen && (di.mode ^ l->di.mode) & S_IFMT)
@@ -231,5 +233,7 @@ void inos_exit(struct logfs *fs)
 			free(l);
 		}
 	free(fs->inos);
+	free(fs->atimes);
 	fs->inos = NULL;
+	fs->atimes = NULL;
 }

@@ -32,9 +32,9 @@ typedef uint64_t u64;
 
 #define BLK EXO_BLOCK_SIZE
 #define LOGFS_TRIES 20000 /* of one operation, before it gives up with -EBUSY: some seconds */
-#define LOGFS_RECS 208	 /* of one node, while it waits to be split */
-#define LOGFS_OWN 96	 /* nodes that one transaction may copy */
-#define LOGFS_PICKS 512	 /* runs that one transaction may allocate */
+#define LOGFS_RECS 208	  /* of one node, while it waits to be split */
+#define LOGFS_OWN 96	  /* nodes that one transaction may copy */
+#define LOGFS_PICKS 512	  /* runs that one transaction may allocate */
 #define LOGFS_AVOID 16
 #define LOGFS_NODES 1024    /* nodes to keep decoded */
 #define LOGFS_STEP 48	    /* extents or pieces that one transaction of a longer removal takes */
@@ -82,6 +82,8 @@ struct lino {
 	u8 *buf; /* bytes not yet in blocks */
 	u64 buf_off;
 	u32 buf_len;
+	bool drop_setid;	 /* who wrote into the buffer may not leave set-id bits */
+	bool gone;		 /* it is no more; di is what was known last */
 	struct lino *dirty_next; /* list of those with a buffer */
 };
 
@@ -111,6 +113,12 @@ struct ltxn {
 	u32 narena;
 };
 
+#define LOGFS_ATIMES 4096
+struct latime {
+	u64 ino; /* 0: none */
+	int64_t at;
+};
+
 struct logfs {
 	struct exo_fs fs; /* first */
 	const struct exo_view *v;
@@ -126,6 +134,7 @@ struct logfs {
 	/* inode.c */
 	struct lino **inos;
 	struct lino *top, *dirty;
+	struct latime *atimes; /* atime.c */
 	/* segment.c */
 	u64 at; /* next block of the log */
 	bool rewound;
@@ -200,7 +209,7 @@ const u8 *txn_data(struct logfs *fs, const void *data, u32 len); /* copied until
 
 /* segment.c */
 int log_pick(struct logfs *fs, u64 want, u64 *start, u64 *count); /* the next free run of the log */
-bool log_picked(const struct logfs *fs, u64 block); /* by the running transaction, or the last one */
+bool log_picked(const struct logfs *fs, u64 block);		  /* by the running transaction, or the last one */
 int log_full(struct logfs *fs, int err);
 void log_avoid(struct logfs *fs, u64 start, u64 count);
 
@@ -229,8 +238,8 @@ static inline int item_add(struct logfs *fs, u64 ino, u64 sub, const void *data,
 int ext_find(struct logfs *fs, u64 ino, u64 blk, struct rec *out,
 	     u64 *hole); /* 0; -ENOENT: *hole blocks until the next */
 /*
- * Frames of up to `most` blocks of the file from blk on, as far as one extent goes; *at: where the first is on the disk. data_unbind
- * them. -ENOENT: a hole of *at blocks.
+ * Frames of up to `most` blocks of the file from blk on, as far as one extent goes; *at: where the first is on the
+ * disk. data_unbind them. -ENOENT: a hole of *at blocks.
  */
 int ext_bind(struct logfs *fs, u64 ino, u64 blk, u32 most, bool write, u32 *frames, u32 *count, u64 *at);
 int ext_add(struct logfs *fs, u64 ino, u64 blk, u64 start, u64 count);
@@ -246,6 +255,12 @@ int inode_read(struct logfs *fs, u64 ino, struct linode *di);
 int inode_write(struct logfs *fs, u64 ino, const struct linode *di); /* in a transaction */
 int inode_new(struct logfs *fs, const struct linode *di, u64 *ino);  /* in a transaction */
 void inos_exit(struct logfs *fs);
+
+/* atime.c */
+int64_t atime_latest(struct logfs *fs, u64 ino, int64_t stored); /* the one waiting, if later */
+void atime_read(struct logfs *fs, struct lino *l);		 /* the file was read now */
+void atime_forget(struct logfs *fs, u64 ino);
+int atimes_write(struct logfs *fs); /* those waiting, in transactions of its own */
 
 /* orphan.c */
 int orphan_add(struct logfs *fs, u64 ino);  /* in a transaction */

@@ -69,11 +69,13 @@ static int prepare(struct exo *x, uint32_t disk, const struct exo_root_get *root
 		err = log_cache_init(fs);
 	if (!err) {
 		fs->inos = calloc(1024, sizeof(*fs->inos));
-		err = fs->inos ? 0 : -ENOMEM;
+		fs->atimes = calloc(LOGFS_ATIMES, sizeof(*fs->atimes));
+		err = fs->inos && fs->atimes ? 0 : -ENOMEM;
 	}
 	if (err) {
 		log_cache_exit(fs);
 		free(fs->inos);
+		free(fs->atimes);
 		free(fs);
 		return err;
 	}
@@ -153,8 +155,10 @@ void logfs_close(struct exo_fs *xfs)
 	struct logfs *fs = logfs_of(xfs);
 
 	/* Into the tree, so that others see it; durable only by sync. */
-	if (!(xfs->flags & EXO_FS_RDONLY))
+	if (!(xfs->flags & EXO_FS_RDONLY)) {
 		files_flush(fs);
+		atimes_write(fs);
+	}
 	finish(fs);
 }
 
@@ -186,6 +190,7 @@ int logfs_sync(struct exo_fs *xfs)
 	err = files_flush(fs);
 	if (err)
 		return err;
+	atimes_write(fs);
 	err = exo_sync(xfs->x, xfs->disk, xfs->root, exo_fs_why_here());
 	if (err < 0)
 		return err;

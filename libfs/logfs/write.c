@@ -25,6 +25,7 @@ void file_forget(struct logfs *fs, struct lino *l)
 	free(l->buf);
 	l->buf = NULL;
 	l->buf_len = 0;
+	l->drop_setid = false;
 }
 
 /* The whole of a block before bytes change in it; zeroes where nothing was. */
@@ -43,7 +44,7 @@ static int old_block(struct logfs *fs, u64 ino, u64 blk, u8 *out)
 }
 
 /* The map: new blocks for [blk, blk + count). */
-static int remap(struct logfs *fs, u64 ino, u64 blk, u64 count, u64 end)
+static int remap(struct logfs *fs, u64 ino, u64 blk, u64 count, u64 end, bool drop)
 {
 	u64 freed = 0, done, start, n, at;
 	struct linode di;
@@ -64,7 +65,7 @@ static int remap(struct logfs *fs, u64 ino, u64 blk, u64 count, u64 end)
 	if (end > di.size)
 		di.size = end;
 	di.mtime = di.ctime = stamp_now();
-	if (exo_cred(&fs->fs)->uid)
+	if (drop)
 		di.mode &= ~(S_ISUID | (di.mode & S_IXGRP ? S_ISGID : 0));
 	return inode_write(fs, ino, &di);
 }
@@ -103,7 +104,7 @@ int file_fill(struct logfs *fs, u64 ino, u64 blk, u64 count, const u8 *bytes)
 	return err;
 }
 
-static int write_once(struct logfs *fs, u64 ino, u64 off, const u8 *buf, size_t n, u8 *whole)
+static int write_once(struct logfs *fs, u64 ino, u64 off, const u8 *buf, size_t n, u8 *whole, bool drop)
 {
 	u64 blk = off / BLK, end = off + n, count = (end + BLK - 1) / BLK - blk;
 	int err = log_txn_begin(fs);
@@ -116,7 +117,7 @@ static int write_once(struct logfs *fs, u64 ino, u64 off, const u8 *buf, size_t 
 		err = old_block(fs, ino, blk + count - 1, whole + (count - 1) * BLK);
 	if (!err) {
 		memcpy(whole + off % BLK, buf, n);
-		err = remap(fs, ino, blk, count, end);
+		err = remap(fs, ino, blk, count, end, drop);
 	}
 	if (err) {
 		log_txn_abort(fs);
@@ -125,7 +126,8 @@ static int write_once(struct logfs *fs, u64 ino, u64 off, const u8 *buf, size_t 
 	return log_txn_commit(fs);
 }
 
-static int write_out(struct logfs *fs, struct lino *l, u64 off, const u8 *buf, size_t n)
+/* drop: set-id bits go, because of who wrote. */
+static int write_out(struct logfs *fs, struct lino *l, u64 off, const u8 *buf, size_t n, bool drop)
 {
 	u8 *whole = malloc(CHUNK * BLK);
 	size_t part;
@@ -133,7 +135,7 @@ static int write_out(struct logfs *fs, struct lino *l, u64 off, const u8 *buf, s
 
 	for (; !err && n; off += part, buf += part, n -= part) {
 		part = CHUNK * BLK - off % BLK < n ? CHUNK * BLK - off % BLK : n;
-		LOGFS_RETRY(err, write_once(fs, l->n.ino, off, buf, part, whole));
+		LOGFS_RETRY(err, write_once(fs, l->n.ino, off, buf, part, whole, drop));
 		if (!err)
 			err = file_fill(fs, l->n.ino, off / BLK, (off + part + BLK - 1) / BLK - off / BLK, whole);
 		cache_trim(fs);
@@ -148,7 +150,7 @@ int file_flush(struct logfs *fs, struct lino *l)
 
 	if (!l->buf_len)
 		return 0;
-	err = write_out(fs, l, l->buf_off, l->buf, l->buf_len);
+	err = write_out(fs, l, l->buf_off, l->buf, l->buf_len, l->drop_setid);
 	/* What could not be written now stays, for another try or for close. */
 	if (!err || err == -ESTALE)
 		file_forget(fs, l);
@@ -196,7 +198,7 @@ ssize_t logfs_pwrite(struct exo_fs *xfs, struct exo_file *f, const void *buf, si
 			return err;
 	}
 	if (n > LOGFS_BUFFER / 2) {
-		err = write_out(fs, l, off, buf, n);
+		err = write_out(fs, l, off, buf, n, exo_cred(&fs->fs)->uid);
 		return err ? err : (ssize_t)n;
 	}
 	if (!l->buf) {
@@ -209,6 +211,7 @@ ssize_t logfs_pwrite(struct exo_fs *xfs, struct exo_file *f, const void *buf, si
 		l->dirty_next = fs->dirty;
 		fs->dirty = l;
 	}
+	l->drop_setid |= exo_cred(&fs->fs)->uid != 0;
 	memcpy(l->buf + l->buf_len, buf, n);
 	l->buf_len += n;
 	return n;

@@ -13,7 +13,11 @@ $(POSIX_PROGS): $(B)/tests/posix/%: $(B)/obj/tests/posix/%.o $(B)/obj/tests/posi
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lpthread
 
-# The same on this machine's FUSE, the server being exo-fuse's code over the simulator.
+# The same on this machine's FUSE, the server being exo-fuse's code over the simulator; posix-TYPE runs all.
+POSIX_MOUNTS := $(B)/tests/posix-cffs $(B)/tests/posix-logfs
+TESTS_HOST += $(POSIX_MOUNTS)
+$(POSIX_MOUNTS): $(B)/tests/posix-%: tests/posix/build.mk | $(B)/tests/simmount
+	$(Q)printf '#!/bin/sh\nexec $(B)/tests/simmount $* tests/posix/all.sh\n' >$@ && chmod +x $@
 SIMMOUNT_FUSE := $(patsubst libfs/fuse/%.c,$(B)/san/fuse/%.o,$(wildcard libfs/fuse/*.c))
 $(SIMMOUNT_FUSE): $(B)/san/fuse/%.o: libfs/fuse/%.c
 	$(call say,CC-SAN,$<)

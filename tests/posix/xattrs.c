@@ -7,6 +7,8 @@
 #define U 65001
 #define V 65002
 
+static char *volatile nowhere = (char *)8;
+
 static bool listed(const char *path, const char *name)
 {
 	char list[65536];
@@ -66,9 +68,9 @@ static void values(void)
 	FAILS(EINVAL, setxattr("f", "user.", "x", 1, 0));
 	FAILS(ERANGE, setxattr("f", "", "x", 1, 0));
 	FAILS(ENOENT, setxattr("none", "user.a", "x", 1, 0));
-	FAILS(EFAULT, setxattr("f", (char *)8, "x", 1, 0));
-	FAILS(EFAULT, setxattr("f", "user.q", (char *)8, 1, 0));
-	FAILS(EFAULT, getxattr("f", "user.q", (char *)8, 100) < 0 && errno == ENODATA ? (errno = EFAULT, -1) : -1);
+	FAILS(EFAULT, setxattr("f", nowhere, "x", 1, 0));
+	FAILS(EFAULT, setxattr("f", "user.q", nowhere, 1, 0));
+	FAILS(EFAULT, getxattr("f", "user.q", nowhere, 100) < 0 && errno == ENODATA ? (errno = EFAULT, -1) : -1);
 }
 
 static void sizes(void)
