@@ -28,16 +28,30 @@ static struct timespec time_of(int to_set, int set, int now, struct timespec giv
 	return given;
 }
 
+/* Nothing to set: chown(-1, -1), or privileges that go because of a write. What is left is a new ctime. */
+static int touch(struct bridge *b, struct exo_file *at)
+{
+	struct stat st;
+	int err = exo_file_stat(at, &st);
+
+	if (err)
+		return err;
+	return S_ISLNK(st.st_mode) ? exo_at_chown(b->fs, at, "", -1, -1, EXO_FS_EMPTY)
+				   : exo_at_chmod(b->fs, at, "", st.st_mode & 07777, EXO_FS_EMPTY);
+}
+
 /* The owner first: it takes set-id bits away, which a mode in the same request may give back. */
 static int set_attr(struct bridge *b, struct exo_file *at, const struct stat *attr, int to_set,
 		    struct fuse_file_info *fi)
 {
 	const int times = FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME;
+	const int owner = FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID;
 	struct timespec ts[2];
-	int err = 0;
+	int err = to_set & (owner | FUSE_SET_ATTR_SIZE) || !to_set ? drop_privileges(b, at) : 0;
 
-	/* chown(-1, -1) asks for nothing but a new ctime. */
-	if (to_set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID) || !to_set)
+	if (!err && !to_set)
+		err = touch(b, at);
+	if (!err && to_set & owner)
 		err = exo_at_chown(b->fs, at, "", to_set & FUSE_SET_ATTR_UID ? attr->st_uid : (uid_t)-1,
 				   to_set & FUSE_SET_ATTR_GID ? attr->st_gid : (gid_t)-1, EXO_FS_EMPTY);
 	if (!err && to_set & FUSE_SET_ATTR_MODE)

@@ -43,6 +43,7 @@ struct bridge {
 	struct exo_fs *fs;
 	struct fuse_session *session;
 	bool readonly;
+	bool killpriv;	/* see privileges.c */
 	double timeout; /* seconds that the kernel may believe attributes and names */
 	struct inode top;
 	pthread_mutex_t lock; /* of the table */
@@ -90,6 +91,13 @@ static inline struct bridge *begin_change(fuse_req_t req)
 /* names.c: O_TMPFILE, which libfuse 3.14 does not know. The new file's entry and its handle. */
 int make_tmpfile(struct bridge *b, fuse_ino_t parent, int oflags, mode_t mode, struct fuse_entry_param *e,
 		 struct exo_file **f);
+
+/* privileges.c */
+struct fuse_in_header;
+int privileges_init(struct bridge *b);		      /* after the mount */
+void request_begins(const struct fuse_in_header *in); /* valid until the next */
+/* A file's bytes or owner change by the running request: set-id bits and capabilities go, where that is left to us. */
+int drop_privileges(struct bridge *b, struct exo_file *at);
 
 /* Operations. */
 void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);

@@ -45,6 +45,8 @@ void op_open(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fi)
 		return;
 	}
 	fi->fh = (uintptr_t)f;
+	/* What is not written has nothing to tell at close. */
+	fi->noflush = (fi->flags & O_ACCMODE) == O_RDONLY;
 	fi->keep_cache = b->readonly || fi->flags & O_NOATIME || (fi->flags & O_ACCMODE) == O_WRONLY ||
 			 (!exo_file_stat(f, &st) && !atime_old(&st));
 	if (fuse_reply_open(req, fi) == -ENOENT)
@@ -108,11 +110,12 @@ static ssize_t write_all(struct exo_file *f, const char *buf, size_t size, off_t
 
 void op_write(fuse_req_t req, fuse_ino_t nodeid, const char *buf, size_t size, off_t off, struct fuse_file_info *fi)
 {
-	ssize_t n;
+	struct bridge *b = begin_change(req);
+	ssize_t n = fi->writepage ? 0 : drop_privileges(b, inode_at(b, nodeid));
 
-	begin_change(req);
 	/* The kernel's idea of the end may be old; but a mapped page goes where it belongs. */
-	n = write_all(file_of(fi), buf, size, off, fi->flags & O_APPEND && !fi->writepage);
+	if (!n)
+		n = write_all(file_of(fi), buf, size, off, fi->flags & O_APPEND && !fi->writepage);
 	if (n < 0)
 		fuse_reply_err(req, -n);
 	else
@@ -135,8 +138,10 @@ void op_fsync(fuse_req_t req, fuse_ino_t nodeid, int datasync, struct fuse_file_
 
 void op_fallocate(fuse_req_t req, fuse_ino_t nodeid, int mode, off_t off, off_t len, struct fuse_file_info *fi)
 {
-	begin_change(req);
-	fuse_reply_err(req, -exo_file_fallocate(file_of(fi), mode, off, len));
+	struct bridge *b = begin_change(req);
+	int err = exo_file_fallocate(file_of(fi), mode, off, len);
+
+	fuse_reply_err(req, -(err ?: drop_privileges(b, inode_at(b, nodeid))));
 }
 
 void op_lseek(fuse_req_t req, fuse_ino_t nodeid, off_t off, int whence, struct fuse_file_info *fi)
@@ -156,13 +161,16 @@ void op_copy(fuse_req_t req, fuse_ino_t in, off_t from, struct fuse_file_info *f
 	     struct fuse_file_info *fo, size_t len, int flags)
 {
 	char *buf = thread_buffer();
+	struct bridge *b = begin_change(req);
 	ssize_t n = buf ? 0 : -ENOMEM;
+	int err;
 
-	begin_change(req);
 	if (!n && flags)
 		n = -EINVAL;
 	if (!n)
 		n = read_all(file_of(fi), buf, len < MAX_IO ? len : MAX_IO, from);
+	if (n > 0 && (err = drop_privileges(b, inode_at(b, out))))
+		n = err;
 	if (n > 0)
 		n = write_all(file_of(fo), buf, n, to, fo->flags & O_APPEND);
 	if (n < 0)

@@ -98,6 +98,7 @@ static void *serve(void *arg)
 		if (n <= 0)
 			break;
 		in = buf.mem;
+		request_begins(in);
 		if ((size_t)n >= sizeof(*in) && in->opcode == FUSE_TMPFILE)
 			serve_tmpfile(b, in, in + 1, n - sizeof(*in));
 		else

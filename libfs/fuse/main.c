@@ -342,7 +342,7 @@ static int session_open(struct bridge *b, const struct settings *s)
 		b->session = NULL;
 		return err;
 	}
-	return 0;
+	return privileges_init(b);
 }
 
 /* The kernel writes back what was stored into mappings; other threads take it. */

@@ -206,6 +206,101 @@ static void life(void)
 	OK(close(fd));
 }
 
+/* CAP_NET_RAW, permitted, as setcap(8) stores it. */
+static const unsigned char capability[20] = {[3] = 2, [5] = 0x20};
+
+static void give(int fd)
+{
+	OK(fchmod(fd, 06777));
+	OK(fsetxattr(fd, "security.capability", capability, sizeof(capability), 0));
+}
+
+/* A program that is changed loses what it could do: its capability whoever changes it, set-id bits by who may not keep
+ * them. */
+static void lost(const char *what, uid_t by)
+{
+	mode_t mode = look("f").st_mode & 07777, want = by ? 0777 : 06777;
+	char buf[32];
+
+	if (mode != want || getxattr("f", "security.capability", buf, sizeof(buf)) != -1 || errno != ENODATA) {
+		printf("# %s by %u: mode %o, not %o, or the capability is there\n", what, by, mode, want);
+		SAME(0, 1);
+	}
+}
+
+static void programs(void)
+{
+	int fd = OK(open("f", O_CREAT | O_RDWR, 0777)), in, w, i;
+	static const uid_t who[] = {0, V};
+	off_t off;
+	char *m;
+
+	put("in", "some bytes");
+	OK(chmod("in", 0644));
+	if (fsetxattr(fd, "security.capability", capability, sizeof(capability), 0) && errno == EOPNOTSUPP)
+		skip("no security.capability");
+	for (i = 0; i < 2; i++) {
+		give(fd);
+		become(who[i], who[i]);
+		w = OK(open("f", O_RDWR));
+		in = OK(open("in", O_RDONLY));
+		SAME(pwrite(w, "x", 1, 0), 1);
+		become(0, 0);
+		lost("write", who[i]);
+		/* Again: that it had none before is not remembered for ever. */
+		give(fd);
+		become(who[i], who[i]);
+		SAME(pwrite(w, "y", 1, 5000), 1);
+		become(0, 0);
+		lost("second write", who[i]);
+		give(fd);
+		become(who[i], who[i]);
+		OK(ftruncate(w, 100));
+		become(0, 0);
+		lost("ftruncate", who[i]);
+		give(fd);
+		become(who[i], who[i]);
+		OK(truncate("f", 10000));
+		become(0, 0);
+		lost("truncate", who[i]);
+		give(fd);
+		become(who[i], who[i]);
+		OK(close(open("f", O_WRONLY | O_TRUNC)));
+		become(0, 0);
+		lost("open with O_TRUNC", who[i]);
+		give(fd);
+		become(who[i], who[i]);
+		off = 0;
+		SAME(copy_file_range(in, &off, w, &(off_t){0}, 10, 0), 10);
+		become(0, 0);
+		lost("copy_file_range", who[i]);
+		give(fd);
+		become(who[i], who[i]);
+		if (!fallocate(w, 0, 0, 50000)) {
+			become(0, 0);
+			lost("fallocate", who[i]);
+		}
+		become(0, 0);
+		/* Reading takes nothing. */
+		give(fd);
+		become(who[i], who[i]);
+		SAME(pread(w, &i, 0, 0), 0);
+		m = NULL;
+		SAME(pread(w, &m, 8, 0), 8);
+		OK(close(w));
+		OK(close(in));
+		become(0, 0);
+		SAME(look("f").st_mode & 07777, 06777);
+		SAME(getxattr("f", "security.capability", NULL, 0), sizeof(capability));
+	}
+	/* A new owner: both go, whoever gives it. */
+	give(fd);
+	OK(fchown(fd, V, V));
+	lost("chown", V);
+	OK(close(fd));
+}
+
 const struct test tests[] = {
-	{"values", values, 0}, {"sizes", sizes, 0}, {"rights", rights, NEEDS_ROOT}, {"life", life, 0}, {NULL},
+	{"programs", programs, NEEDS_ROOT}, {"values", values, 0}, {"sizes", sizes, 0},
+	{"rights", rights, NEEDS_ROOT},	    {"life", life, 0},	   {NULL},
 };
