@@ -14,7 +14,10 @@ static u32 in_use(struct exo_disk *d)
 	return n;
 }
 
-/* May the next attach believe the stored map? Only if it says everything that this attach knows. */
+/*
+ * May the next attach believe the stored map? Only if it says everything that this attach knows. That attach sees for itself that
+ * a temporary root was left; the map calls what that one has used, and is right about all others.
+ */
 static bool is_clean(const struct exo_disk *d)
 {
 	u32 i;
@@ -22,8 +25,7 @@ static bool is_clean(const struct exo_disk *d)
 	if (d->ncontest || d->nheld || d->nwaiting)
 		return false;
 	for (i = 0; i < EXO_MAX_ROOTS; i++)
-		if (d->roots[i].state != EXO_ROOT_EMPTY &&
-		    (d->roots[i].quarantine || (d->roots[i].h.flags & EXO_ROOT_TEMPORARY)))
+		if (d->roots[i].state != EXO_ROOT_EMPTY && d->roots[i].quarantine)
 			return false;
 	return true;
 }

@@ -216,6 +216,76 @@ static void reasons(void)
 	kit_stop(&k);
 }
 
+/* A temporary root is dropped whatever the detach was, and costs a walk once; its end before the detach costs none. */
+static void temporary(void)
+{
+	struct exo_root_del del = {0};
+	u32 root, temp;
+	u64 top, at;
+	struct kit k;
+
+	kit_start(&k, 64, 65536, SIM_VOLATILE);
+	NEED(!kit_root_add(&k, "one", k.tmpl, EXO_NOBLOCK, 1, 0, &root, &top));
+	NEED(!kit_root_add(&k, "temp", k.tmpl, EXO_NOBLOCK, 1, EXO_ROOT_TEMPORARY, &temp, &at));
+	CHECK(!kit_detach(&k, 0));
+	CHECK(why(&k, 0) == EXO_WALK_TEMPORARY && (kit_info(&k).out_flags & EXO_DISK_WAS_CLEAN));
+	CHECK(!kit_free(&k, top) && !kit_sync(&k, EXO_NOROOT) && kit_free(&k, at) && !kit_detach(&k, 0));
+	CHECK(why(&k, 0) == EXO_WALK_NONE && kit_free(&k, at));
+	NEED(!kit_root_add(&k, "temp", k.tmpl, EXO_NOBLOCK, 1, EXO_ROOT_TEMPORARY, &temp, &at));
+	CHECK(!kit_sync(&k, EXO_NOROOT) && !kit_detach(&k, EXO_DETACH_DISCARD));
+	CHECK(why(&k, 0) == EXO_WALK_UNCLEAN && !kit_sync(&k, EXO_NOROOT) && kit_free(&k, at));
+	NEED(!kit_root_add(&k, "temp", k.tmpl, EXO_NOBLOCK, 1, EXO_ROOT_TEMPORARY, &temp, &at));
+	del.disk = k.d;
+	del.root = temp;
+	CHECK(!CALL(&k, EXO_NR_ROOT_DEL, del) && !kit_detach(&k, 0));
+	CHECK(why(&k, 0) == EXO_WALK_NONE && kit_free(&k, at) && !kit_detach(&k, 0));
+	kit_stop(&k);
+}
+
+/* An entry that is older than the map, or damaged: the two do not add up. */
+static void entries(void)
+{
+	u8 was[EXO_SECTOR_SIZE], is[EXO_SECTOR_SIZE];
+	struct exo_disk_info i;
+	struct exo_layout l;
+	struct kit k;
+	struct txn t = {.n = 0};
+	u32 root;
+	u64 top;
+
+	kit_start(&k, 64, 65536, 0);
+	exo_layout(65536, &l);
+	NEED(!kit_root_add(&k, "one", k.tmpl, EXO_NOBLOCK, 1, 0, &root, &top));
+	NEED(!kit_detach(&k, 0));
+	sim_disk_peek(k.disk, l.roots + root / 8, root % 8 * EXO_SECTOR_SIZE, was, sizeof(was));
+	CHECK(why(&k, 0) == EXO_WALK_NONE);
+	NEED(!kit_read(&k, top, 1));
+	{
+		struct exo_claim c = {.start = top, .count = 1, .template_id = k.tmpl};
+		u32 frame;
+
+		NEED(!kit_bind(&k, root, EXO_NOBLOCK, 0, c, EXO_RIGHT_READ, 0, &frame));
+		txn_slot(&t, top, kit_version(&k, top), 0, 0, (struct slot){top + 1, 3, 0, 0, 0});
+		txn_decl(&t, EXO_DECL_ALLOC, 0, top + 1, 3);
+		NEED(!txn_go(&k, &t) && !kit_unbind(&k, frame));
+	}
+	NEED(!kit_detach(&k, 0));
+	sim_disk_peek(k.disk, l.roots + root / 8, root % 8 * EXO_SECTOR_SIZE, is, sizeof(is));
+	NEED(memcmp(was, is, sizeof(is)));
+	sim_disk_poke(k.disk, l.roots + root / 8, root % 8 * EXO_SECTOR_SIZE, was, sizeof(was));
+	CHECK(why(&k, 0) == EXO_WALK_ROOTS && !kit_free(&k, top + 3) && kit_free(&k, top + 4) && !kit_detach(&k, 0));
+	CHECK(why(&k, 0) == EXO_WALK_NONE && !kit_detach(&k, 0));
+	is[100] ^= 1;
+	sim_disk_poke(k.disk, l.roots + root / 8, root % 8 * EXO_SECTOR_SIZE, is, sizeof(is));
+	NEED(!kit_attach(&k, 0));
+	i = kit_info(&k);
+	CHECK(i.out_walk_why == EXO_WALK_ROOTS && i.out_quarantined == 1 && i.out_held == 4 && !kit_detach(&k, 0));
+	/* The disk says that this was not a clean one. */
+	NEED(!kit_attach(&k, 0));
+	CHECK(kit_info(&k).out_walk_why == EXO_WALK_UNCLEAN && !kit_detach(&k, 0));
+	kit_stop(&k);
+}
+
 int main(void)
 {
 	u64 reads = clean_reads(65536, 10);
@@ -225,6 +295,8 @@ int main(void)
 	/* 62 more blocks of the map, 256 a request. */
 	CHECK(clean_reads(65536 * 32, 1000) <= reads + 1);
 	reasons();
+	temporary();
+	entries();
 	chain(false);
 	chain(true);
 	broad();
