@@ -77,7 +77,8 @@ static int make_zero(struct bind *b)
 		f = exo_pool_take(c);
 		if (f == EXO_NOFRAME)
 			return exo_no(b->a, -ENOMEM, EXO_R_NO_FRAMES, b->nmissing - i);
-		exo_buf_insert(c, f, b->d->nr, block, EXO_BUF_VALID, 0, b->w.claim.template_id, b->root);
+		exo_buf_insert(c, f, b->d->nr, block, EXO_BUF_VALID, 0, b->w.claim.template_id, b->root,
+			       b->w.parent);
 		if (b->w.claim.template_id)
 			c->bufs[f].flags |= EXO_BUF_META;
 		if (over)
@@ -98,7 +99,7 @@ static int adopt(struct bind *b, u32 i)
 
 	if (buf->flags & EXO_BUF_UNKNOWN) {
 		if (!exo_contest_any(b->d, buf->block, 1, &block) || !exo_contest_find(b->d, buf->block)->cross)
-			exo_buf_know(c, b->frames[i], b->w.claim.template_id, b->root);
+			exo_buf_know(c, b->frames[i], b->w.claim.template_id, b->root, b->w.parent);
 		else
 			return exo_no(b->a, -EBUSY, EXO_R_CONTESTED, buf->block);
 		return 0;

@@ -42,7 +42,8 @@ struct exo_root {
 	u64 epoch; /* not 0: no block has left this root since a binding for I/O got this number; iobind.c */
 	u32 quarantine; /* EXO_QUARANTINE_* */
 	u8 state;
-	u32 nlose;  /* records of blocks that its nodes lost */
+	u32 nlose;  /* records of blocks that its nodes lost; of them, those of metadata that moved */
+	u32 nmoved;
 	bool dirty; /* entry differs from the disk's */
 	bool writing;
 };
@@ -166,6 +167,7 @@ int exo_hold_reserve(struct exo_disk *d, u64 start,
 		     u64 count); /* so that exo_hold_get cannot fail: 0, -ENOMEM, -EBUSY */
 void exo_hold_get(struct exo_disk *d, u64 start, u64 count);
 void exo_hold_put(struct exo_disk *d, u64 start, u64 count);
+bool exo_hold_any(const struct exo_disk *d, u64 block);
 u32 exo_fresh_runs(const struct exo_disk *d, u64 start, u64 count); /* runs of blocks that are not fresh */
 
 /* contest.c */

@@ -48,7 +48,7 @@ int exo_fill(struct exo_ask *a, struct exo_disk *d, const u64 *blocks, u32 n, u3
 			err = exo_no(a, -ENOMEM, EXO_R_NO_FRAMES, n - i);
 			break;
 		}
-		exo_buf_insert(c, f, d->nr, blocks[i], EXO_BUF_READING, EXO_BUF_UNKNOWN, 0, EXO_NOROOT);
+		exo_buf_insert(c, f, d->nr, blocks[i], EXO_BUF_READING, EXO_BUF_UNKNOWN, 0, EXO_NOROOT, EXO_NOBLOCK);
 		exo_buf_pin(c, f);
 		frame[got] = f;
 		seg[got].block = blocks[i];

@@ -193,6 +193,11 @@ void exo_hold_put(struct exo_disk *d, u64 start, u64 count)
 	bury(d);
 }
 
+bool exo_hold_any(const struct exo_disk *d, u64 block)
+{
+	return holds(d, block) != 0;
+}
+
 u32 exo_fresh_runs(const struct exo_disk *d, u64 start, u64 count)
 {
 	u64 b = start, end = start + count;

@@ -18,6 +18,7 @@ struct exo_side {
 	u64 dirty_since; /* core's tick when it became dirty */
 	u64 seen;	 /* by a call that must not see a frame twice */
 	u64 failed;	 /* SYNC in which its write failed */
+	u64 up;		 /* of known metadata: the block that claims it, EXO_NOBLOCK for the root's entry */
 	bool doomed;	 /* identity is gone; the frame is free when the last pin and binding go */
 	bool in_lru;
 	bool direct; /* WRITING stands for a direct write over it */
@@ -147,8 +148,8 @@ void exo_pool_give(struct exo_core *c, u32 frame);
 void exo_buf_begin(struct exo_core *c, u32 frame);
 u64 exo_buf_end(struct exo_core *c, u32 frame);
 u32 exo_buf_find(struct exo_core *c, u32 disk, u64 block);
-void exo_buf_insert(struct exo_core *c, u32 frame, u32 disk, u64 block, u8 state, u8 flags, u32 tmpl, u32 root);
-void exo_buf_know(struct exo_core *c, u32 frame, u32 tmpl, u32 root);
+void exo_buf_insert(struct exo_core *c, u32 frame, u32 disk, u64 block, u8 state, u8 flags, u32 tmpl, u32 root, u64 up);
+void exo_buf_know(struct exo_core *c, u32 frame, u32 tmpl, u32 root, u64 up);
 void exo_buf_revoke(struct exo_core *c, u32 frame); /* every env's grant of a bound buffer */
 void exo_buf_drop(struct exo_core *c, u32 frame);   /* revoke, forget identity and content */
 void exo_buf_leave(struct exo_core *c,

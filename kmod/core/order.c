@@ -168,39 +168,42 @@ void exo_undo_free(struct exo_undo *u)
 	u->work = 0;
 }
 
-int exo_wait_chain(struct exo_undo *u, struct exo_node *src, struct exo_node *dst, u32 sectors, u32 *self)
+int exo_wait_climb(struct exo_undo *u, struct exo_node *src, struct exo_climb *at, u32 *self)
 {
-	struct exo_done *done = NULL;
-	bool durable = false;
-	u32 steps;
-
 	*self = 0;
-	for (steps = 0; steps < CHAIN_MAX; steps++) {
+	for (; at->steps < CHAIN_MAX; at->steps++) {
 		const struct exo_link *l;
 		int err = 0;
 
 		if (++u->work >= WORK_MAX)
 			return -ELOOP;
-		if (dst == src) {
-			*self = durable ? 0 : sectors;
+		if (at->node == src) {
+			*self = at->durable ? 0 : at->sectors;
 			return 0;
 		}
 		/* What holds the pointer durably need not be written again; what leads to it may be missing. */
-		if (done)
-			err = wait_done(u, src, dst, done, sectors);
-		else if (!durable)
-			err = exo_wait_add(u, src, dst, sectors);
+		if (at->done)
+			err = wait_done(u, src, at->node, at->done, at->sectors);
+		else if (!at->durable)
+			err = exo_wait_add(u, src, at->node, at->sectors);
 		if (err)
 			return err;
-		l = dst->link;
+		l = at->node->link;
 		if (!l)
 			return 0;
-		sectors = l->sectors;
-		done = l->done;
-		durable = l->durable;
-		dst = l->parent;
+		at->sectors = l->sectors;
+		at->done = l->done;
+		at->durable = l->durable;
+		at->node = l->parent;
 	}
 	return -ELOOP;
+}
+
+int exo_wait_chain(struct exo_undo *u, struct exo_node *src, struct exo_node *dst, u32 sectors, u32 *self)
+{
+	struct exo_climb at = {.node = dst, .sectors = sectors};
+
+	return exo_wait_climb(u, src, &at, self);
 }
 
 bool exo_order_pending(const struct exo_disk *d, const struct exo_node *n)
@@ -367,8 +370,10 @@ void exo_order_written(struct exo_done *done)
 
 void exo_lose_end(struct exo_disk *d, struct exo_lose *l)
 {
-	if (l->root != EXO_NOROOT)
+	if (l->root != EXO_NOROOT) {
 		d->roots[l->root].nlose--;
+		d->roots[l->root].nmoved -= l->moved;
+	}
 	exo_hold_put(d, l->start, l->count);
 	exo_plat_free(l);
 }

@@ -40,8 +40,8 @@ struct exo_set;
 struct exo_lose {
 	struct exo_lose *next;
 	u64 start, count;
-	u32 root; /* that it counts for, or EXO_NOROOT */
-	u32 pad;
+	u32 root;   /* that it counts for, or EXO_NOROOT */
+	bool moved; /* metadata, to another place in the same root */
 };
 
 struct exo_wait {
@@ -128,6 +128,16 @@ struct exo_undo {
 	u64 work; /* records looked at; too many are refused like a chain without an end */
 };
 int exo_wait_chain(struct exo_undo *u, struct exo_node *src, struct exo_node *dst, u32 sectors, u32 *self);
+/* The same from where it is; ends at src, or at a node that has no link. */
+struct exo_climb {
+	struct exo_node *node;
+	u32 sectors, steps;
+	struct exo_done *done; /* in its list: a write of the node that holds the pointer */
+	bool durable;	       /* the pointer below is, in the node's durable image */
+};
+int exo_wait_climb(struct exo_undo *u, struct exo_node *src, struct exo_climb *at, u32 *self);
+/* path.c: the same up to the root, for metadata that moves while other metadata does. -ESTALE: part of the path is not in core. */
+int exo_wait_path(struct exo_disk *d, struct exo_undo *u, struct exo_node *src, struct exo_node *dst, u32 sectors, u32 *self);
 int exo_wait_add(struct exo_undo *u, struct exo_node *src, struct exo_node *dst, u32 sectors);
 void exo_undo_all(struct exo_undo *u);
 void exo_undo_free(struct exo_undo *u);

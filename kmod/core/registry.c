@@ -41,7 +41,7 @@ u32 exo_buf_find(struct exo_core *c, u32 disk, u64 block)
 	return EXO_NOFRAME;
 }
 
-void exo_buf_insert(struct exo_core *c, u32 frame, u32 disk, u64 block, u8 state, u8 flags, u32 tmpl, u32 root)
+void exo_buf_insert(struct exo_core *c, u32 frame, u32 disk, u64 block, u8 state, u8 flags, u32 tmpl, u32 root, u64 up)
 {
 	struct exo_buf *b = &c->bufs[frame];
 	u32 *head = bucket(c, disk, block);
@@ -61,14 +61,16 @@ void exo_buf_insert(struct exo_core *c, u32 frame, u32 disk, u64 block, u8 state
 	exo_buf_end(c, frame);
 	__atomic_store_n(head, frame + 1, __ATOMIC_RELEASE);
 	c->side[frame].node.block = block;
+	c->side[frame].up = up;
 	c->stats->frames_cached++;
 }
 
-void exo_buf_know(struct exo_core *c, u32 frame, u32 tmpl, u32 root)
+void exo_buf_know(struct exo_core *c, u32 frame, u32 tmpl, u32 root, u64 up)
 {
 	struct exo_buf *b = &c->bufs[frame];
 
 	exo_owned_drop(c, frame);
+	c->side[frame].up = up;
 	exo_buf_begin(c, frame);
 	b->flags &= (u8)~EXO_BUF_UNKNOWN;
 	if (tmpl)

@@ -144,7 +144,8 @@ static int add(struct exo_ask *a, struct exo_disk *d, struct exo_root_add *q, st
 	r->dirty = true;
 	r->node.fresh = 1;
 	for (i = 0; h->tmpl && i < h->count; i++) {
-		exo_buf_insert(c, m.frame[i], d->nr, h->start + i, EXO_BUF_VALID, EXO_BUF_META, h->tmpl, slot);
+		exo_buf_insert(c, m.frame[i], d->nr, h->start + i, EXO_BUF_VALID, EXO_BUF_META, h->tmpl, slot,
+			       EXO_NOBLOCK);
 		exo_link_add(m.link[i], &r->node, exo_frame_node(c, m.frame[i]), 0);
 		exo_frame_node(c, m.frame[i])->link = m.link[i];
 		exo_buf_dirty(c, m.frame[i]);
@@ -360,6 +361,7 @@ static void bury(struct exo_disk *d, u32 root, u64 *seen, struct exo_cover *agai
 		b = exo_bit_next(seen, b, end, false);
 		l->count = b - l->start;
 		l->root = EXO_NOROOT;
+		l->moved = false;
 		l->next = r->node.lose;
 		r->node.lose = l;
 		exo_hold_get(d, l->start, l->count);

@@ -4,7 +4,7 @@
 
 /* Blocks that left a node stay in its image on disk until its next write: they are held until that is durable (rule 2).
  */
-static void lose(struct txn *t, const struct exo_set *s)
+static void lose(struct txn *t, const struct exo_set *s, bool moved)
 {
 	struct exo_disk *d = t->d;
 	u32 i;
@@ -27,7 +27,9 @@ static void lose(struct txn *t, const struct exo_set *s)
 			b = exo_bit_next(d->fresh, b, end, true);
 			l->count = b - l->start;
 			l->root = t->blk[s->r[i].from / EXO_PARTS].root;
+			l->moved = moved && s->r[i].tmpl;
 			d->roots[l->root].nlose++;
+			d->roots[l->root].nmoved += l->moved;
 			l->next = n->lose;
 			n->lose = l;
 			exo_hold_get(d, l->start, l->count);
@@ -115,7 +117,8 @@ static void alloc_meta(struct txn *t, struct txn_meta *m)
 
 	if (b)
 		put_parts(t, b, m->frame);
-	exo_buf_insert(c, m->frame, t->d->nr, m->block, EXO_BUF_VALID, EXO_BUF_META, m->tmpl, m->root);
+	exo_buf_insert(c, m->frame, t->d->nr, m->block, EXO_BUF_VALID, EXO_BUF_META, m->tmpl, m->root,
+		       t->blk[m->label / EXO_PARTS].block);
 	exo_buf_dirty(c, m->frame);
 	if (b)
 		b->newver = c->bufs[m->frame].version;
@@ -147,6 +150,19 @@ static void count_taint(struct txn *t)
 	}
 }
 
+/* What is not in core learns its parent when it is bound. */
+static void new_parent(struct txn *t, const struct exo_rng *r)
+{
+	u64 b;
+
+	for (b = r->start; r->tmpl && b < r->start + r->count; b++) {
+		u32 f = exo_buf_find(t->c, t->d->nr, b);
+
+		if (f != EXO_NOFRAME)
+			t->c->side[f].up = t->blk[r->to / EXO_PARTS].block;
+	}
+}
+
 /* Data that went to another root: whoever had it through the old one asks the new one. */
 static void change_root(struct txn *t, const struct exo_rng *r)
 {
@@ -161,7 +177,7 @@ static void change_root(struct txn *t, const struct exo_rng *r)
 		if (f == EXO_NOFRAME || (t->c->bufs[f].flags & EXO_BUF_UNKNOWN))
 			continue;
 		exo_buf_revoke(t->c, f);
-		exo_buf_know(t->c, f, 0, to);
+		exo_buf_know(t->c, f, 0, to, EXO_NOBLOCK);
 		exo_buf_settle(t->c, f);
 	}
 }
@@ -172,8 +188,8 @@ void exo_txn_commit(struct txn *t)
 	struct exo_disk *d = t->d;
 	u32 i;
 
-	lose(t, &t->out);
-	lose(t, &t->moved);
+	lose(t, &t->out, false);
+	lose(t, &t->moved, true);
 	for (i = 0; i < t->nlinks; i++)
 		unlink_child(t->c, t->links[i]->old);
 	t->nlinks = 0;
@@ -207,6 +223,7 @@ void exo_txn_commit(struct txn *t)
 	for (i = 0; i < t->moved.n; i++) {
 		d->roots[t->blk[t->moved.r[i].from / EXO_PARTS].root].epoch = 0;
 		change_root(t, &t->moved.r[i]);
+		new_parent(t, &t->moved.r[i]);
 	}
 	for (i = 0; i < EXO_MAX_ROOTS; i++)
 		d->roots[i].h.used = (u64)((s64)d->roots[i].h.used + t->delta[i]);

@@ -139,22 +139,66 @@ static int wait_err(struct txn *t, int err, u64 block)
 	return err == -ELOOP ? exo_no(t->a, -EBUSY, EXO_R_CYCLE, block) : exo_nomem(t->a);
 }
 
+/* Does other metadata of the root move to another place, now or not long ago? */
+static bool others_move(const struct txn *t, const struct exo_rng *r)
+{
+	u32 i;
+
+	if (!r->tmpl)
+		return false;
+	if (t->d->roots[t->blk[r->from / EXO_PARTS].root].nmoved)
+		return true;
+	for (i = 0; i < t->moved.n; i++)
+		if (t->moved.r[i].tmpl && t->moved.r[i].to / EXO_PARTS != r->to / EXO_PARTS)
+			return true;
+	return false;
+}
+
+static int wait_for(struct txn *t, const struct exo_rng *r, u32 to)
+{
+	struct txn_block *src = &t->blk[r->from / EXO_PARTS], *dst = &t->blk[to / EXO_PARTS];
+	u32 self, sectors = txn_label_sectors(t, to);
+	int err;
+
+	if (to == r->to && others_move(t, r))
+		err = exo_wait_path(t->d, &t->undo, node_of(t, src), node_of(t, dst), sectors, &self);
+	else
+		err = exo_wait_chain(&t->undo, node_of(t, src), node_of(t, dst), sectors, &self);
+	if (!err && self)
+		inside(t, src, self, txn_label_sectors(t, r->from));
+	return err;
+}
+
+/*
+ * The way up from where r goes is not all in core. With nothing else under way, what could make a difference there is only
+ * what moves in this transaction: r waits for all of it.
+ */
+static int wait_for_others(struct txn *t, const struct exo_rng *r)
+{
+	u32 i;
+	int err = t->d->roots[t->blk[r->from / EXO_PARTS].root].nmoved ? -ELOOP : 0;
+
+	for (i = 0; !err && i < t->moved.n; i++)
+		if (t->moved.r[i].tmpl && t->moved.r[i].to != r->to)
+			err = wait_for(t, r, t->moved.r[i].to);
+	return err;
+}
+
 static int add_waits(struct txn *t)
 {
-	u32 i, self;
+	u32 i;
 	int err;
 
 	for (i = 0; i < t->moved.n; i++) {
 		const struct exo_rng *r = &t->moved.r[i];
-		struct txn_block *src = &t->blk[r->from / EXO_PARTS], *dst = &t->blk[r->to / EXO_PARTS];
 
 		if (!must_wait(t, r))
 			continue;
-		err = exo_wait_chain(&t->undo, node_of(t, src), node_of(t, dst), txn_label_sectors(t, r->to), &self);
+		err = wait_for(t, r, r->to);
+		if (err == -ESTALE)
+			err = wait_for_others(t, r);
 		if (err)
 			return wait_err(t, err, r->start);
-		if (self)
-			inside(t, src, self, txn_label_sectors(t, r->from));
 	}
 	return 0;
 }
