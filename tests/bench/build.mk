@@ -33,11 +33,12 @@ $(BENCH_PROGS) $(BENCH_LOADS):
 $(BENCH_LOADS): BENCH_LIBS = -L$(B)/lib -Wl,-rpath,'$$ORIGIN/../lib' $(patsubst lib%.so,-l%,$(notdir $(filter %.so,$^))) -luring
 
 # The short part of the bench's test of itself is one of the host tests; it boots a machine for half a minute.
-TESTS_HOST += tests/bench/selftest $(B)/tests/bench-insn
+TESTS_HOST += tests/bench/selftest $(B)/tests/bench-insn $(B)/tests/bench-perf
 tests/bench/selftest: $(B)/lib/exo-count.so $(BENCH_PROGS)
 
-
 $(B)/tests/bench-insn: $(B)/san/$(bench_src)/test-insn.o $(B)/san/$(bench_src)/insn.o
+$(B)/tests/bench-perf: $(B)/san/$(bench_src)/test-perf.o $(B)/san/$(bench_src)/perf.o
+$(B)/tests/bench-insn $(B)/tests/bench-perf:
 	$(call say,LD-SAN,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(SAN) -o $@ $^
@@ -58,8 +59,8 @@ bench-libfs: bench-deps all
 bench-%: bench-deps all
 	$(Q)scripts/bench $*
 
-#: make bench-NAME one benchmark of tests/bench/NAME.toml, five boots; make bench: all of them (long under emulation; scripts/bench --times says how long each is)
+#: make bench-NAME one benchmark of tests/bench/NAME.toml, five boots; make bench: all but those for bench-xn and bench-libfs (scripts/bench --times says how long each is)
 #: make bench-libfs the file systems' own: small files, copying a tree
 #: make bench-quick every benchmark, one small boot each: a look, not a result
-#: make bench-xn  transactions and direct I/O of the module: all of tests/bench/xn-*.toml
+#: make bench-xn  the module: transactions, direct I/O, attach, capability per block: all of tests/bench/xn-*.toml
 #: make bench-selftest does the bench itself measure right? (1 minute)

@@ -62,5 +62,8 @@ void trace_print(FILE *f, bool keep); /* stops, and prints a JSON object; keep: 
 void perf_start(void);
 void perf_stop(void);
 void perf_print(FILE *f); /* a JSON object: counts, or why there are none */
+/* How an event of a processor is opened, a descriptor or -1 with errno; for the test, on machines without counters. */
+struct perf_event_attr;
+extern int (*perf_open)(struct perf_event_attr *attr, int cpu);
 
 #endif

@@ -3,8 +3,9 @@
  * Requests in the order in which the block layer hands them to the driver, from the tracepoint block_rq_issue, in a
  * trace instance of our own. Whoever submitted them (exo, ext4, xfs) passes there. Seek distance is the sum over a
  * device's requests of |first sector - end of the request before|; flushes carry no address and are left out.
- * Switching the tracepoint patches the kernel's code; QEMU with several processors now and then fails to follow. So
- * with EXO_BENCH_TRACE=keep it stays on between phases, and only the recording stops.
+ * Beside it, skb_copy_datagram_iovec: bytes that receiving from sockets copied. No other copy of the kernel has a
+ * tracepoint. Switching the tracepoints patches the kernel's code; QEMU with several processors now and then fails to
+ * follow. So with EXO_BENCH_TRACE=keep they stay on between phases, and only the recording stops.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -19,6 +20,7 @@
 #define INSTANCE "/sys/kernel/tracing/instances/exo-bench"
 #define BUFFER_KB "16384"
 #define EVENT "block_rq_issue: "
+#define COPY "skb_copy_datagram_iovec: "
 
 struct seek {
 	unsigned int major, minor;
@@ -40,7 +42,7 @@ static int put(const char *name, const char *text)
 	return err;
 }
 
-static bool started;
+static bool started, copies;
 
 int trace_start(const char **why)
 {
@@ -57,6 +59,7 @@ int trace_start(const char **why)
 		err = err ? err : put("buffer_size_kb", BUFFER_KB);
 		err = err ? err : put("events/block/block_rq_issue/enable", "1");
 	}
+	copies = !put("events/skb/skb_copy_datagram_iovec/enable", "1");
 	err = err ? err : put("trace", "");
 	err = err ? err : put("tracing_on", "1");
 	started = !err;
@@ -97,6 +100,16 @@ static struct seek *seek_of(struct seek *all, unsigned int *n, unsigned int majo
 	return &all[i];
 }
 
+/* "... skb_copy_datagram_iovec: skbaddr=ADDRESS len=BYTES" */
+static uint64_t copied_in(const char *line)
+{
+	const char *p = strstr(line, COPY);
+	uint64_t n;
+
+	p = p ? strstr(p, " len=") : NULL;
+	return p && sscanf(p + 5, "%" SCNu64, &n) == 1 ? n : 0;
+}
+
 /* "... block_rq_issue: MAJOR,MINOR RWBS BYTES (CMD) SECTOR + SECTORS ..." */
 static void account(struct seek *all, unsigned int *n, const char *line)
 {
@@ -132,6 +145,7 @@ void trace_print(FILE *f, bool keep)
 	struct seek all[SNAP_DISKS];
 	char line[1024], path[64], name[256];
 	unsigned int n = 0, i;
+	uint64_t copied = 0;
 	ssize_t len;
 	FILE *t;
 
@@ -141,11 +155,16 @@ void trace_print(FILE *f, bool keep)
 	}
 	put("tracing_on", "0");
 	t = fopen(INSTANCE "/trace", "re");
-	while (t && fgets(line, sizeof(line), t))
+	while (t && fgets(line, sizeof(line), t)) {
 		account(all, &n, line);
+		copied += copied_in(line);
+	}
 	if (t)
 		fclose(t);
-	fprintf(f, "{\"lost\":%" PRIu64 ",\"disks\":{", lost());
+	fprintf(f, "{\"lost\":%" PRIu64 ",", lost());
+	if (copies)
+		fprintf(f, "\"copied\":%" PRIu64 ",", copied);
+	fprintf(f, "\"disks\":{");
 	for (i = 0; i < n; i++) {
 		snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", all[i].major, all[i].minor);
 		len = readlink(path, name, sizeof(name) - 1);
@@ -159,6 +178,7 @@ void trace_print(FILE *f, bool keep)
 	fprintf(f, "}}");
 	if (!keep) {
 		put("events/block/block_rq_issue/enable", "0");
+		put("events/skb/skb_copy_datagram_iovec/enable", "0");
 		rmdir(INSTANCE);
 	}
 	started = false;

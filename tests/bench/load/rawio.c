@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,7 @@
 
 static struct raw_job job;
 static const struct raw_engine *engine;
-static uint64_t ops, seed = 1, generation = FILL_GENERATION;
+static uint64_t ops, warm, seed = 1, generation = FILL_GENERATION;
 static uint64_t sum; /* over the stamps read or written: the answer */
 static bool sequential;
 static uint64_t places, mask; /* operations that the area has room for; the power of two behind it, less 1 */
@@ -30,14 +31,19 @@ static void usage(FILE *f)
 	const struct raw_engine *e;
 
 	fprintf(f,
-		"usage: bench-rawio run|fill|check ENGINE TARGET [--write] [--seq] [--depth N] [--ops N] [--blocks N]\n"
-		"                   [--span BLOCKS] [--seed N]\n"
+		"usage: bench-rawio run|fill|check|count ENGINE TARGET [--write] [--seq] [--depth N] [--ops N] "
+		"[--blocks N]\n"
+		"                   [--span BLOCKS] [--seed N] [--warm N] [--cpu N]\n"
 		"       bench-rawio prepare|finish TARGET [--span BLOCKS]    an exo volume on that device\n"
 		"run does N operations of N blocks (4 KiB) each, in an area of SPAN blocks that was filled before. It "
 		"is a\n"
-		"phase when $EXO_BENCH_PHASE says so, and prints a checksum. check looks for what a run --write with "
+		"phase when $EXO_BENCH_PHASE says so, and prints a checksum. --warm N: N operations of it are done "
+		"once before, and are no "
+		"part of\n"
+		"the phase. --cpu N: on the Nth processor. check looks for what a run --write with "
 		"the\n"
-		"same numbers left. Exit status: 0, 1 wrong content or I/O error, 2 usage or set-up.\nengines:");
+		"same numbers left. count prints how many blocks of the area hold nothing but bytes of the value SEED. "
+		"Exit status: 0, 1 wrong content or I/O error, 2 usage or set-up.\nengines:");
 	for (e = raw_linux; e->name; e++)
 		fprintf(f, " %s", e->name);
 	for (e = raw_exo; e->name; e++)
@@ -170,6 +176,18 @@ static uint64_t number(const char *text, uint64_t max)
 	return n;
 }
 
+static void pin(uint64_t cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set)) {
+		fprintf(stderr, "bench-rawio: processor %" PRIu64 ": %s\n", cpu, strerror(errno));
+		exit(2);
+	}
+}
+
 static void options(int argc, char **argv)
 {
 	int i;
@@ -199,6 +217,10 @@ static void options(int argc, char **argv)
 			job.span = number(value, 1ull << 32);
 		else if (!strcmp(name, "--seed"))
 			seed = number(value, 1ull << 32);
+		else if (!strcmp(name, "--warm"))
+			warm = number(value, 1ull << 40);
+		else if (!strcmp(name, "--cpu"))
+			pin(number(value, CPU_SETSIZE) - 1);
 		else {
 			usage(stderr);
 			exit(2);
@@ -235,6 +257,29 @@ static void open_engine(void)
 			memset(job.slots[i].page[k], 0, RAW_BLOCK);
 }
 
+/* For those whose writes have no stamps: blocks that one byte fills. Any content is good. */
+static int count_filled(void)
+{
+	uint64_t block, filled = 0;
+	struct raw_slot *s = &job.slots[0];
+	uint32_t i;
+
+	open_engine();
+	for (block = 0; block < job.span; block += job.blocks) {
+		s->block = block;
+		if (engine->queue(&job, 0) || (engine->wait && engine->wait(&job)) ||
+		    s->result != (int)(job.blocks * RAW_BLOCK)) {
+			fprintf(stderr, "bench-rawio: block %" PRIu64 " cannot be read\n", block);
+			return 1;
+		}
+		for (i = 0; i < job.blocks; i++)
+			filled += (unsigned char)s->page[i][0] == seed &&
+				  !memcmp(s->page[i], s->page[i] + 1, RAW_BLOCK - 1);
+	}
+	printf("%" PRIu64 "\n", filled);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 1 ? argv[1] : "";
@@ -247,7 +292,8 @@ int main(int argc, char **argv)
 														 : 0;
 	}
 	engine = argc > 3 ? find(argv[2]) : NULL;
-	if (!engine || (strcmp(mode, "run") && strcmp(mode, "fill") && strcmp(mode, "check"))) {
+	if (!engine ||
+	    (strcmp(mode, "run") && strcmp(mode, "fill") && strcmp(mode, "check") && strcmp(mode, "count"))) {
 		usage(stderr);
 		return 2;
 	}
@@ -265,6 +311,8 @@ int main(int argc, char **argv)
 		open_engine();
 		return !loop(job.span / job.blocks);
 	}
+	if (!strcmp(mode, "count"))
+		return count_filled();
 	if (!strcmp(mode, "check")) {
 		generation = seed + FILL_GENERATION;
 		job.write = false;
@@ -274,6 +322,9 @@ int main(int argc, char **argv)
 	if (job.write)
 		generation = seed + FILL_GENERATION;
 	open_engine();
+	if (warm && !loop(warm))
+		return 1;
+	sum = 0;
 	if (exo_phase_begin())
 		return 2;
 	good = loop(ops);

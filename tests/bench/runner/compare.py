@@ -70,7 +70,7 @@ def compare(one, two, out):
                 apart += 1
                 continue
             part = n / m - 1
-            if meta_a.get("waits_for_host"):
+            if meta_a.get("waits_for_host") or x.get("waits_for_host"):
                 waiting += 1
                 out.write(f"{label}  {m:12.1f}  {n:12.1f}  {part:+7.2%}  waits for the host, not judged\n")
                 continue

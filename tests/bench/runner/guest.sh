@@ -8,6 +8,7 @@
 
 declare -A dead=()	# contenders whose set-up failed; "-" is the benchmark itself
 declare -a before=() run=() verify=() after=()
+set +e
 mkdir -p "$share/log" "$share/answer"
 # Small and constant, whatever the machine's owner has set.
 export LC_ALL=C.UTF-8 PATH=$top/build/bin:$PATH
@@ -23,42 +24,60 @@ version() { # NAME COMMAND
 	say version "$1" "$(bash -c "$2" 2>&1 | head -n 1)"
 }
 
-shell() { # SECONDS LOG COMMAND: with the variables of the point, and `phase`, in the environment
-	[ -n "$3" ] || return 0
-	timeout -k 2 "$1" bash -c "$3" >>"$2" 2>&1
+# A command's set -e, exit and variables stay in it. Not in a shell of its own: under emulation the start of one costs as much as a run.
+# It must not be part of a condition, where bash forgets about set -e.
+command_of() { # COMMAND
+	[ -n "$1" ] || return 0
+	(eval "$1")
 }
 
-prepare() { # CONTENDER|- SECONDS COMMAND
-	local rc=0
+part() { # NAME COMMAND: ends the subshell that it is called in if the command fails
+	local rc
+	command_of "$2"
+	rc=$?
+	[ $rc = 0 ] && return
+	echo "$1" >"$share/part"
+	exit $rc
+}
+
+prepare() { # CONTENDER|- COMMAND
+	local rc
 	[ -z "${dead[-]:-}" ] || return 0
-	shell "$2" "$share/log/setup$1" "$3" || rc=$?
+	say begin
+	command_of "set +u; $2" </dev/null >>"$share/log/setup$1" 2>&1
+	rc=$?
 	[ $rc = 0 ] || dead[$1]=1
 	say prepared "$1" $rc
 }
 
-finish() { # CONTENDER|- SECONDS COMMAND
-	local rc=0
+finish() { # CONTENDER|- COMMAND
+	local rc
 	[ "$1" != - ] || rmdir /sys/kernel/tracing/instances/exo-bench 2>/dev/null
-	shell "$2" "$share/log/teardown$1" "$3" || rc=$?
+	say begin
+	command_of "set +u; $2" </dev/null >>"$share/log/teardown$1" 2>&1
+	rc=$?
 	say finished "$1" $rc
 }
 
-step() { # PHASE CONTENDER TRACE SECONDS NAME=VALUE...
-	local phase=$1 who=$2 trace=$3 limit=$4
-	local log=$share/log/$phase
-	shift 4
+step() { # PHASE CONTENDER TRACE NAME=VALUE...
+	local phase=$1 who=$2 trace=$3 rc part=ok
+	shift 3
 	if [ -n "${dead[-]:-}${dead[$who]:-}" ]; then
 		say skipped "$phase"
 		return
 	fi
 	say begin "$phase"
 	(
+		set +u
 		export "$@" phase="$phase" EXO_BENCH_OUT="$share/phases.jsonl" EXO_BENCH_TRACE="$trace"
-		shell "$limit" "$log" "${before[who]}" || { say end "$phase" $? before; exit; }
-		EXO_BENCH_PHASE=$phase shell "$limit" "$log" "${run[who]}" || { say end "$phase" $? run; exit; }
-		timeout -k 2 "$limit" bash -c "${verify[who]}" >"$share/answer/$phase" 2>>"$log" </dev/null ||
-			{ say end "$phase" $? verify; exit; }
-		shell "$limit" "$log" "${after[who]}" || { say end "$phase" $? after; exit; }
-		say end "$phase" 0 ok
-	)
+		part before "${before[who]}"
+		export EXO_BENCH_PHASE=$phase
+		part run "${run[who]}"
+		unset EXO_BENCH_PHASE
+		part verify "${verify[who]}" >"$share/answer/$phase"
+		part after "${after[who]}"
+	) </dev/null >>"$share/log/$phase" 2>&1
+	rc=$?
+	[ $rc = 0 ] || read -r part <"$share/part"
+	say end "$phase" $rc "$part"
 }

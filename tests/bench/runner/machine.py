@@ -4,8 +4,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import threading
 import time
 
 from plan import script
@@ -61,6 +63,20 @@ def read_lines(path):
     return rows
 
 
+def slow_disk(folder, n, size, iops):
+    """
+    QEMU's arguments for a disk that answers `iops` requests a second, evenly, by the host's clock. What the host does between
+    two answers then matters less: the processor that waits has gone to sleep by then.
+    """
+    path = os.path.join(folder, f"disk{n}")
+    with open(path, "wb") as f:
+        f.truncate(int(size[:-1]) << {"K": 10, "M": 20, "G": 30}[size[-1]])
+    return ["-object", f"throttle-group,id=slow{n},x-iops-total={iops}",
+            "-blockdev", f"driver=file,node-name=slowfile{n},filename={path}",
+            "-blockdev", f"driver=throttle,node-name=slowdisk{n},throttle-group=slow{n},file=slowfile{n}",
+            "-device", f"virtio-blk-pci,drive=slowdisk{n},serial=disk{n},write-cache=on,num-queues=2"]
+
+
 def command(spec, mode, folder, path, limit, profile):
     if mode == "bare":
         return ["bash", path]
@@ -75,10 +91,13 @@ def command(spec, mode, folder, path, limit, profile):
         also = f",profile={folder}/profile" if profile else ""
         qemu.append(f"-plugin {PLUGIN},out={folder}/counts.jsonl{also}")
         qemu += [EMULATED[mode]] if EMULATED[mode] else []
+    for n, size in enumerate(spec.disks):
+        if spec.disk_iops:
+            qemu += slow_disk(folder, n, size, spec.disk_iops)
+        else:
+            words += ["--disk", size]
     if qemu:
         words += ["--qemu", " ".join(qemu)]
-    for size in spec.disks:
-        words += ["--disk", size]
     return words + ["--", "bash", "/share/plan.sh"]
 
 
@@ -106,6 +125,36 @@ def boot(spec, contenders, make_steps, mode, progress, profile=False):
     return steps, result
 
 
+class Watch:
+    """Ends a boot that says nothing for a time: a command hangs in it, or the machine does."""
+
+    def __init__(self, process, seconds, silent):
+        self.process, self.silent = process, silent
+        self.timer = None
+        self.again(seconds)
+
+    def forget(self):
+        if self.timer:
+            self.timer.cancel()
+
+    def again(self, seconds):
+        self.forget()
+        self.timer = threading.Timer(seconds, self.expire)
+        self.timer.daemon = True
+        self.timer.start()
+
+    def expire(self):
+        self.silent.set()
+        self.end()
+
+    def end(self):
+        """All of the boot's processes: with --bare there is no machine around them."""
+        try:
+            os.killpg(self.process.pid, signal.SIGTERM)
+        except ProcessLookupError:
+            pass
+
+
 def boot_once(spec, contenders, steps, mode, progress, profile):
     result = Boot()
     work = os.path.join(TOP, "build", "bench", "work")
@@ -116,18 +165,20 @@ def boot_once(spec, contenders, steps, mode, progress, profile):
     settle = {"bare": 0, "icount": 30}.get(mode, 2)
     path = os.path.join(folder, "plan.sh")
     with open(path, "w", encoding="utf-8") as f:
-        f.write(script(spec, contenders, steps, TOP, share, settle, 0 if mode == "icount" else spec.timeout, profile))
+        f.write(script(spec, contenders, steps, TOP, share, settle, profile))
     by_phase = {s.phase: s for s in steps}
     limit = BOOT_LIMIT + spec.timeout * (len(steps) + 2 * len(contenders) + 2)
     if mode == "icount" and spec.disks:
         raise MachineError(f"{spec.name} waits for disks of the host; under --icount that takes no time, so it would prove nothing")
     begun = started = time.monotonic()
-    stray, done = [], False
+    stray, done, silent = [], False, threading.Event()
     with open(os.path.join(folder, "vm.err"), "w", encoding="utf-8") as errors:
         process = subprocess.Popen(command(spec, mode, folder, path, limit, profile), stdout=subprocess.PIPE, stderr=errors,
-                                   stdin=subprocess.DEVNULL, text=True, errors="replace", cwd=TOP)
+                                   stdin=subprocess.DEVNULL, text=True, errors="replace", cwd=TOP, start_new_session=True)
+        watch = Watch(process, BOOT_LIMIT, silent)
         try:
             for line in process.stdout:
+                watch.again(spec.timeout)
                 words = line.split()
                 if not line.startswith("@"):
                     stray.append(line.rstrip())
@@ -137,7 +188,7 @@ def boot_once(spec, contenders, steps, mode, progress, profile):
                     result.dead[words[1]] = int(words[2])
                 elif words[0] == "@finished" and words[2] != "0":
                     result.unclean[words[1]] = int(words[2])
-                elif words[0] == "@begin":
+                elif words[0] == "@begin" and len(words) > 1:
                     begun = time.monotonic()
                 elif words[0] == "@end":
                     s = by_phase[int(words[1])]
@@ -150,14 +201,17 @@ def boot_once(spec, contenders, steps, mode, progress, profile):
                     done = True
             status = process.wait()
         except BaseException:
-            process.terminate()
+            watch.end()
             process.wait()
             raise
+        finally:
+            watch.forget()
     result.logs, result.seconds = folder, time.monotonic() - started
     if not done or status:
         with open(os.path.join(folder, "vm.err"), encoding="utf-8", errors="replace") as f:
             stray += f.read().splitlines()
-        result.problem = f"the machine ended with status {status} before its last step: " + " / ".join(stray[-6:])
+        result.problem = (f"no command of it may take more than {spec.timeout} seconds, and one did: " if silent.is_set() else
+                          f"the machine ended with status {status} before its last step: ") + " / ".join(stray[-6:])
     for row in read_lines(os.path.join(folder, "phases.jsonl")):
         result.guest[row["phase"]] = row
     for row in read_lines(os.path.join(folder, "counts.jsonl")):

@@ -59,8 +59,8 @@ def arguments(argv):
     a.add_argument("--list", action="store_true", help="print the names and titles")
     a.add_argument("--compare", nargs=2, metavar=("A", "B"), help="do the instruction medians of two runs, folders as of --out, "
                    "agree within 2 %%? Exit status 1 if not")
-    a.add_argument("--quick", action="store_true", help="one boot, fewer operations, no seek distance: a look, not a result")
-    a.add_argument("--boots", type=int, default=0, metavar="N", help="boots (5; 1 with --quick)")
+    a.add_argument("--quick", action="store_true", help="one boot, fewer operations, each counted once, no seek distance: a look, not a result")
+    a.add_argument("--boots", type=int, default=0, metavar="N", help="boots (5 if the declaration says nothing else; 1 with --quick)")
     a.add_argument("--rounds", type=int, default=1, metavar="N", help="times A B B A in a boot (1)")
     a.add_argument("--only", metavar="WORD", action="append", help="contenders whose name has WORD, and the baseline")
     a.add_argument("--point", metavar="WORD", action="append", help="points whose name has WORD")
@@ -84,28 +84,44 @@ def pick(names, words, always=None):
     return [n for n in names if not words or n is always or any(w in n.name for w in words)]
 
 
-def run(spec, o, out=sys.stdout):
-    """Runs one benchmark; returns its rows. Fails by rows with problems, not by exceptions."""
-    settings = {"mode": o.mode, "emulated": o.mode in machine.EMULATED, "how": HOW[o.mode], "quick": o.quick, "rounds": o.rounds,
-                "boots": o.boots or (1 if o.quick else 5), "processors": 2, "memory": spec.memory,
-                "disks": spec.disks, "append": machine.APPEND, "date": datetime.datetime.now().isoformat("T", "seconds")}
-    settings["built"] = built()
+def boots_of(spec, o):
+    return o.boots or (1 if o.quick else spec.boots)
+
+
+def chosen_of(spec, o):
+    """What the options leave of a benchmark: points, contenders, and those of them whose parts are there."""
     points = [p for p in pick(spec.points, o.point) if not (o.quick and p.skip_quick)]
     if not points:
         raise SpecError(f"{spec.name}: no point has that name")
-    baseline = next(c for c in spec.contenders if c.baseline)
-    chosen = pick(spec.contenders, o.only, baseline)
+    chosen = pick(spec.contenders, o.only, next(c for c in spec.contenders if c.baseline))
     lacking = {c.name: spec.missing() + c.missing() for c in chosen}
+    return points, chosen, lacking
+
+
+def steps_maker(spec, o, able, points):
+    """The steps of boot n. What is asked of disks repeats exactly; the first boot's trace is enough."""
+    trace = spec.trace and not (o.no_trace or o.quick)
+    return lambda n: plan.steps_of(spec, able, points, o.rounds, o.quick, trace and n == 0)
+
+
+def runs_of(spec, o):
+    points, chosen, lacking = chosen_of(spec, o)
+    make_steps = steps_maker(spec, o, [c for c in chosen if not lacking[c.name]], points)
+    return sum(len(make_steps(n)) for n in range(boots_of(spec, o)))
+
+
+def run(spec, o, out=sys.stdout, whole=None):
+    """Runs one benchmark; returns its rows. Fails by rows with problems, not by exceptions."""
+    settings = {"mode": o.mode, "emulated": o.mode in machine.EMULATED, "how": HOW[o.mode], "quick": o.quick, "rounds": o.rounds,
+                "boots": boots_of(spec, o), "processors": 2, "memory": spec.memory,
+                "disks": spec.disks, "append": machine.APPEND, "date": datetime.datetime.now().isoformat("T", "seconds")}
+    settings["built"] = built()
+    points, chosen, lacking = chosen_of(spec, o)
     able = [c for c in chosen if not lacking[c.name]]
     boots = []
     if able:
-        # What is asked of disks repeats exactly; the first boot's trace is enough.
-        trace = spec.trace and not (o.no_trace or o.quick)
-
-        def make_steps(n):
-            return plan.steps_of(spec, able, points, o.rounds, o.quick, trace and n == 0)
-
-        progress = table.Progress(spec.name, sum(len(make_steps(n)) for n in range(settings["boots"])))
+        make_steps = steps_maker(spec, o, able, points)
+        progress = table.Progress(spec.name, sum(len(make_steps(n)) for n in range(settings["boots"])), whole)
         for n in range(settings["boots"]):
             progress.boot(n + 1, settings["boots"], "begins")
             boots.append(machine.boot(spec, able, lambda n=n: make_steps(n), o.mode, progress, o.profile))
@@ -132,6 +148,9 @@ def run(spec, o, out=sys.stdout):
         for line in results.lines(spec, settings, versions, rows, boots):
             f.write(line + "\n")
     table.show(spec, settings, versions, rows, out)
+    if not settings["emulated"] and any(r.series for r in rows):
+        out.write("  The processor's counters tell user from kernel instructions, and no more: string iterations, vector moves, system\n"
+                  "  calls and changes of address space are unknown here, so the model takes every instruction for an ordinary one.\n")
     uncounted = [b for _, b in boots if b.guest and not any(results.raw_counts(b, s) for s in b.guest)]
     if uncounted:
         out.write(f"  Instructions, string iterations and system calls are unknown here: {results.why_not(uncounted[0])}.\n"
@@ -177,6 +196,8 @@ def main(argv):
         specs = [find(n) for n in o.names or all_names()]
         if o.quick and not o.names:
             specs = [s for s in specs if s.quick]
+        if not o.names and not o.list:
+            specs = [s for s in specs if not s.alone]
         if o.list:
             for s in specs:
                 print(f"{s.name:16} {s.title}")
@@ -184,8 +205,9 @@ def main(argv):
         if o.mode in machine.EMULATED and not os.path.exists(machine.PLUGIN):
             raise SpecError("build/lib/exo-count.so is missing; run make first")
         bad = []
+        whole = table.Whole([s.name for s in specs], sum(runs_of(s, o) for s in specs))
         for s in specs:
-            rows = run(s, o)
+            rows = run(s, o, whole=whole)
             if any(r.problems for r in rows) or not any(r.guest for r in rows):
                 bad.append(s.name)
     except (SpecError, machine.MachineError, compare.CompareError) as e:

@@ -11,7 +11,7 @@ GUEST = ("switches", "interrupts", "faults", "own_faults", "requests", "disk_byt
 # Of a cost's fields: what processors' own counters tell, what both they and the plugin tell. The rest only the plugin knows.
 REAL = ("cycles", "cache_misses")
 BOTH = ("user", "kernel")
-TRACE = ("seeks", "seek_bytes")
+TRACE = ("seeks", "seek_bytes", "copied")
 
 
 def guest_numbers(row, ops):
@@ -99,16 +99,21 @@ def collect(spec, points, contenders, boots):
                 continue
             cost = add_up(counts, spec.processors) if counts else None
             if s.kind == "startup":
-                startup[key] = cost
+                startup[key] = startup[s.contender.name] = cost
             elif s.kind == "trace":
                 t = guest["trace"] or {"lost": 0, "disks": {}}
                 if t["lost"]:
                     row.notes.append(f"{t['lost']} trace events lost")
-                row.trace.append({k: sum(d[k] for d in t["disks"].values()) / s.ops for k in TRACE})
+                row.trace.append({**{k: sum(d[k] for d in t["disks"].values()) / s.ops for k in ("seeks", "seek_bytes")},
+                                  "copied": t.get("copied", 0) / s.ops})
             elif s.kind == "count":
                 ops = s.ops
                 if cost and s.contender.startup_ops:
-                    cost, ops = cost.minus(startup[key]), ops - s.contender.startup_ops
+                    start = startup.get(key) or startup.get(s.contender.name)
+                    if not start:
+                        row.problems.append("what its start takes was not measured")
+                        continue
+                    cost, ops = cost.minus(start), ops - s.contender.startup_ops
                 if guest["ops"] and guest["ops"] != s.ops:
                     row.problems.append(f"did {guest['ops']} operations, not {s.ops}")
                     continue
@@ -147,7 +152,7 @@ def lines(spec, settings, versions, rows, raw):
                               "guest": boot.guest.get(s.phase)})
     for r in rows:
         line = {"type": "row", "point": r.point.name, "contender": r.contender.name, "baseline": r.contender.baseline,
-                "skipped": r.skipped, "problems": r.problems, "notes": r.notes,
+                "waits_for_host": r.contender.waits_for_host or spec.waits_for_host, "skipped": r.skipped, "problems": r.problems, "notes": r.notes,
                 "guest": {k: r.middle(r.guest, k) for k in GUEST}, "trace": {k: r.middle(r.trace, k) for k in TRACE}}
         if r.series:
             m = r.series.median

@@ -9,9 +9,9 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.ab
 
 FILE_KEYS = {"title": str, "operation": str, "processors": (str, list), "disks": list, "memory": int, "timeout": int,
              "needs": list, "setup": str, "teardown": str, "versions": dict, "note": str, "same_answer": bool,
-             "quick": bool, "trace": bool, "waits_for_host": bool, "point": list, "contender": list}
+             "quick": bool, "trace": bool, "waits_for_host": bool, "warm_once": bool, "alone": bool, "rate": bool, "disk_iops": int, "boots": int, "point": list, "contender": list}
 CONTENDER_KEYS = {"name": str, "about": str, "baseline": bool, "needs": list, "setup": str, "before": str, "run": str,
-                  "verify": str, "after": str, "teardown": str, "points": list, "startup_ops": int}
+                  "verify": str, "after": str, "teardown": str, "points": list, "startup_ops": int, "waits_for_host": bool}
 
 
 class SpecError(Exception):
@@ -38,6 +38,7 @@ class Contender:
         self.needs = table.get("needs", [])
         self.points = table.get("points")
         self.startup_ops = table.get("startup_ops", 0)
+        self.waits_for_host = table.get("waits_for_host", False)
         self.commands = {k: table.get(k, "") for k in ("setup", "before", "run", "verify", "after", "teardown")}
 
     def missing(self):
@@ -88,6 +89,11 @@ class Spec:
         self.quick = table.get("quick", True)
         self.note = table.get("note", "")
         self.waits_for_host = table.get("waits_for_host", False)
+        self.warm_once = table.get("warm_once", False)
+        self.rate = table.get("rate", False)
+        self.alone = table.get("alone", False)
+        self.boots = table.get("boots", 5)
+        self.disk_iops = table.get("disk_iops", 0)
         self.trace = table.get("trace", True)
         self.same_answer = table.get("same_answer", False)
         self.points = [Point(f"{path}: point {i + 1}", t) for i, t in enumerate(table.get("point", []))]
