@@ -5,7 +5,7 @@ bench_src := tests/bench/count
 bench_phase := $(patsubst %,$(B)/obj/$(bench_src)/%.o,phase snap trace perf)
 BENCH_PROGS := $(B)/bin/exo-mark $(B)/bin/bench-known
 # Load generators; they find libexo next to their own folder.
-BENCH_LOADS := $(B)/bin/bench-rawio $(B)/bin/bench-txn
+BENCH_LOADS := $(B)/bin/bench-rawio $(B)/bin/bench-txn $(B)/bin/bench-attach $(B)/bin/bench-blockcap
 ifneq ($(wildcard libfs/build.mk),)
 BENCH_LOADS += $(B)/bin/bench-smallfile
 endif
@@ -23,6 +23,8 @@ $(B)/bin/bench-known: $(B)/obj/$(bench_src)/known.o $(bench_phase)
 
 $(B)/bin/bench-rawio: $(patsubst %,$(B)/obj/tests/bench/load/%.o,rawio rawio-linux rawio-exo) $(bench_phase) $(B)/lib/libexo.so
 $(B)/bin/bench-txn: $(B)/obj/tests/bench/load/txn.o $(bench_phase) $(B)/lib/libexo.so
+$(B)/bin/bench-blockcap: $(patsubst %,$(B)/obj/tests/bench/load/%.o,blockcap blockcap-exo blockcap-table) $(bench_phase) $(B)/lib/libexo.so
+$(B)/bin/bench-attach: $(B)/obj/tests/bench/load/attach.o $(bench_phase) $(B)/lib/libexo.so
 $(B)/bin/bench-smallfile: $(patsubst %,$(B)/obj/tests/bench/load/%.o,smallfile smallfile-posix smallfile-exo) $(bench_phase) \
 	$(B)/lib/libexo-fs.so $(B)/lib/libexo.so
 
