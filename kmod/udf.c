@@ -34,7 +34,7 @@ struct exo_udf {
 	struct bpf_prog *prog;
 	struct bpf_map *in, *out;	/* out: NULL when kind.out_bytes is 0 */
 	struct exo_udf_kind kind;
-	spinlock_t lock;	/* contents of both arrays, from filling `in` to copying `out` */
+	spinlock_t lock;	/* contents of both arrays, from filling `in` until `out` was read */
 };
 
 /*
@@ -311,21 +311,26 @@ void exo_plat_udf_unload(struct exo_udf *u)
 	kfree(u);
 }
 
-s64 exo_plat_udf_run(struct exo_udf *u, const void *in, u32 index, void *out)
+/* The program's lock is held from here to exo_plat_udf_done: `out` is what this run wrote. */
+s64 exo_plat_udf_run(struct exo_udf *u, const void *in, u32 index, const void **out)
 {
 	struct exo_udf_ctx ctx = { .partition = u->kind.partition, .index = index };
 	u32 ret;
 
 	spin_lock(&u->lock);
 	memcpy(exo_map_value(u->in), in, u->kind.in_bytes);
-	if (u->out)
+	if (u->out) {
+		*out = exo_map_value(u->out);
 		memset(exo_map_value(u->out), 0, u->kind.out_bytes);
+	}
 	/* No RCU section: the program calls nothing, and the references held here keep it and its arrays. */
 	migrate_disable();
 	ret = bpf_prog_run(u->prog, &ctx);
 	migrate_enable();
-	if (u->out)
-		memcpy(out, exo_map_value(u->out), u->kind.out_bytes);
-	spin_unlock(&u->lock);
 	return ret;
+}
+
+void exo_plat_udf_done(struct exo_udf *u)
+{
+	spin_unlock(&u->lock);
 }

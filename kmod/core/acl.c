@@ -44,6 +44,7 @@ int exo_acl(struct exo_ask *a, struct exo_disk *d, const struct exo_acl_about *w
 	r = exo_plat_udf_run(t->acl, c->acl_in, w->index, NULL);
 	if (r < 0)
 		return exo_no(a, (int)r, EXO_R_NOMEM, 0);
+	exo_plat_udf_done(t->acl);
 	if (!r)
 		return 0;
 	if (r > CODE_MOST)

@@ -55,22 +55,39 @@ _Static_assert(sizeof(struct exo_disk_info) <= ARG_MAX_BYTES && sizeof(struct ex
 		       sizeof(struct exo_root_get) <= ARG_MAX_BYTES && sizeof(struct exo_txn) <= ARG_MAX_BYTES,
 	       "ARG_MAX_BYTES");
 
-void exo_away(struct exo_ask *a)
+void exo_away_locked(struct exo_ask *a)
 {
 	if (a->away++ || !a->d)
 		return;
-	exo_lock(a->c);
 	a->d->away++;
 	exo_plat_wake(a->c->lock);
+}
+
+void exo_back_locked(struct exo_ask *a)
+{
+	if (!--a->away && a->d)
+		a->d->away--;
+}
+
+void exo_away(struct exo_ask *a)
+{
+	if (a->away || !a->d) {
+		a->away++;
+		return;
+	}
+	exo_lock(a->c);
+	exo_away_locked(a);
 	exo_unlock(a->c);
 }
 
 void exo_back(struct exo_ask *a)
 {
-	if (--a->away || !a->d)
+	if (a->away > 1 || !a->d) {
+		a->away--;
 		return;
+	}
 	exo_lock(a->c);
-	a->d->away--;
+	exo_back_locked(a);
 	exo_unlock(a->c);
 }
 
@@ -124,6 +141,31 @@ static int tail_is_zero(struct exo_ask *a, u64 user, u32 bytes)
 	return 0;
 }
 
+/*
+ * The struct, or as much of it as the caller's version has, and its size. Most callers have this version's: then, or when more lies
+ * behind a shorter one, one copy brings all of it, and the rest goes.
+ */
+static int copy_struct(struct exo_ask *a, const struct call *k, u64 arg, void *mem, u32 *bytes)
+{
+	struct exo_head *h = mem;
+	int err;
+
+	if (!exo_plat_copy_in(mem, arg, k->size)) {
+		*bytes = h->size;
+	} else {
+		err = exo_get(a, bytes, arg, sizeof(*bytes));
+		if (err)
+			return err;
+		if (*bytes >= sizeof(*h))
+			err = exo_get(a, mem, arg, *bytes < k->size ? *bytes : k->size);
+		if (err)
+			return err;
+	}
+	if (*bytes < k->size)
+		memset((u8 *)mem + *bytes, 0, k->size - *bytes);
+	return 0;
+}
+
 /* *size: how much of the caller's struct may be written back; 0 when not even that is known. */
 int exo_call_in(struct exo_ask *a, u32 nr, u64 arg, void *mem, u32 *size)
 {
@@ -132,18 +174,14 @@ int exo_call_in(struct exo_ask *a, u32 nr, u64 arg, void *mem, u32 *size)
 	u32 bytes, pad, min = k->min ? k->min : k->size;
 	int err;
 
-	memset(mem, 0, k->size);
 	*size = 0;
-	err = exo_get(a, &bytes, arg, sizeof(bytes));
+	err = copy_struct(a, k, arg, mem, &bytes);
 	if (err)
 		return err;
 	if (bytes < sizeof(*h))
 		return exo_no(a, -EINVAL, EXO_R_SIZE, min);
 	if (bytes > SIZE_MAX_IN)
 		bytes = SIZE_MAX_IN + 1;
-	err = exo_get(a, mem, arg, bytes < k->size ? bytes : k->size);
-	if (err)
-		return err;
 	*size = bytes < k->size ? bytes : k->size;
 	if (bytes < min)
 		return exo_no(a, -EINVAL, EXO_R_SIZE, min);
@@ -171,14 +209,22 @@ void exo_call_result(struct exo_ask *a, void *mem, int err)
 	h->out_detail = err ? a->detail : 0;
 }
 
+void exo_count_locked(struct exo_ask *a, int err)
+{
+	a->c->stats->calls += a->count;
+	a->c->stats->refusals += a->count && err;
+	a->count = false;
+}
+
 /* EFAULT here does not undo a call that has succeeded; the caller's memory held at the way in, so its owner changed it.
  */
 int exo_call_out(struct exo_ask *a, u32 nr, u64 arg, void *mem, u32 size, int err)
 {
-	exo_lock(a->c);
-	a->c->stats->calls++;
-	a->c->stats->refusals += err != 0;
-	exo_unlock(a->c);
+	if (a->count) {
+		exo_lock(a->c);
+		exo_count_locked(a, err);
+		exo_unlock(a->c);
+	}
 	exo_plat_trace_call(a->env, nr, err, err ? a->reason : EXO_R_NONE, err ? a->detail : 0);
 	if (!size)
 		return err;
@@ -190,7 +236,7 @@ int exo_call_out(struct exo_ask *a, u32 nr, u64 arg, void *mem, u32 size, int er
 
 int exo_call(struct exo_env *e, u32 nr, u64 arg)
 {
-	struct exo_ask a = {.c = e->c, .e = e, .env = e->id};
+	struct exo_ask a = {.c = e->c, .e = e, .env = e->id, .count = true};
 	u64 mem[ARG_MAX_BYTES / 8];
 	u32 size;
 	int err;

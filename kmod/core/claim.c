@@ -11,6 +11,7 @@ static int parent_claims(struct exo_ask *a, struct exo_disk *d, const struct exo
 {
 	struct exo_core *c = a->c;
 	u32 tmpl = c->bufs[frame].template_id, size = d->tmpl[tmpl].h.partition, i, n, reason;
+	const struct exo_rng *claims;
 	struct exo_acl_about about = {
 		.op = w->rights & EXO_RIGHT_WRITE ? EXO_ACL_BIND_WRITE : EXO_ACL_BIND_READ,
 		.cap = w->cap,
@@ -22,16 +23,16 @@ static int parent_claims(struct exo_ask *a, struct exo_disk *d, const struct exo
 
 	if (w->index >= EXO_BLOCK_SIZE / size)
 		return exo_no(a, -EINVAL, EXO_R_RANGE, w->index);
-	err = exo_owns_frame_raw(d, frame, w->index, c->claims, &n, &reason);
+	err = exo_owns_frame_raw(d, frame, w->index, c->claims, &claims, &n, &reason);
 	if (err)
 		return exo_no(a, err, reason, w->parent << 3 | w->index);
 	for (i = 0; i < n; i++)
-		if (same(&w->claim, c->claims[i].start, c->claims[i].count, c->claims[i].tmpl))
+		if (same(&w->claim, claims[i].start, claims[i].count, claims[i].tmpl))
 			break;
 	if (i == n)
 		return exo_no(a, -EPERM, EXO_R_NOT_CLAIMED, w->claim.start);
 	about.before = (u8 *)exo_plat_frame(frame) + w->index * size;
-	about.claim_slot = c->claims[i].slot;
+	about.claim_slot = claims[i].slot;
 	return exo_acl(a, d, &about);
 }
 

@@ -78,6 +78,7 @@ void exo_core_free(struct exo_core *c)
 	if (c->lock)
 		exo_plat_lock_free(c->lock);
 	exo_ops_free(c);
+	exo_works_free(c);
 	exo_plat_free(c->side);
 	exo_plat_free(c->zero);
 	exo_plat_free(c->acl_in);

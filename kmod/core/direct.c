@@ -393,7 +393,7 @@ int exo_do_io(struct exo_ask *a, void *arg)
 
 int exo_io_begin(struct exo_env *e, u64 arg, struct exo_ioreq **out)
 {
-	struct exo_ask a = {.c = e->c, .e = e, .env = e->id};
+	struct exo_ask a = {.c = e->c, .e = e, .env = e->id, .count = true};
 	struct exo_io q;
 	struct exo_op *r = NULL;
 	u32 size = 0;
@@ -415,7 +415,7 @@ static u64 in_short(u32 reason, u64 detail)
 
 int exo_io_begin_cmd(struct exo_env *e, const struct exo_io_cmd *cmd, struct exo_ioreq **out, u64 *why)
 {
-	struct exo_ask a = {.c = e->c, .e = e, .env = e->id};
+	struct exo_ask a = {.c = e->c, .e = e, .env = e->id, .count = true};
 	struct ask_io w = {
 		.flags = cmd->flags & ~EXO_CMD_FRAME,
 		.binding = cmd->binding,

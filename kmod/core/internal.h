@@ -82,11 +82,12 @@ struct exo_core {
 	void *zero; /* a block of zeroes */
 	struct exo_owned *owned_oldest, *owned_newest;
 	size_t owned_bytes;
-	struct exo_udf_claim raw[EXO_MAX_SLOTS]; /* scratch of owns.c */
-	struct exo_rng claims[EXO_MAX_SLOTS];
+	struct exo_rng claims[EXO_MAX_SLOTS]; /* scratch of whoever holds the lock, not across calls of owns.c */
 	u8 *acl_in; /* scratch of acl.c: an acl's input at its largest */
 	struct exo_op *ops; /* unused ones, direct.h */
 	u32 nops;
+	struct txn_work *works; /* unused ones, txn.h */
+	u32 nworks;
 };
 
 /* One call being answered. */
@@ -96,6 +97,7 @@ struct exo_ask {
 	struct exo_disk *d; /* of exo_disk_get */
 	u32 env;	    /* its id, which outlives e: a transfer may end after its env */
 	u32 away;	    /* nesting of exo_away */
+	bool count;	    /* a system call of its own, not yet among the statistics */
 	u32 reason;
 	u32 flags;
 	u64 detail;
@@ -129,6 +131,8 @@ static inline int exo_nomem(struct exo_ask *a)
  */
 void exo_away(struct exo_ask *a);
 void exo_back(struct exo_ask *a);
+void exo_away_locked(struct exo_ask *a); /* by who holds the lock and gives it up right after */
+void exo_back_locked(struct exo_ask *a);
 /* Copy from or to the caller, with the reason filled in. Never under the lock. */
 int exo_get(struct exo_ask *a, void *dst, u64 user, size_t bytes);
 int exo_give(struct exo_ask *a, u64 user, const void *src, size_t bytes);
@@ -137,6 +141,8 @@ int exo_give_ranges(struct exo_ask *a, u64 user, u32 room, const struct exo_rang
 /* call.c: the struct of a call in and out, as the dispatch does it. out returns err, or -EFAULT. */
 int exo_call_in(struct exo_ask *a, u32 nr, u64 arg, void *mem, u32 *size);
 int exo_call_out(struct exo_ask *a, u32 nr, u64 arg, void *mem, u32 size, int err);
+/* Counts the call and its outcome: for a handler that has the lock anyway. Else exo_call_out does it. */
+void exo_count_locked(struct exo_ask *a, int err);
 void exo_call_result(struct exo_ask *a, void *mem, int err); /* reason and detail into the head */
 
 /* pool.c: frames. Lock held. */
@@ -175,17 +181,21 @@ int exo_root_usable(struct exo_ask *a, struct exo_disk *d, u32 root); /* live, n
  * owns.c: claims of one partition. Writes at most EXO_MAX_SLOTS entries, in slot order, count > 0 each, every one
  * inside the disk's data area and of a template that exists. 0; -EPERM with *reason; or the platform's errno.
  */
-int exo_owns_raw(struct exo_disk *d, u32 tmpl, const void *part, u32 index, struct exo_udf_claim *raw,
-		 struct exo_rng *out, u32 *n, u32 *reason);
+int exo_owns_raw(struct exo_disk *d, u32 tmpl, const void *part, u32 index, struct exo_rng *out, u32 *n, u32 *reason);
 /* The same, sorted and merged, an overlap refused (EXO_R_OVERLAP). `udf`: the template's program, or another instance of
  * it that nobody else runs. */
-int exo_owns_by(struct exo_disk *d, u32 tmpl, struct exo_udf *udf, const void *part, u32 index,
-		struct exo_udf_claim *raw, struct exo_rng *out, u32 *n, u32 *reason);
+int exo_owns_by(struct exo_disk *d, u32 tmpl, struct exo_udf *udf, const void *part, u32 index, struct exo_rng *out,
+		u32 *n, u32 *reason);
 /* The second half of it alone. */
 int exo_owns_normal(struct exo_rng *out, u32 *n, u32 *reason);
-/* The same two of a partition of metadata in core, from its record when there is one. Lock held; they count the run. */
-int exo_owns_frame_raw(struct exo_disk *d, u32 frame, u32 index, struct exo_rng *out, u32 *n, u32 *reason);
-int exo_owns_frame(struct exo_disk *d, u32 frame, u32 index, struct exo_rng *out, u32 *n, u32 *reason);
+/*
+ * The same two of a partition of metadata in core, from its record when there is one. *at: where the claims are, in the record itself or
+ * in `scratch`, which has room for EXO_MAX_SLOTS; good until a record is kept or dropped. Lock held; they count the run.
+ */
+int exo_owns_frame_raw(struct exo_disk *d, u32 frame, u32 index, struct exo_rng *scratch, const struct exo_rng **at,
+		       u32 *n, u32 *reason);
+int exo_owns_frame(struct exo_disk *d, u32 frame, u32 index, struct exo_rng *scratch, const struct exo_rng **at, u32 *n,
+		   u32 *reason);
 /* Does metadata in core, of `tmpl` if it is not known yet, own nothing, but for the partitions in `skip`? 1, 0, or an
  * error as above. Lock held. */
 int exo_owns_nothing(struct exo_disk *d, u32 frame, u32 tmpl, u8 skip, u32 *reason);
@@ -211,8 +221,9 @@ int exo_acl(struct exo_ask *a, struct exo_disk *d, const struct exo_acl_about *w
 /* claim.c: does the caller hold this claim? Lock held. */
 int exo_claim_check(struct exo_ask *a, struct exo_disk *d, const struct exo_want *w, u32 *root);
 
-/* ops.c: at the core's end */
+/* ops.c, txn.c: at the core's end */
 void exo_ops_free(struct exo_core *c);
+void exo_works_free(struct exo_core *c);
 
 /* fill.c: bring blocks into core. Lock held, given up in between. */
 int exo_fill(struct exo_ask *a, struct exo_disk *d, const u64 *blocks, u32 n, u32 *read);

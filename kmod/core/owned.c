@@ -4,10 +4,10 @@
 
 static size_t bytes_of(const struct exo_owned *o)
 {
-	return sizeof(*o) + o->n * sizeof(o->r[0]);
+	return sizeof(*o) + o->room * sizeof(o->r[0]);
 }
 
-static bool is_normal(const struct exo_rng *r, u32 n)
+bool exo_owned_normal(const struct exo_rng *r, u32 n)
 {
 	u32 i;
 
@@ -18,20 +18,6 @@ static bool is_normal(const struct exo_rng *r, u32 n)
 			return false;
 	}
 	return true;
-}
-
-struct exo_owned *exo_owned_new(const struct exo_rng *r, u32 n, u32 part)
-{
-	struct exo_owned *o = exo_plat_alloc(sizeof(*o) + n * sizeof(o->r[0]));
-
-	if (!o)
-		return NULL;
-	o->n = (u16)n;
-	o->part = (u8)part;
-	o->normal = is_normal(r, n);
-	if (n)
-		memcpy(o->r, r, n * sizeof(o->r[0]));
-	return o;
 }
 
 static void use_remove(struct exo_core *c, struct exo_owned *o)
@@ -88,20 +74,43 @@ const struct exo_owned *exo_owned_find(struct exo_core *c, u32 frame, u32 part)
 	return o;
 }
 
-void exo_owned_keep(struct exo_core *c, u32 frame, u32 part, struct exo_owned *o)
-{
-	size_t most = (size_t)c->frames * (EXO_BLOCK_SIZE / 8);
-	struct exo_owned **at = place(c, frame, part);
+#define SPARE 4u /* claims that a new record has room for beyond its own, so that the next one needs no new record */
 
-	if (*at)
-		forget(c, at);
+static struct exo_owned *record(struct exo_core *c, u32 frame, u32 part, u32 n)
+{
+	u32 room = n ? n + SPARE : 0;
+	struct exo_owned *o = exo_plat_alloc(sizeof(*o) + room * sizeof(o->r[0]));
+
 	if (!o)
-		return;
+		return NULL;
+	o->room = (u16)room;
+	o->part = (u8)part;
 	o->frame = frame;
 	o->next = c->side[frame].owned;
 	c->side[frame].owned = o;
 	use_append(c, o);
 	c->owned_bytes += bytes_of(o);
+	return o;
+}
+
+void exo_owned_keep(struct exo_core *c, u32 frame, u32 part, const struct exo_rng *r, u32 n, bool normal)
+{
+	size_t most = (size_t)c->frames * (EXO_BLOCK_SIZE / 8);
+	struct exo_owned **at = place(c, frame, part), *o = *at;
+
+	/* The old one's memory will do, unless it is too small, or most of it would be waste. */
+	if (o && (n > o->room || o->room > 2 * n + 2 * SPARE)) {
+		forget(c, at);
+		o = NULL;
+	}
+	if (!o)
+		o = record(c, frame, part, n);
+	if (!o)
+		return;
+	o->n = (u16)n;
+	o->normal = normal;
+	if (n)
+		memcpy(o->r, r, n * sizeof(o->r[0]));
 	while (c->owned_bytes > most)
 		forget(c, place(c, c->owned_oldest->frame, c->owned_oldest->part));
 }

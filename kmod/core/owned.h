@@ -21,18 +21,18 @@ struct exo_owned {
 	struct exo_owned *next;			/* of the same frame */
 	struct exo_owned *older, *newer;	/* all of them, by last use */
 	u32 frame;
-	u16 n;
+	u16 n, room;
 	u8 part;
 	bool normal;	/* sorted, without overlap, nothing to merge */
 	struct exo_rng r[];
 };
 
-/* A record that no frame has yet; NULL: no memory, which the caller may live with. */
-struct exo_owned *exo_owned_new(const struct exo_rng *r, u32 n, u32 part);
-/* The record of a partition, and it was used last; or NULL. */
+/* Sorted, without overlap, nothing to merge? */
+bool exo_owned_normal(const struct exo_rng *r, u32 n);
+/* The record of a partition, and it was used last; or NULL. Good until the next keep or drop. */
 const struct exo_owned *exo_owned_find(struct exo_core *c, u32 frame, u32 part);
-/* The partition's record from now on; NULL: it has none. Takes `o` over. */
-void exo_owned_keep(struct exo_core *c, u32 frame, u32 part, struct exo_owned *o);
+/* These are the partition's claims from now on. Without memory it has no record. */
+void exo_owned_keep(struct exo_core *c, u32 frame, u32 part, const struct exo_rng *r, u32 n, bool normal);
 void exo_owned_drop(struct exo_core *c, u32 frame);	/* all of a frame's */
 
 #endif

@@ -2,32 +2,22 @@
 /* owns.c: run a template's program on a partition and check every claim that comes back; keep the answer (owned.h). */
 #include "internal.h"
 
-/* `udf`: the template's program, or another instance of it; NULL: there is none. */
-static int by_program(struct exo_disk *d, u32 tmpl, struct exo_udf *udf, const void *part, u32 index,
-		      struct exo_udf_claim *raw, struct exo_rng *out, u32 *n, u32 *reason)
+/* What the program wrote, checked claim by claim. */
+static int read_claims(struct exo_disk *d, u32 tmpl, const struct exo_udf_claim *raw, struct exo_rng *out, u32 *n)
 {
 	const struct exo_tmpl *t = &d->tmpl[tmpl];
+	struct exo_rng *r = out;
 	u32 i;
-	s64 r;
 
-	*n = 0;
-	*reason = EXO_R_UDF_REJECT;
-	if (!tmpl || tmpl >= EXO_MAX_TEMPLATES || t->state != EXO_TMPL_LIVE || !udf) {
-		*reason = EXO_R_NO_TEMPLATE;
-		return -EPERM;
-	}
-	r = exo_plat_udf_run(udf, part, index, raw);
-	if (r < 0) {
-		*reason = EXO_R_NOMEM;
-		return (int)r;
-	}
-	if (r)
-		return -EPERM;
-	*reason = EXO_R_UDF_CLAIM;
 	for (i = 0; i < EXO_MAX_SLOTS; i++) {
 		u64 start = raw[i].start, count = raw[i].count;
 		u32 ref = raw[i].ref, id;
 
+		/* Most slots are empty. */
+		if (i % 4 == 0 && !(raw[i].count | raw[i + 1].count | raw[i + 2].count | raw[i + 3].count)) {
+			i += 3;
+			continue;
+		}
 		if (!count)
 			continue;
 		if (!exo_disk_inside(d, start, count))
@@ -42,23 +32,46 @@ static int by_program(struct exo_disk *d, u32 tmpl, struct exo_udf *udf, const v
 			return -EPERM;
 		if (id && d->tmpl[id].state != EXO_TMPL_LIVE)
 			return -EPERM;
-		out[*n].start = start;
-		out[*n].count = count;
-		out[*n].tmpl = id;
-		out[*n].from = out[*n].to = 0;
-		out[*n].slot = i;
-		++*n;
+		*r++ = (struct exo_rng){.start = start, .count = count, .tmpl = id, .slot = i};
 	}
-	*reason = 0;
+	*n = (u32)(r - out);
 	return 0;
 }
+_Static_assert(EXO_MAX_SLOTS % 4 == 0, "read_claims looks at four slots at a time");
 
-int exo_owns_raw(struct exo_disk *d, u32 tmpl, const void *part, u32 index, struct exo_udf_claim *raw,
-		 struct exo_rng *out, u32 *n, u32 *reason)
+/* `udf`: the template's program, or another instance of it; NULL: there is none. */
+static int by_program(struct exo_disk *d, u32 tmpl, struct exo_udf *udf, const void *part, u32 index,
+		      struct exo_rng *out, u32 *n, u32 *reason)
+{
+	const void *raw;
+	int err;
+	s64 r;
+
+	*n = 0;
+	if (!tmpl || tmpl >= EXO_MAX_TEMPLATES || d->tmpl[tmpl].state != EXO_TMPL_LIVE || !udf) {
+		*reason = EXO_R_NO_TEMPLATE;
+		return -EPERM;
+	}
+	r = exo_plat_udf_run(udf, part, index, &raw);
+	if (r < 0) {
+		*reason = EXO_R_NOMEM;
+		return (int)r;
+	}
+	*reason = EXO_R_UDF_REJECT;
+	err = -EPERM;
+	if (!r) {
+		err = read_claims(d, tmpl, raw, out, n);
+		*reason = err ? EXO_R_UDF_CLAIM : 0;
+	}
+	exo_plat_udf_done(udf);
+	return err;
+}
+
+int exo_owns_raw(struct exo_disk *d, u32 tmpl, const void *part, u32 index, struct exo_rng *out, u32 *n, u32 *reason)
 {
 	struct exo_udf *udf = tmpl < EXO_MAX_TEMPLATES ? d->tmpl[tmpl].udf : NULL;
 
-	return by_program(d, tmpl, udf, part, index, raw, out, n, reason);
+	return by_program(d, tmpl, udf, part, index, out, n, reason);
 }
 
 int exo_owns_normal(struct exo_rng *out, u32 *n, u32 *reason)
@@ -75,16 +88,20 @@ int exo_owns_normal(struct exo_rng *out, u32 *n, u32 *reason)
 	return 0;
 }
 
-int exo_owns_by(struct exo_disk *d, u32 tmpl, struct exo_udf *udf, const void *part, u32 index,
-		struct exo_udf_claim *raw, struct exo_rng *out, u32 *n, u32 *reason)
+int exo_owns_by(struct exo_disk *d, u32 tmpl, struct exo_udf *udf, const void *part, u32 index, struct exo_rng *out,
+		u32 *n, u32 *reason)
 {
-	int err = by_program(d, tmpl, udf, part, index, raw, out, n, reason);
+	int err = by_program(d, tmpl, udf, part, index, out, n, reason);
 
 	return err ? err : exo_owns_normal(out, n, reason);
 }
 
-/* *normal: the claims are sorted, without overlap and merged already. */
-static int of_frame(struct exo_disk *d, u32 frame, u32 index, struct exo_rng *out, u32 *n, u32 *reason, bool *normal)
+/*
+ * The claims are at *at: in the partition's record, or in `scratch` when it had none. *normal: they are sorted, without overlap and
+ * merged already.
+ */
+static int of_frame(struct exo_disk *d, u32 frame, u32 index, struct exo_rng *scratch, const struct exo_rng **at, u32 *n,
+		    u32 *reason, bool *normal)
 {
 	struct exo_core *c = d->c;
 	u32 tmpl = c->bufs[frame].template_id;
@@ -96,31 +113,41 @@ static int of_frame(struct exo_disk *d, u32 frame, u32 index, struct exo_rng *ou
 	if (o) {
 		c->stats->udf_cached++;
 		*n = o->n;
-		memcpy(out, o->r, o->n * sizeof(*out));
+		*at = o->r;
 		*normal = o->normal;
 		return 0;
 	}
 	c->stats->udf_runs++;
-	err = exo_owns_raw(d, tmpl, (u8 *)exo_plat_frame(frame) + index * d->tmpl[tmpl].h.partition, index, c->raw, out,
-			   n, reason);
-	if (!err)
-		exo_owned_keep(c, frame, index, exo_owned_new(out, *n, index));
-	return err;
+	*at = scratch;
+	err = exo_owns_raw(d, tmpl, (u8 *)exo_plat_frame(frame) + index * d->tmpl[tmpl].h.partition, index, scratch, n,
+			   reason);
+	if (err)
+		return err;
+	*normal = exo_owned_normal(scratch, *n);
+	exo_owned_keep(c, frame, index, scratch, *n, *normal);
+	return 0;
 }
 
-int exo_owns_frame_raw(struct exo_disk *d, u32 frame, u32 index, struct exo_rng *out, u32 *n, u32 *reason)
+int exo_owns_frame_raw(struct exo_disk *d, u32 frame, u32 index, struct exo_rng *scratch, const struct exo_rng **at,
+		       u32 *n, u32 *reason)
 {
 	bool normal;
 
-	return of_frame(d, frame, index, out, n, reason, &normal);
+	return of_frame(d, frame, index, scratch, at, n, reason, &normal);
 }
 
-int exo_owns_frame(struct exo_disk *d, u32 frame, u32 index, struct exo_rng *out, u32 *n, u32 *reason)
+int exo_owns_frame(struct exo_disk *d, u32 frame, u32 index, struct exo_rng *scratch, const struct exo_rng **at, u32 *n,
+		   u32 *reason)
 {
 	bool normal;
-	int err = of_frame(d, frame, index, out, n, reason, &normal);
+	int err = of_frame(d, frame, index, scratch, at, n, reason, &normal);
 
-	return err || normal ? err : exo_owns_normal(out, n, reason);
+	if (err || normal)
+		return err;
+	if (*at != scratch)
+		memcpy(scratch, *at, *n * sizeof(*scratch));
+	*at = scratch;
+	return exo_owns_normal(scratch, n, reason);
 }
 
 static u32 partitions(struct exo_disk *d, u32 frame)
@@ -132,6 +159,7 @@ int exo_owns_nothing(struct exo_disk *d, u32 frame, u32 tmpl, u8 skip, u32 *reas
 {
 	struct exo_core *c = d->c;
 	u32 i, n, size = d->tmpl[tmpl].h.partition;
+	const struct exo_rng *claims;
 
 	for (i = 0; i < EXO_BLOCK_SIZE / size; i++) {
 		int err;
@@ -141,10 +169,10 @@ int exo_owns_nothing(struct exo_disk *d, u32 frame, u32 tmpl, u8 skip, u32 *reas
 		if (c->bufs[frame].flags & EXO_BUF_UNKNOWN) {
 			/* Nobody is told what it is before the call that asks is accepted, and no record is kept. */
 			c->stats->udf_runs++;
-			err = exo_owns_raw(d, tmpl, (u8 *)exo_plat_frame(frame) + i * size, i, c->raw, c->claims, &n,
+			err = exo_owns_raw(d, tmpl, (u8 *)exo_plat_frame(frame) + i * size, i, c->claims, &n,
 					   reason);
 		} else {
-			err = exo_owns_frame(d, frame, i, c->claims, &n, reason);
+			err = exo_owns_frame(d, frame, i, c->claims, &claims, &n, reason);
 		}
 		if (err)
 			return err;
@@ -161,6 +189,7 @@ int exo_owns_uninit(struct exo_disk *d, u32 frame, struct exo_set *out, u64 *cou
 	struct exo_core *c = d->c;
 	u8 fresh = exo_frame_node(c, frame)->fresh | exo_frame_node(c, frame)->slack;
 	u32 i, k, n, reason, parts = partitions(d, frame);
+	const struct exo_rng *claims;
 
 	*count = 0;
 	if (!d->nuninit)
@@ -170,11 +199,11 @@ int exo_owns_uninit(struct exo_disk *d, u32 frame, struct exo_set *out, u64 *cou
 
 		if (!(fresh >> i & 1))
 			continue;
-		err = exo_owns_frame(d, frame, i, c->claims, &n, &reason);
+		err = exo_owns_frame(d, frame, i, c->claims, &claims, &n, &reason);
 		if (err)
 			return err;
 		for (k = 0; k < n; k++) {
-			u64 b = c->claims[k].start, end = b + c->claims[k].count;
+			u64 b = claims[k].start, end = b + claims[k].count;
 
 			for (;;) {
 				u64 stop;
@@ -183,7 +212,7 @@ int exo_owns_uninit(struct exo_disk *d, u32 frame, struct exo_set *out, u64 *cou
 				if (b == end)
 					break;
 				stop = exo_bit_next(d->uninit, b, end, false);
-				if (out && out->n < REPORT_MAX && exo_set_add(out, b, stop - b, c->claims[k].tmpl, 0, 0))
+				if (out && out->n < REPORT_MAX && exo_set_add(out, b, stop - b, claims[k].tmpl, 0, 0))
 					return -ENOMEM;
 				*count += stop - b;
 				b = stop;
@@ -198,17 +227,18 @@ int exo_owns_submit(struct exo_disk *d, u32 frame)
 	struct exo_core *c = d->c;
 	u8 fresh = exo_frame_node(c, frame)->fresh;
 	u32 i, k, n, reason, parts = partitions(d, frame);
+	const struct exo_rng *claims;
 
 	for (i = 0; i < parts; i++) {
 		int err;
 
 		if (!(fresh >> i & 1))
 			continue;
-		err = exo_owns_frame(d, frame, i, c->claims, &n, &reason);
+		err = exo_owns_frame(d, frame, i, c->claims, &claims, &n, &reason);
 		if (err)
 			return err;
 		for (k = 0; k < n; k++) {
-			u64 b = c->claims[k].start, end = b + c->claims[k].count;
+			u64 b = claims[k].start, end = b + claims[k].count;
 
 			while ((b = exo_bit_next(d->fresh, b, end, true)) != end)
 				exo_bit_clear(d->fresh, b++);

@@ -104,9 +104,9 @@ int exo_plat_flush(struct exo_dev *d);
  * UDFs. `insns` were scanned by core. load: 0; -EACCES or the verifier's errno, with its words in the user buffer
  * log/log_size when log is not 0; -ERANGE when the program reads outside struct exo_udf_ctx;
  * -EINTR when the caller is being killed.
- * run: `in` has in_bytes; fills out_bytes of `out` (NULL when that is 0) and returns the program's 32-bit result as a
- * non-negative s64, or -errno when it could not run. May be called with core's lock held; concurrent calls of one
- * program are serialised or use instances.
+ * run: `in` has in_bytes; returns the program's 32-bit result as a non-negative s64, or -errno when it could not run. *out then has what
+ * it wrote, out_bytes of it, until `done`, which follows every run that returned no error; in between the caller does not sleep.
+ * `out` is NULL when out_bytes is 0. May be called with core's lock held; concurrent calls of one program are serialised.
  */
 struct exo_udf_kind {
 	u32 partition; /* of the ctx */
@@ -116,7 +116,8 @@ struct exo_udf_kind {
 int exo_plat_udf_load(const u64 *insns, u32 n, const struct exo_udf_kind *kind, u64 log, u32 log_size,
 		      struct exo_udf **out);
 void exo_plat_udf_unload(struct exo_udf *u);
-s64 exo_plat_udf_run(struct exo_udf *u, const void *in, u32 index, void *out);
+s64 exo_plat_udf_run(struct exo_udf *u, const void *in, u32 index, const void **out);
+void exo_plat_udf_done(struct exo_udf *u);
 
 /*
  * What happened, for whoever looks (kmod/doc/trace.md). They decide nothing, may be called with core's lock held, and must not sleep.

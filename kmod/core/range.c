@@ -20,11 +20,33 @@ static void sift(struct exo_rng *r, u32 at, u32 n)
 	r[at] = v;
 }
 
-/* Heap sort: no recursion and no bad input, since the input is an attacker's. */
-void exo_rng_sort(struct exo_rng *r, u32 n)
+#define FEW 16u
+
+/* How many stand in order from the first on. */
+static u32 in_order(const struct exo_rng *r, u32 n)
 {
 	u32 i;
 
+	for (i = 1; i < n; i++)
+		if (r[i].start < r[i - 1].start)
+			return i;
+	return n;
+}
+
+/* Most arrays are in order, or short; else heap sort: no recursion and no bad input, since the input is an attacker's. */
+void exo_rng_sort(struct exo_rng *r, u32 n)
+{
+	u32 i = in_order(r, n), k;
+
+	for (; i < n && n <= FEW; i++) {
+		struct exo_rng v = r[i];
+
+		for (k = i; k && r[k - 1].start > v.start; k--)
+			r[k] = r[k - 1];
+		r[k] = v;
+	}
+	if (i == n)
+		return;
 	for (i = n / 2; i-- > 0;)
 		sift(r, i, n);
 	for (i = n; i-- > 1;) {
@@ -85,24 +107,31 @@ u32 exo_rng_find(const struct exo_rng *r, u32 n, u64 block)
 	return n;
 }
 
+static int grow(struct exo_set *s)
+{
+	u32 room = s->room ? s->room * 2 : s->in ? 4 : 64;
+	struct exo_rng *r;
+
+	if (room < s->room)
+		return -ENOMEM;
+	r = s->in ? exo_room_get(s->in, (size_t)room * sizeof(*r)) : exo_plat_alloc((size_t)room * sizeof(*r));
+	if (!r)
+		return -ENOMEM;
+	if (s->n)
+		memcpy(r, s->r, (size_t)s->n * sizeof(*r));
+	if (!s->in)
+		exo_plat_free(s->r);
+	s->r = r;
+	s->room = room;
+	return 0;
+}
+
 int exo_set_add(struct exo_set *s, u64 start, u64 count, u32 tmpl, u32 from, u32 to)
 {
 	struct exo_rng *r;
 
-	if (s->n == s->room) {
-		u32 room = s->room ? s->room * 2 : 64;
-
-		if (room < s->room)
-			return -ENOMEM;
-		r = exo_plat_alloc((size_t)room * sizeof(*r));
-		if (!r)
-			return -ENOMEM;
-		if (s->n)
-			memcpy(r, s->r, (size_t)s->n * sizeof(*r));
-		exo_plat_free(s->r);
-		s->r = r;
-		s->room = room;
-	}
+	if (s->n == s->room && grow(s))
+		return -ENOMEM;
 	r = &s->r[s->n++];
 	r->start = start;
 	r->count = count;
@@ -115,7 +144,8 @@ int exo_set_add(struct exo_set *s, u64 start, u64 count, u32 tmpl, u32 from, u32
 
 void exo_set_free(struct exo_set *s)
 {
-	exo_plat_free(s->r);
+	if (!s->in)
+		exo_plat_free(s->r);
 	s->r = NULL;
 	s->n = s->room = 0;
 }
@@ -142,6 +172,8 @@ void exo_set_plain(struct exo_set *s)
 
 	for (i = 0; i < s->n; i++)
 		s->r[i].from = s->r[i].to = 0;
+	if (s->n < 2)
+		return;
 	exo_rng_sort(s->r, s->n);
 	s->n = exo_rng_merge(s->r, s->n);
 }
@@ -154,6 +186,25 @@ int exo_set_copy(struct exo_set *out, const struct exo_set *a)
 		if (exo_set_add(out, a->r[i].start, a->r[i].count, a->r[i].tmpl, a->r[i].from, a->r[i].to))
 			return -ENOMEM;
 	return 0;
+}
+
+static bool same(const struct exo_rng *a, const struct exo_rng *b)
+{
+	return a->start == b->start && a->count == b->count && a->tmpl == b->tmpl;
+}
+
+void exo_rng_differ(const struct exo_rng **a, u32 *na, const struct exo_rng **b, u32 *nb)
+{
+	while (*na && *nb && same(*a, *b)) {
+		++*a;
+		++*b;
+		--*na;
+		--*nb;
+	}
+	while (*na && *nb && same(*a + *na - 1, *b + *nb - 1)) {
+		--*na;
+		--*nb;
+	}
 }
 
 int exo_set_minus(struct exo_set *out, const struct exo_rng *a, u32 na, const struct exo_rng *b, u32 nb)

@@ -6,7 +6,7 @@
 #ifndef EXO_CORE_RANGE_H
 #define EXO_CORE_RANGE_H
 
-#include "plat.h"
+#include "room.h"
 
 struct exo_rng {
 	u64 start, count;
@@ -18,6 +18,7 @@ struct exo_rng {
 struct exo_set {
 	struct exo_rng *r;
 	u32 n, room;
+	struct exo_room *in; /* where its memory comes from, and goes with; NULL: it has its own */
 };
 
 /* Not empty, no overflow, inside [first, end). */
@@ -41,6 +42,12 @@ void exo_set_union(struct exo_set *s);
 /* Sort and merge; labels are forgotten, so that only blocks and templates remain. */
 void exo_set_plain(struct exo_set *s);
 int exo_set_copy(struct exo_set *out, const struct exo_set *a);
+
+/*
+ * What two normalised sets have at both ends in common is left out of both: *n ranges from *at on stay. Neither a minus b nor b minus a
+ * changes by it.
+ */
+void exo_rng_differ(const struct exo_rng **a, u32 *na, const struct exo_rng **b, u32 *nb);
 
 /*
  * a and b are sorted and overlap-free. A block counts as common when both hold it with the same template.

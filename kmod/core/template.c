@@ -12,22 +12,24 @@
 /* New metadata starts as zeroes: then it must own nothing. 0, -EPERM, or the platform's errno. */
 static int zero_owns_nothing(struct exo_core *c, struct exo_udf *u, u32 size)
 {
-	struct exo_udf_claim *raw = exo_plat_alloc(EXO_MAX_SLOTS * sizeof(*raw));
 	u32 i, k;
-	int err = raw ? 0 : -ENOMEM;
+	int err = 0;
 
 	for (i = 0; !err && i < EXO_BLOCK_SIZE / size; i++) {
-		s64 r = exo_plat_udf_run(u, c->zero, i, raw);
+		const void *out;
+		const struct exo_udf_claim *raw;
+		s64 r = exo_plat_udf_run(u, c->zero, i, &out);
 
 		if (r < 0)
-			err = (int)r;
-		else if (r)
+			return (int)r;
+		raw = out;
+		if (r)
 			err = -EPERM;
 		for (k = 0; !err && k < EXO_MAX_SLOTS; k++)
 			if (raw[k].count)
 				err = -EPERM;
+		exo_plat_udf_done(u);
 	}
-	exo_plat_free(raw);
 	return err;
 }
 

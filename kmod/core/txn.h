@@ -15,7 +15,9 @@ struct txn_block {
 	u64 block, version, newver;
 	u32 frame, tmpl, root, size;	    /* size: of a partition */
 	u8 *part[EXO_PARTS];		    /* touched partitions as edited, else NULL */
-	struct exo_owned *owned[EXO_PARTS]; /* of them, for the commit to keep; NULL: no memory for it */
+	const struct exo_rng *own[EXO_PARTS]; /* what they own as edited, as the program gave it: for the commit to keep */
+	u8 nown[EXO_PARTS];
+	u8 normal;			    /* touched ones of which `own` is normalised */
 	u8 parts;			    /* touched */
 	u8 owning;			    /* of them, own something as edited */
 	u8 gains;			    /* of them, gained something */
@@ -50,8 +52,11 @@ struct txn {
 	struct exo_core *c;
 	struct exo_disk *d;
 	struct exo_txn *q;
+	struct txn_work *w;
+	struct exo_room *room; /* all memory that ends with the call */
 	struct exo_edit *edits;
 	u8 *bytes; /* of all edits, one behind the other */
+	u64 *versions;
 	struct exo_decl *decls;
 	struct exo_set want[4]; /* declared, by op */
 	u32 norders;		/* declarations of an order */
@@ -59,14 +64,9 @@ struct txn {
 	struct txn_block *blk;
 	u32 nblk;
 	u32 *of_edit; /* edit -> block index */
-	u8 *images;
 	bool pinned;
-	struct exo_rng old[EXO_MAX_SLOTS], new[EXO_MAX_SLOTS];
-	struct exo_udf_claim raw[EXO_MAX_SLOTS];
 	struct exo_set gained, lost, moved, in, out; /* in: ALLOC, out: FREE */
 	struct txn_metas news, olds;
-	u64 roots_seen[2];
-	s64 delta[EXO_MAX_ROOTS]; /* blocks owned, by root */
 
 	struct exo_undo undo;	       /* waits added */
 	struct txn_moved_wait *passed; /* waits of freed blocks that their parent takes over */
@@ -80,6 +80,29 @@ struct txn {
 	u32 nranges, ranges_room;
 };
 
+/*
+ * What a transaction works in. Those not in use are the core's, up to TXN_WORKS_KEPT of them, so that a transaction of ordinary size
+ * allocates nothing but what it leaves behind. Nothing in one is of any meaning to the next transaction, and nothing of it
+ * reaches a caller but what that caller's transaction wrote there.
+ */
+struct txn_work {
+	struct txn_work *next;
+	s64 delta[EXO_MAX_ROOTS];	      /* blocks owned, by root; 0 but where `touched` has a bit */
+	u64 touched[EXO_MAX_ROOTS / 64];
+	struct exo_rng old[EXO_MAX_SLOTS], new[EXO_MAX_SLOTS]; /* scratch of compare() */
+	struct exo_room room;
+	struct txn t;
+	u64 mem[]; /* of the room */
+};
+#define TXN_WORKS_KEPT 4u
+#define TXN_WORK_BYTES 32768u
+
+static inline void txn_delta(struct txn *t, u32 root, s64 blocks)
+{
+	t->w->touched[root / 64] |= 1ull << root % 64;
+	t->w->delta[root] += blocks;
+}
+
 static inline u32 txn_label_sectors(const struct txn *t, u32 label)
 {
 	const struct txn_block *b = &t->blk[label / EXO_PARTS];
@@ -91,6 +114,9 @@ static inline u32 txn_label_sectors(const struct txn *t, u32 label)
 struct txn_meta *exo_txn_meta(struct txn_metas *l, u64 block); /* l is sorted by block */
 u32 exo_txn_block(struct txn *t, u64 block);		       /* index, or TXN_NONE */
 int exo_txn_report(struct txn *t, const struct exo_set *s, u32 kind);
+
+/* Makes room for one more in an array that has n of `size` bytes each; at: the address of the pointer to it. False: no memory. */
+bool exo_txn_grow(struct txn *t, void *at, u32 n, u32 *room, size_t size);
 
 int exo_txn_decls(struct txn *t); /* without the lock */
 bool exo_txn_pair(struct txn *t, const struct exo_decl *x, u32 *later, u32 *first);

@@ -43,18 +43,8 @@ static int meta_add(struct txn *t, struct txn_metas *l, u64 block, u32 tmpl, u32
 
 	if (l->n >= t->c->frames)
 		return exo_no(t->a, -ENOMEM, EXO_R_NO_FRAMES, l->n);
-	if (l->n == l->room) {
-		u32 room = l->room ? l->room * 2 : 16;
-
-		m = exo_plat_alloc((size_t)room * sizeof(*m));
-		if (!m)
-			return exo_nomem(t->a);
-		if (l->n)
-			memcpy(m, l->m, l->n * sizeof(*m));
-		exo_plat_free(l->m);
-		l->m = m;
-		l->room = room;
-	}
+	if (!exo_txn_grow(t, &l->m, l->n, &l->room, sizeof(*l->m)))
+		return exo_nomem(t->a);
 	m = &l->m[l->n++];
 	m->block = block;
 	m->frame = EXO_NOFRAME;
@@ -82,14 +72,14 @@ bool exo_txn_pair(struct txn *t, const struct exo_decl *x, u32 *later, u32 *firs
 int exo_txn_decls(struct txn *t)
 {
 	struct exo_ask *a = t->a;
-	struct exo_set all = {0};
+	struct exo_set all = {.in = t->room};
 	struct exo_rng hit;
 	u32 i, n = t->q->ndecls;
 	int err;
 
 	if (!n)
 		return 0;
-	t->decls = exo_plat_alloc(n * sizeof(*t->decls));
+	t->decls = exo_room_get(t->room, n * sizeof(*t->decls));
 	if (!t->decls)
 		return exo_nomem(a);
 	err = exo_get(a, t->decls, t->q->decls, n * sizeof(*t->decls));
@@ -115,36 +105,36 @@ int exo_txn_decls(struct txn *t)
 		for (i = 1; i < 4; i++)
 			exo_set_plain(&t->want[i]);
 	}
-	exo_set_free(&all);
 	return err;
+}
+
+/* The next edit, in the order of blocks. */
+static void take_edit(struct txn *t, u32 i)
+{
+	const struct exo_edit *e = &t->edits[i];
+
+	if (!t->nblk || t->blk[t->nblk - 1].block != e->block)
+		t->blk[t->nblk++] = (struct txn_block){
+			.block = e->block, .version = e->version, .frame = EXO_NOFRAME, .root = EXO_NOROOT};
+	t->of_edit[i] = t->nblk - 1;
 }
 
 /* The blocks that are edited, sorted, each once. */
 static int collect_blocks(struct txn *t)
 {
 	u32 i, n = t->q->nedits;
-	struct exo_set s = {0};
+	struct exo_set s = {.in = t->room};
 
-	for (i = 0; i < n; i++) {
-		if (exo_set_add(&s, t->edits[i].block, 1, 0, i, 0)) {
-			exo_set_free(&s);
-			return exo_nomem(t->a);
-		}
+	for (i = 1; i < n && t->edits[i].block >= t->edits[i - 1].block; i++)
+		;
+	if (i < n) {
+		for (i = 0; i < n; i++)
+			if (exo_set_add(&s, t->edits[i].block, 1, 0, i, 0))
+				return exo_nomem(t->a);
+		exo_rng_sort(s.r, s.n);
 	}
-	exo_rng_sort(s.r, s.n);
-	for (i = 0; i < n; i++) {
-		struct txn_block *b;
-
-		if (!t->nblk || t->blk[t->nblk - 1].block != s.r[i].start) {
-			b = &t->blk[t->nblk++];
-			b->block = s.r[i].start;
-			b->version = t->edits[s.r[i].from].version;
-			b->frame = EXO_NOFRAME;
-			b->root = EXO_NOROOT;
-		}
-		t->of_edit[s.r[i].from] = t->nblk - 1;
-	}
-	exo_set_free(&s);
+	for (i = 0; i < n; i++)
+		take_edit(t, s.n ? s.r[i].from : i);
 	for (i = 0; i < n; i++)
 		if (t->edits[i].version != t->blk[t->of_edit[i]].version)
 			return exo_no(t->a, -EINVAL, EXO_R_VERSION, t->edits[i].block);
@@ -213,10 +203,9 @@ static int make_images(struct txn *t)
 			b->parts |= (u8)(1u << p);
 		}
 	}
-	t->images = exo_plat_alloc(total);
-	if (!t->images)
+	at = exo_room_get(t->room, total);
+	if (!at)
 		return exo_nomem(t->a);
-	at = t->images;
 	for (i = 0; i < t->nblk; i++) {
 		struct txn_block *b = &t->blk[i];
 
@@ -225,7 +214,9 @@ static int make_images(struct txn *t)
 				continue;
 			b->part[p] = at;
 			at += b->size;
-			if (!b->isnew)
+			if (b->isnew)
+				memset(b->part[p], 0, b->size);
+			else
 				memcpy(b->part[p], (u8 *)exo_plat_frame(b->frame) + p * b->size, b->size);
 		}
 	}
@@ -244,35 +235,59 @@ static int make_images(struct txn *t)
 	return 0;
 }
 
+/* Run the program on the partition as edited: what it says stays in the block, and *own is the same, normalised. */
+static int own_new(struct txn *t, struct txn_block *b, u32 part, const struct exo_rng **own, u32 *n, u32 *reason)
+{
+	struct exo_rng *r = exo_room_get(t->room, EXO_MAX_SLOTS * sizeof(*r));
+	int err;
+
+	if (!r) {
+		*reason = EXO_R_NOMEM;
+		return -ENOMEM;
+	}
+	t->c->stats->udf_runs++;
+	err = exo_owns_raw(t->d, b->tmpl, b->part[part], part, r, n, reason);
+	if (err)
+		return err;
+	exo_room_keep(t->room, r, *n * sizeof(*r));
+	b->own[part] = *own = r;
+	b->nown[part] = (u8)*n;
+	if (exo_owned_normal(r, *n)) {
+		b->normal |= (u8)(1u << part);
+		return 0;
+	}
+	memcpy(t->w->new, r, *n * sizeof(*r));
+	*own = t->w->new;
+	return exo_owns_normal(t->w->new, n, reason);
+}
+
 /* What one partition gained and lost. */
 static int compare(struct txn *t, u32 blk, u32 part)
 {
 	struct txn_block *b = &t->blk[blk];
+	const struct exo_rng *old = NULL, *new;
 	u32 label = blk * EXO_PARTS + part, no = 0, nn, reason, i, gained = t->gained.n, lost = t->lost.n;
 	int err;
 
+	/* What `old` points at may be the partition's record: it stays, because none is kept here. */
 	if (!b->isnew) {
-		err = exo_owns_frame(t->d, b->frame, part, t->old, &no, &reason);
+		err = exo_owns_frame(t->d, b->frame, part, t->w->old, &old, &no, &reason);
 		if (err)
 			return exo_no(t->a, err, reason, b->block << 3 | part);
 	}
-	t->c->stats->udf_runs++;
-	err = exo_owns_raw(t->d, b->tmpl, b->part[part], part, t->raw, t->new, &nn, &reason);
-	if (!err) {
-		b->owned[part] = exo_owned_new(t->new, nn, part);
-		err = exo_owns_normal(t->new, &nn, &reason);
-	}
+	err = own_new(t, b, part, &new, &nn, &reason);
 	if (err && reason == EXO_R_OVERLAP) {
-		struct exo_set s = {.r = t->new, .n = 1, .room = 1};
+		struct exo_set s = {.r = t->w->new, .n = 1, .room = 1};
 
 		exo_txn_report(t, &s, EXO_RANGE_BLOCKED);
-		return exo_no(t->a, err, reason, t->new[0].start);
+		return exo_no(t->a, err, reason, s.r[0].start);
 	}
 	if (err)
 		return exo_no(t->a, err, reason, b->block << 3 | part);
 	if (nn)
 		b->owning |= (u8)(1u << part);
-	if (exo_set_minus(&t->gained, t->new, nn, t->old, no) || exo_set_minus(&t->lost, t->old, no, t->new, nn))
+	exo_rng_differ(&old, &no, &new, &nn);
+	if (exo_set_minus(&t->gained, new, nn, old, no) || exo_set_minus(&t->lost, old, no, new, nn))
 		return exo_nomem(t->a);
 	for (i = gained; i < t->gained.n; i++)
 		t->gained.r[i].to = label;
@@ -341,7 +356,7 @@ static int classify(struct txn *t)
 /* What is in a and not in b is reported as `kind`; *n counts the ranges. */
 static int report_minus(struct txn *t, const struct exo_set *a, const struct exo_set *b, u32 kind, u64 *first, u32 *n)
 {
-	struct exo_set s = {0};
+	struct exo_set s = {.in = t->room};
 	int err = exo_set_minus(&s, a->r, a->n, b->r, b->n);
 
 	if (!err)
@@ -351,45 +366,36 @@ static int report_minus(struct txn *t, const struct exo_set *a, const struct exo
 			*first = s.r[0].start;
 		*n += s.n;
 	}
-	exo_set_free(&s);
 	return err;
 }
 
 static int as_declared(struct txn *t)
 {
 	const struct exo_set *w = t->want;
-	struct exo_set in = {0}, out = {0}, moved = {0};
+	struct exo_set in = {.in = t->room}, out = {.in = t->room}, moved = {.in = t->room};
 	u64 first = 0;
 	u32 n = 0;
-	int err = -ENOMEM;
 
+	/* Most transactions edit what owns nothing. */
+	if (!(t->in.n | t->out.n | t->moved.n | w[EXO_DECL_ALLOC].n | w[EXO_DECL_FREE].n | w[EXO_DECL_MOVE].n))
+		return 0;
 	if (exo_set_copy(&in, &t->in) || exo_set_copy(&out, &t->out) || exo_set_copy(&moved, &t->moved))
-		goto nomem;
+		return exo_nomem(t->a);
 	exo_set_plain(&in);
 	exo_set_plain(&out);
 	exo_set_plain(&moved);
 	if (report_minus(t, &w[EXO_DECL_MOVE], &moved, EXO_RANGE_UNMET, &first, &n))
-		goto nomem;
-	if (n) {
-		err = exo_no(t->a, -EPERM, EXO_R_LEAVES, first);
-		goto out;
-	}
+		return exo_nomem(t->a);
+	if (n)
+		return exo_no(t->a, -EPERM, EXO_R_LEAVES, first);
 	if (report_minus(t, &in, &w[EXO_DECL_ALLOC], EXO_RANGE_GAINED, &first, &n) ||
 	    report_minus(t, &moved, &w[EXO_DECL_MOVE], EXO_RANGE_GAINED, &first, &n) ||
 	    report_minus(t, &out, &w[EXO_DECL_FREE], EXO_RANGE_LOST, &first, &n) ||
 	    report_minus(t, &moved, &w[EXO_DECL_MOVE], EXO_RANGE_LOST, &first, &n) ||
 	    report_minus(t, &w[EXO_DECL_ALLOC], &in, EXO_RANGE_UNMET, &first, &n) ||
 	    report_minus(t, &w[EXO_DECL_FREE], &out, EXO_RANGE_UNMET, &first, &n))
-		goto nomem;
-	err = n ? exo_no(t->a, -EPERM, EXO_R_NOT_CONSERVED, first) : 0;
-	goto out;
-nomem:
-	err = exo_nomem(t->a);
-out:
-	exo_set_free(&in);
-	exo_set_free(&out);
-	exo_set_free(&moved);
-	return err;
+		return exo_nomem(t->a);
+	return n ? exo_no(t->a, -EPERM, EXO_R_NOT_CONSERVED, first) : 0;
 }
 
 /* The root of a block that this transaction allocates is that of the partition that gains it. */
@@ -417,7 +423,7 @@ static int check_allocs(struct txn *t)
 {
 	struct exo_ask *a = t->a;
 	struct exo_disk *d = t->d;
-	u32 i, root;
+	u32 i;
 	u64 bad, b;
 	int err;
 
@@ -454,10 +460,8 @@ static int check_allocs(struct txn *t)
 		if (err)
 			return err;
 	}
-	for (i = 0; i < t->in.n; i++) {
-		root = t->blk[t->in.r[i].to / EXO_PARTS].root;
-		t->delta[root] += (s64)t->in.r[i].count;
-	}
+	for (i = 0; i < t->in.n; i++)
+		txn_delta(t, t->blk[t->in.r[i].to / EXO_PARTS].root, (s64)t->in.r[i].count);
 	for (i = 0; i < t->news.n; i++)
 		t->news.m[i].root = t->blk[t->news.m[i].label / EXO_PARTS].root;
 	return 0;
@@ -514,7 +518,7 @@ static int check_frees(struct txn *t)
 	for (i = 0; i < t->out.n; i++) {
 		struct exo_rng *r = &t->out.r[i];
 
-		t->delta[t->blk[r->from / EXO_PARTS].root] -= (s64)r->count;
+		txn_delta(t, t->blk[r->from / EXO_PARTS].root, -(s64)r->count);
 		for (b = r->start; r->tmpl && b < r->start + r->count; b++) {
 			/* A contested block stays with its other owner, and so does what it owns. */
 			if (exo_contest_find(t->d, b))
@@ -540,8 +544,8 @@ static int check_moves(struct txn *t)
 
 		if (exo_contest_any(t->d, r->start, r->count, &bad))
 			return exo_no(t->a, -EBUSY, EXO_R_CONTESTED, bad);
-		t->delta[from] -= (s64)r->count;
-		t->delta[to] += (s64)r->count;
+		txn_delta(t, from, -(s64)r->count);
+		txn_delta(t, to, (s64)r->count);
 		if (from == to || !r->tmpl)
 			continue;
 		for (k = 0; k < t->q->ndecls; k++)
@@ -555,14 +559,19 @@ static int check_moves(struct txn *t)
 static int check_quota(struct txn *t)
 {
 	u32 i;
+	u64 left;
 
-	for (i = 0; i < EXO_MAX_ROOTS; i++) {
-		const struct exo_root_head *h = &t->d->roots[i].h;
+	for (i = 0; i < EXO_MAX_ROOTS / 64; i++) {
+		for (left = t->w->touched[i]; left; left &= left - 1) {
+			u32 root = i * 64 + (u32)__builtin_ctzll(left);
+			const struct exo_root_head *h = &t->d->roots[root].h;
+			s64 more = t->w->delta[root];
 
-		if (t->delta[i] <= 0 || !h->quota)
-			continue;
-		if (h->used > h->quota || (u64)t->delta[i] > h->quota - h->used)
-			return exo_no(t->a, -EDQUOT, EXO_R_QUOTA, h->used > h->quota ? 0 : h->quota - h->used);
+			if (more <= 0 || !h->quota)
+				continue;
+			if (h->used > h->quota || (u64)more > h->quota - h->used)
+				return exo_no(t->a, -EDQUOT, EXO_R_QUOTA, h->used > h->quota ? 0 : h->quota - h->used);
+		}
 	}
 	return 0;
 }

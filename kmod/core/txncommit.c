@@ -105,8 +105,7 @@ static void put_parts(struct txn *t, struct txn_block *b, u32 frame)
 		if (!(b->parts >> p & 1))
 			continue;
 		memcpy(mem + p * b->size, b->part[p], b->size);
-		exo_owned_keep(t->c, frame, p, b->owned[p]);
-		b->owned[p] = NULL;
+		exo_owned_keep(t->c, frame, p, b->own[p], b->nown[p], b->normal >> p & 1);
 	}
 }
 
@@ -186,6 +185,7 @@ void exo_txn_commit(struct txn *t)
 {
 	struct exo_core *c = t->c;
 	struct exo_disk *d = t->d;
+	u64 left;
 	u32 i;
 
 	lose(t, &t->out, false);
@@ -225,8 +225,13 @@ void exo_txn_commit(struct txn *t)
 		change_root(t, &t->moved.r[i]);
 		new_parent(t, &t->moved.r[i]);
 	}
-	for (i = 0; i < EXO_MAX_ROOTS; i++)
-		d->roots[i].h.used = (u64)((s64)d->roots[i].h.used + t->delta[i]);
+	for (i = 0; i < EXO_MAX_ROOTS / 64; i++) {
+		for (left = t->w->touched[i]; left; left &= left - 1) {
+			u32 root = i * 64 + (u32)__builtin_ctzll(left);
+
+			d->roots[root].h.used = (u64)((s64)d->roots[root].h.used + t->w->delta[root]);
+		}
+	}
 	for (i = 0; i < t->out.n; i++)
 		exo_map_settle(d, t->out.r[i].start, t->out.r[i].count);
 	t->npassed = 0;

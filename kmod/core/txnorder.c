@@ -59,18 +59,8 @@ static int add_link(struct txn *t, struct exo_node *child, u32 label)
 {
 	struct exo_link *l;
 
-	if (t->nlinks == t->links_room) {
-		u32 room = t->links_room ? t->links_room * 2 : 16;
-		struct exo_link **more = exo_plat_alloc(room * sizeof(*more));
-
-		if (!more)
-			return exo_nomem(t->a);
-		if (t->nlinks)
-			memcpy(more, t->links, t->nlinks * sizeof(*more));
-		exo_plat_free(t->links);
-		t->links = more;
-		t->links_room = room;
-	}
+	if (!exo_txn_grow(t, &t->links, t->nlinks, &t->links_room, sizeof(*t->links)))
+		return exo_nomem(t->a);
 	l = exo_plat_alloc(sizeof(*l));
 	if (!l)
 		return exo_nomem(t->a);
@@ -231,18 +221,8 @@ static int add_orders(struct txn *t)
 
 static int note_passed(struct txn *t, struct exo_wait *w)
 {
-	if (t->npassed == t->passed_room) {
-		u32 room = t->passed_room ? t->passed_room * 2 : 16;
-		struct txn_moved_wait *more = exo_plat_alloc(room * sizeof(*more));
-
-		if (!more)
-			return exo_nomem(t->a);
-		if (t->npassed)
-			memcpy(more, t->passed, t->npassed * sizeof(*more));
-		exo_plat_free(t->passed);
-		t->passed = more;
-		t->passed_room = room;
-	}
+	if (!exo_txn_grow(t, &t->passed, t->npassed, &t->passed_room, sizeof(*t->passed)))
+		return exo_nomem(t->a);
 	t->passed[t->npassed].w = w;
 	t->passed[t->npassed++].was = w->src;
 	return 0;
@@ -359,14 +339,13 @@ static int find_cycle(struct txn *t)
 
 	if (!new_edges(t))
 		goto inside;
-	from = exo_plat_alloc(t->nblk * sizeof(*from));
+	from = exo_room_get(t->room, t->nblk * sizeof(*from));
 	if (!from)
 		return exo_nomem(t->a);
 	for (i = 0; i < t->nblk; i++)
 		if (!t->blk[i].freed)
 			from[n++] = node_of(t, &t->blk[i]);
 	hit = exo_order_cycle(t->c, from, n);
-	exo_plat_free(from);
 	if (hit)
 		return exo_no(t->a, -EBUSY, EXO_R_CYCLE, hit->block);
 inside:

@@ -54,7 +54,6 @@ struct exo_haul {
 
 /* What one thread needs for itself. */
 struct exo_walker {
-	struct exo_udf_claim raw[EXO_MAX_SLOTS];
 	struct exo_rng claims[EXO_MAX_SLOTS];
 	struct exo_udf *own[EXO_MAX_TEMPLATES]; /* programs of its own, so that it waits for nobody */
 	u64 tried;				/* bit per template: own has been asked for */

@@ -147,7 +147,7 @@ static int run_block(struct exo_walk *w, struct exo_haul *h, u32 i, u32 who)
 	for (p = 0; p < EXO_BLOCK_SIZE / t->h.partition; p++) {
 		const u8 *part = h->mem + (size_t)i * EXO_BLOCK_SIZE + p * t->h.partition;
 
-		err = exo_owns_by(w->d, k->tmpl, u, part, p, me->raw, me->claims, &n, &reason);
+		err = exo_owns_by(w->d, k->tmpl, u, part, p, me->claims, &n, &reason);
 		if (err && reason == EXO_R_NOMEM)
 			return err;
 		if (err) {

@@ -33,7 +33,6 @@ static struct counts now(struct kit *k)
 /* Every record against a fresh run. Returns how many there are. */
 static u32 all_true(struct kit *k)
 {
-	static struct exo_udf_claim raw[EXO_MAX_SLOTS];
 	static struct exo_rng rng[EXO_MAX_SLOTS];
 	struct exo_core *c = k->core;
 	size_t bytes = 0;
@@ -46,10 +45,11 @@ static u32 all_true(struct kit *k)
 			struct exo_disk *d = c->disks[b->disk];
 
 			NEED(b->state == EXO_BUF_VALID && (b->flags & EXO_BUF_META) && o->frame == f);
-			NEED(!exo_owns_raw(d, b->template_id, (u8 *)exo_plat_frame(f) + o->part * PART, o->part, raw, rng, &n,
+			NEED(!exo_owns_raw(d, b->template_id, (u8 *)exo_plat_frame(f) + o->part * PART, o->part, rng, &n,
 					   &reason));
 			CHECK(n == o->n && !memcmp(rng, o->r, n * sizeof(*rng)));
-			bytes += sizeof(*o) + o->n * sizeof(o->r[0]);
+			CHECK(o->n <= o->room && o->normal == exo_owned_normal(o->r, o->n));
+			bytes += sizeof(*o) + o->room * sizeof(o->r[0]);
 			records++;
 		}
 	for (o = c->owned_oldest; o; o = o->newer)

@@ -48,6 +48,42 @@ static void draw(const struct exo_set *s, u8 *model)
 	}
 }
 
+/* Without what both have in common at their ends: shorter, and the same minus. */
+static void ends(const struct exo_set *a, const struct exo_set *b, const struct exo_set *minus)
+{
+	const struct exo_rng *ra = a->r, *rb = b->r;
+	struct exo_set less = {0};
+	u32 na = a->n, nb = b->n;
+
+	exo_rng_differ(&ra, &na, &rb, &nb);
+	CHECK(na - nb == a->n - b->n && na <= a->n);
+	CHECK(!na || !nb || ra->start != rb->start || ra->count != rb->count || ra->tmpl != rb->tmpl);
+	NEED(!exo_set_minus(&less, ra, na, rb, nb));
+	CHECK(less.n == minus->n && (!less.n || !memcmp(less.r, minus->r, less.n * sizeof(*less.r))));
+	exo_set_free(&less);
+}
+
+/* Arrays of every length around the one where the way of sorting changes, in order or not; starts may be equal. */
+static void sorting(void)
+{
+	struct exo_rng r[40];
+	u32 round, i, n, tags;
+
+	for (round = 0; round < 20000; round++) {
+		n = rnd(40);
+		for (i = 0; i < n; i++)
+			r[i] = (struct exo_rng){.start = round % 3 ? rnd(50) : i, .count = 1, .from = i};
+		if (n && round % 3 == 2)
+			r[rnd(n)].start = 0;
+		exo_rng_sort(r, n);
+		for (i = 0, tags = 0; i < n; i++) {
+			CHECK(!i || r[i - 1].start <= r[i].start);
+			tags += r[i].from;
+		}
+		CHECK(tags == n * (n ? n - 1 : 0) / 2);
+	}
+}
+
 static void sets(void)
 {
 	u32 round, i;
@@ -63,6 +99,7 @@ static void sets(void)
 		draw(&minus, got);
 		for (i = 0; i < N; i++)
 			CHECK(got[i] == (ma[i] == mb[i] ? 0 : ma[i]));
+		ends(&a, &b, &minus);
 		draw(&meet, got);
 		for (i = 0; i < N; i++)
 			CHECK(got[i] == (ma[i] == mb[i] ? ma[i] : 0));
@@ -231,6 +268,7 @@ int main(void)
 {
 	NEED(!sim_start(16, 1));
 	sets();
+	sorting();
 	bits();
 	caps();
 	formats();

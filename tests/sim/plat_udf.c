@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-/* plat_udf.c: plat.h's UDFs on the interpreter. A run keeps all its state on its stack, so runs need no lock. */
+/* plat_udf.c: plat.h's UDFs on the interpreter. */
+#include <pthread.h>
 #include "host.h"
 
 struct exo_udf {
 	struct sim_prog *prog;
 	struct exo_udf_kind kind;
+	pthread_mutex_t lock; /* from a run to its end: `out` */
+	void *out;
 };
 
 int exo_plat_udf_load(const u64 *insns, u32 n, const struct exo_udf_kind *kind, u64 log, u32 log_size,
@@ -33,6 +36,15 @@ int exo_plat_udf_load(const u64 *insns, u32 n, const struct exo_udf_kind *kind, 
 		return err;
 	}
 	u->kind = *kind;
+	if (kind->out_bytes) {
+		u->out = exo_plat_alloc(kind->out_bytes);
+		if (!u->out) {
+			sim_prog_free(u->prog);
+			exo_plat_free(u);
+			return -ENOMEM;
+		}
+	}
+	pthread_mutex_init(&u->lock, NULL);
 	*out = u;
 	return 0;
 }
@@ -42,12 +54,27 @@ void exo_plat_udf_unload(struct exo_udf *u)
 	if (!u)
 		return;
 	sim_prog_free(u->prog);
+	pthread_mutex_destroy(&u->lock);
+	exo_plat_free(u->out);
 	exo_plat_free(u);
 }
 
-s64 exo_plat_udf_run(struct exo_udf *u, const void *in, u32 index, void *out)
+s64 exo_plat_udf_run(struct exo_udf *u, const void *in, u32 index, const void **out)
 {
+	s64 r;
+
 	if (!u->kind.out_bytes != !out)
 		host_breach("a UDF runs with another output than it was loaded for");
-	return sim_prog_run(u->prog, in, index, out, NULL);
+	pthread_mutex_lock(&u->lock);
+	r = sim_prog_run(u->prog, in, index, u->out, NULL);
+	if (r < 0)
+		pthread_mutex_unlock(&u->lock);
+	else if (out)
+		*out = u->out;
+	return r;
+}
+
+void exo_plat_udf_done(struct exo_udf *u)
+{
+	pthread_mutex_unlock(&u->lock);
 }
