@@ -196,6 +196,9 @@ int exo_owns_frame_raw(struct exo_disk *d, u32 frame, u32 index, struct exo_rng 
 		       u32 *n, u32 *reason);
 int exo_owns_frame(struct exo_disk *d, u32 frame, u32 index, struct exo_rng *scratch, const struct exo_rng **at, u32 *n,
 		   u32 *reason);
+/* As raw, an overlap refused all the same. Uses exo_core.claims. */
+int exo_owns_frame_sound(struct exo_disk *d, u32 frame, u32 index, struct exo_rng *scratch, const struct exo_rng **at,
+			 u32 *n, u32 *reason);
 /* Does metadata in core, of `tmpl` if it is not known yet, own nothing, but for the partitions in `skip`? 1, 0, or an
  * error as above. Lock held. */
 int exo_owns_nothing(struct exo_disk *d, u32 frame, u32 tmpl, u8 skip, u32 *reason);

@@ -63,7 +63,7 @@ static void forget(struct exo_core *c, struct exo_owned **at)
 	exo_plat_free(o);
 }
 
-const struct exo_owned *exo_owned_find(struct exo_core *c, u32 frame, u32 part)
+struct exo_owned *exo_owned_find(struct exo_core *c, u32 frame, u32 part)
 {
 	struct exo_owned *o = *place(c, frame, part);
 
@@ -93,7 +93,7 @@ static struct exo_owned *record(struct exo_core *c, u32 frame, u32 part, u32 n)
 	return o;
 }
 
-void exo_owned_keep(struct exo_core *c, u32 frame, u32 part, const struct exo_rng *r, u32 n, bool normal)
+void exo_owned_keep(struct exo_core *c, u32 frame, u32 part, const struct exo_rng *r, u32 n, bool sound)
 {
 	size_t most = (size_t)c->frames * (EXO_BLOCK_SIZE / 8);
 	struct exo_owned **at = place(c, frame, part), *o = *at;
@@ -108,7 +108,8 @@ void exo_owned_keep(struct exo_core *c, u32 frame, u32 part, const struct exo_rn
 	if (!o)
 		return;
 	o->n = (u16)n;
-	o->normal = normal;
+	o->normal = exo_owned_normal(r, n);
+	o->sound = sound || o->normal;
 	if (n)
 		memcpy(o->r, r, n * sizeof(o->r[0]));
 	while (c->owned_bytes > most)

@@ -24,15 +24,16 @@ struct exo_owned {
 	u16 n, room;
 	u8 part;
 	bool normal;	/* sorted, without overlap, nothing to merge */
+	bool sound;	/* found to be without overlap; normal ones are */
 	struct exo_rng r[];
 };
 
 /* Sorted, without overlap, nothing to merge? */
 bool exo_owned_normal(const struct exo_rng *r, u32 n);
 /* The record of a partition, and it was used last; or NULL. Good until the next keep or drop. */
-const struct exo_owned *exo_owned_find(struct exo_core *c, u32 frame, u32 part);
-/* These are the partition's claims from now on. Without memory it has no record. */
-void exo_owned_keep(struct exo_core *c, u32 frame, u32 part, const struct exo_rng *r, u32 n, bool normal);
+struct exo_owned *exo_owned_find(struct exo_core *c, u32 frame, u32 part);
+/* These are the partition's claims from now on; `sound`: no two overlap. Without memory it has no record. */
+void exo_owned_keep(struct exo_core *c, u32 frame, u32 part, const struct exo_rng *r, u32 n, bool sound);
 void exo_owned_drop(struct exo_core *c, u32 frame);	/* all of a frame's */
 
 #endif

@@ -6,6 +6,7 @@
 static int read_claims(struct exo_disk *d, u32 tmpl, const struct exo_udf_claim *raw, struct exo_rng *out, u32 *n)
 {
 	const struct exo_tmpl *t = &d->tmpl[tmpl];
+	const u64 first = d->l.first, end = d->l.last;
 	struct exo_rng *r = out;
 	u32 i;
 
@@ -20,7 +21,7 @@ static int read_claims(struct exo_disk *d, u32 tmpl, const struct exo_udf_claim 
 		}
 		if (!count)
 			continue;
-		if (!exo_disk_inside(d, start, count))
+		if (!exo_rng_inside(start, count, first, end))
 			return -EPERM;
 		if (ref == 0)
 			id = 0;
@@ -96,53 +97,67 @@ int exo_owns_by(struct exo_disk *d, u32 tmpl, struct exo_udf *udf, const void *p
 	return err ? err : exo_owns_normal(out, n, reason);
 }
 
-/*
- * The claims are at *at: in the partition's record, or in `scratch` when it had none. *normal: they are sorted, without overlap and
- * merged already.
- */
+/* The claims are at *at: in the partition's record, which is *rec, or in `scratch` when it has none for want of memory. */
 static int of_frame(struct exo_disk *d, u32 frame, u32 index, struct exo_rng *scratch, const struct exo_rng **at, u32 *n,
-		    u32 *reason, bool *normal)
+		    u32 *reason, struct exo_owned **rec)
 {
 	struct exo_core *c = d->c;
 	u32 tmpl = c->bufs[frame].template_id;
-	const struct exo_owned *o = exo_owned_find(c, frame, index);
+	struct exo_owned *o = exo_owned_find(c, frame, index);
 	int err;
 
-	*normal = false;
 	*reason = 0;
 	if (o) {
 		c->stats->udf_cached++;
-		*n = o->n;
-		*at = o->r;
-		*normal = o->normal;
-		return 0;
+	} else {
+		c->stats->udf_runs++;
+		err = exo_owns_raw(d, tmpl, (u8 *)exo_plat_frame(frame) + index * d->tmpl[tmpl].h.partition, index,
+				   scratch, n, reason);
+		if (err)
+			return err;
+		exo_owned_keep(c, frame, index, scratch, *n, false);
+		o = exo_owned_find(c, frame, index);
 	}
-	c->stats->udf_runs++;
-	*at = scratch;
-	err = exo_owns_raw(d, tmpl, (u8 *)exo_plat_frame(frame) + index * d->tmpl[tmpl].h.partition, index, scratch, n,
-			   reason);
-	if (err)
-		return err;
-	*normal = exo_owned_normal(scratch, *n);
-	exo_owned_keep(c, frame, index, scratch, *n, *normal);
+	*rec = o;
+	*at = o ? o->r : scratch;
+	if (o)
+		*n = o->n;
 	return 0;
 }
 
 int exo_owns_frame_raw(struct exo_disk *d, u32 frame, u32 index, struct exo_rng *scratch, const struct exo_rng **at,
 		       u32 *n, u32 *reason)
 {
-	bool normal;
+	struct exo_owned *o;
 
-	return of_frame(d, frame, index, scratch, at, n, reason, &normal);
+	return of_frame(d, frame, index, scratch, at, n, reason, &o);
+}
+
+int exo_owns_frame_sound(struct exo_disk *d, u32 frame, u32 index, struct exo_rng *scratch, const struct exo_rng **at,
+			 u32 *n, u32 *reason)
+{
+	struct exo_rng *sorted = d->c->claims;
+	struct exo_owned *o;
+	int err = of_frame(d, frame, index, scratch, at, n, reason, &o);
+	u32 k;
+
+	if (err || (o && o->sound))
+		return err;
+	k = *n;
+	memcpy(sorted, *at, k * sizeof(*sorted));
+	err = exo_owns_normal(sorted, &k, reason);
+	if (!err && o)
+		o->sound = true;
+	return err;
 }
 
 int exo_owns_frame(struct exo_disk *d, u32 frame, u32 index, struct exo_rng *scratch, const struct exo_rng **at, u32 *n,
 		   u32 *reason)
 {
-	bool normal;
-	int err = of_frame(d, frame, index, scratch, at, n, reason, &normal);
+	struct exo_owned *o;
+	int err = of_frame(d, frame, index, scratch, at, n, reason, &o);
 
-	if (err || normal)
+	if (err || (o && o->normal))
 		return err;
 	if (*at != scratch)
 		memcpy(scratch, *at, *n * sizeof(*scratch));

@@ -33,6 +33,11 @@ static u32 in_order(const struct exo_rng *r, u32 n)
 	return n;
 }
 
+bool exo_rng_sorted(const struct exo_rng *r, u32 n)
+{
+	return in_order(r, n) == n;
+}
+
 /* Most arrays are in order, or short; else heap sort: no recursion and no bad input, since the input is an attacker's. */
 void exo_rng_sort(struct exo_rng *r, u32 n)
 {
@@ -188,20 +193,15 @@ int exo_set_copy(struct exo_set *out, const struct exo_set *a)
 	return 0;
 }
 
-static bool same(const struct exo_rng *a, const struct exo_rng *b)
-{
-	return a->start == b->start && a->count == b->count && a->tmpl == b->tmpl;
-}
-
 void exo_rng_differ(const struct exo_rng **a, u32 *na, const struct exo_rng **b, u32 *nb)
 {
-	while (*na && *nb && same(*a, *b)) {
+	while (*na && *nb && exo_rng_same(*a, *b)) {
 		++*a;
 		++*b;
 		--*na;
 		--*nb;
 	}
-	while (*na && *nb && same(*a + *na - 1, *b + *nb - 1)) {
+	while (*na && *nb && exo_rng_same(*a + *na - 1, *b + *nb - 1)) {
 		--*na;
 		--*nb;
 	}

@@ -44,10 +44,15 @@ void exo_set_plain(struct exo_set *s);
 int exo_set_copy(struct exo_set *out, const struct exo_set *a);
 
 /*
- * What two normalised sets have at both ends in common is left out of both: *n ranges from *at on stay. Neither a minus b nor b minus a
- * changes by it.
+ * What two overlap-free arrays have at both ends in common is left out of both: *n ranges from *at on stay, in any order. Neither a
+ * minus b nor b minus a changes by it.
  */
 void exo_rng_differ(const struct exo_rng **a, u32 *na, const struct exo_rng **b, u32 *nb);
+static inline bool exo_rng_same(const struct exo_rng *a, const struct exo_rng *b)
+{
+	return a->start == b->start && a->count == b->count && a->tmpl == b->tmpl;
+}
+bool exo_rng_sorted(const struct exo_rng *r, u32 n);
 
 /*
  * a and b are sorted and overlap-free. A block counts as common when both hold it with the same template.

@@ -17,7 +17,6 @@ struct txn_block {
 	u8 *part[EXO_PARTS];		    /* touched partitions as edited, else NULL */
 	const struct exo_rng *own[EXO_PARTS]; /* what they own as edited, as the program gave it: for the commit to keep */
 	u8 nown[EXO_PARTS];
-	u8 normal;			    /* touched ones of which `own` is normalised */
 	u8 parts;			    /* touched */
 	u8 owning;			    /* of them, own something as edited */
 	u8 gains;			    /* of them, gained something */

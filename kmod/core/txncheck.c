@@ -190,14 +190,15 @@ static int make_images(struct txn *t)
 {
 	const u8 *from = t->bytes;
 	size_t total = 0;
-	u32 i, p;
+	u32 i, p, left;
 	u8 *at;
 
 	for (i = 0; i < t->q->nedits; i++) {
 		const struct exo_edit *e = &t->edits[i];
 		struct txn_block *b = &t->blk[t->of_edit[i]];
+		u32 last = (e->offset + e->len - 1) / b->size;
 
-		for (p = e->offset / b->size; p <= (e->offset + e->len - 1) / b->size; p++) {
+		for (p = e->offset / b->size; p <= last; p++) {
 			if (!(b->parts >> p & 1))
 				total += b->size;
 			b->parts |= (u8)(1u << p);
@@ -208,34 +209,34 @@ static int make_images(struct txn *t)
 		return exo_nomem(t->a);
 	for (i = 0; i < t->nblk; i++) {
 		struct txn_block *b = &t->blk[i];
+		const u8 *mem = b->isnew ? NULL : exo_plat_frame(b->frame);
 
-		for (p = 0; p < EXO_BLOCK_SIZE / b->size; p++) {
-			if (!(b->parts >> p & 1))
-				continue;
+		for (left = b->parts; left; left &= left - 1, at += b->size) {
+			p = (u32)__builtin_ctz(left);
 			b->part[p] = at;
-			at += b->size;
-			if (b->isnew)
-				memset(b->part[p], 0, b->size);
+			if (mem)
+				memcpy(at, mem + p * b->size, b->size);
 			else
-				memcpy(b->part[p], (u8 *)exo_plat_frame(b->frame) + p * b->size, b->size);
+				memset(at, 0, b->size);
 		}
 	}
 	for (i = 0; i < t->q->nedits; i++) {
 		const struct exo_edit *e = &t->edits[i];
 		struct txn_block *b = &t->blk[t->of_edit[i]];
-		u32 pos = e->offset, end = e->offset + e->len, n;
+		u32 pos = e->offset, end = e->offset + e->len, n, within;
 
 		for (; pos < end; pos += n, from += n) {
-			n = b->size - pos % b->size;
+			within = pos & (b->size - 1);
+			n = b->size - within;
 			if (n > end - pos)
 				n = end - pos;
-			memcpy(b->part[pos / b->size] + pos % b->size, from, n);
+			memcpy(b->part[pos / b->size] + within, from, n);
 		}
 	}
 	return 0;
 }
 
-/* Run the program on the partition as edited: what it says stays in the block, and *own is the same, normalised. */
+/* Run the program on the partition as edited: what it says stays in the block. */
 static int own_new(struct txn *t, struct txn_block *b, u32 part, const struct exo_rng **own, u32 *n, u32 *reason)
 {
 	struct exo_rng *r = exo_room_get(t->room, EXO_MAX_SLOTS * sizeof(*r));
@@ -252,16 +253,45 @@ static int own_new(struct txn *t, struct txn_block *b, u32 part, const struct ex
 	exo_room_keep(t->room, r, *n * sizeof(*r));
 	b->own[part] = *own = r;
 	b->nown[part] = (u8)*n;
-	if (exo_owned_normal(r, *n)) {
-		b->normal |= (u8)(1u << part);
-		return 0;
-	}
-	memcpy(t->w->new, r, *n * sizeof(*r));
-	*own = t->w->new;
-	return exo_owns_normal(t->w->new, n, reason);
+	return 0;
 }
 
-/* What one partition gained and lost. */
+#define FEW 4u
+
+static bool overlap(const struct exo_rng *a, const struct exo_rng *b)
+{
+	return a->start < b->start + b->count && b->start < a->start + a->count;
+}
+
+/*
+ * Do the claims of an edited partition overlap? All but the `nc` from `change` on are as they were, and did not; so it is enough to look at
+ * each of those, if they are few. On -EPERM, the first block claimed twice is in w->new[0].
+ */
+static int sound(struct txn *t, const struct exo_rng *all, u32 n, const struct exo_rng *change, u32 nc, u32 *reason)
+{
+	const struct exo_rng *x, *y;
+	bool clash = nc > FEW;
+
+	for (x = change; !clash && x < change + nc; x++)
+		for (y = all; !clash && y < all + n; y++)
+			clash = x != y && overlap(x, y);
+	if (!clash)
+		return 0;
+	memcpy(t->w->new, all, n * sizeof(*all));
+	return exo_owns_normal(t->w->new, &n, reason);
+}
+
+/* In order; `scratch` has room for what has to be sorted. */
+static const struct exo_rng *sorted(const struct exo_rng *r, u32 n, struct exo_rng *scratch)
+{
+	if (exo_rng_sorted(r, n))
+		return r;
+	memmove(scratch, r, n * sizeof(*r));
+	exo_rng_sort(scratch, n);
+	return scratch;
+}
+
+/* What one partition gained and lost. What it has kept in the same slots is not looked at. */
 static int compare(struct txn *t, u32 blk, u32 part)
 {
 	struct txn_block *b = &t->blk[blk];
@@ -271,11 +301,17 @@ static int compare(struct txn *t, u32 blk, u32 part)
 
 	/* What `old` points at may be the partition's record: it stays, because none is kept here. */
 	if (!b->isnew) {
-		err = exo_owns_frame(t->d, b->frame, part, t->w->old, &old, &no, &reason);
+		err = exo_owns_frame_sound(t->d, b->frame, part, t->w->old, &old, &no, &reason);
 		if (err)
 			return exo_no(t->a, err, reason, b->block << 3 | part);
 	}
 	err = own_new(t, b, part, &new, &nn, &reason);
+	if (!err) {
+		if (nn)
+			b->owning |= (u8)(1u << part);
+		exo_rng_differ(&old, &no, &new, &nn);
+		err = sound(t, b->own[part], b->nown[part], new, nn, &reason);
+	}
 	if (err && reason == EXO_R_OVERLAP) {
 		struct exo_set s = {.r = t->w->new, .n = 1, .room = 1};
 
@@ -284,9 +320,10 @@ static int compare(struct txn *t, u32 blk, u32 part)
 	}
 	if (err)
 		return exo_no(t->a, err, reason, b->block << 3 | part);
-	if (nn)
-		b->owning |= (u8)(1u << part);
-	exo_rng_differ(&old, &no, &new, &nn);
+	if (!no && !nn)
+		return 0;
+	old = sorted(old, no, t->w->old);
+	new = sorted(new, nn, t->w->new);
 	if (exo_set_minus(&t->gained, new, nn, old, no) || exo_set_minus(&t->lost, old, no, new, nn))
 		return exo_nomem(t->a);
 	for (i = gained; i < t->gained.n; i++)
@@ -312,6 +349,8 @@ static int ask_acl(struct txn *t, u32 blk, u32 part)
 		.after = b->part[part],
 	};
 
+	if (!t->d->tmpl[b->tmpl].h.acl_ninsns)
+		return 0;
 	if (!b->isnew)
 		about.before = (const u8 *)exo_plat_frame(b->frame) + part * b->size;
 	return exo_acl(t->a, t->d, &about);
@@ -332,6 +371,8 @@ static int classify(struct txn *t)
 	u32 i;
 	u64 bad;
 
+	if (!t->gained.n && !t->lost.n)
+		return 0;
 	exo_rng_sort(t->gained.r, t->gained.n);
 	exo_rng_sort(t->lost.r, t->lost.n);
 	if (exo_rng_overlap(t->gained.r, t->gained.n, &hit))
@@ -369,6 +410,19 @@ static int report_minus(struct txn *t, const struct exo_set *a, const struct exo
 	return err;
 }
 
+/* Exactly what was declared, range by range? `got` need not be merged, so false says nothing. */
+static bool exactly(const struct exo_set *got, const struct exo_set *want)
+{
+	u32 i;
+
+	if (got->n != want->n)
+		return false;
+	for (i = 0; i < got->n; i++)
+		if (!exo_rng_same(&got->r[i], &want->r[i]))
+			return false;
+	return true;
+}
+
 static int as_declared(struct txn *t)
 {
 	const struct exo_set *w = t->want;
@@ -376,8 +430,7 @@ static int as_declared(struct txn *t)
 	u64 first = 0;
 	u32 n = 0;
 
-	/* Most transactions edit what owns nothing. */
-	if (!(t->in.n | t->out.n | t->moved.n | w[EXO_DECL_ALLOC].n | w[EXO_DECL_FREE].n | w[EXO_DECL_MOVE].n))
+	if (exactly(&t->in, &w[EXO_DECL_ALLOC]) && exactly(&t->out, &w[EXO_DECL_FREE]) && exactly(&t->moved, &w[EXO_DECL_MOVE]))
 		return 0;
 	if (exo_set_copy(&in, &t->in) || exo_set_copy(&out, &t->out) || exo_set_copy(&moved, &t->moved))
 		return exo_nomem(t->a);
@@ -591,17 +644,21 @@ static void pin_blocks(struct txn *t)
 
 int exo_txn_check(struct txn *t)
 {
-	u32 i, p;
+	u32 i, p, left;
 	int err = collect_blocks(t);
 
 	for (i = 0; !err && i < t->nblk; i++)
 		err = find_block(t, &t->blk[i]);
 	if (!err)
 		err = make_images(t);
-	for (i = 0; !err && i < t->nblk; i++)
-		for (p = 0; !err && p < EXO_BLOCK_SIZE / t->blk[i].size; p++)
-			if (t->blk[i].parts >> p & 1)
-				err = compare(t, i, p) ?: ask_acl(t, i, p);
+	for (i = 0; !err && i < t->nblk; i++) {
+		for (left = t->blk[i].parts; !err && left; left &= left - 1) {
+			p = (u32)__builtin_ctz(left);
+			err = compare(t, i, p);
+			if (!err)
+				err = ask_acl(t, i, p);
+		}
+	}
 	if (!err)
 		err = classify(t);
 	if (!err)

@@ -99,13 +99,12 @@ static void free_range(struct txn *t, const struct exo_rng *r)
 static void put_parts(struct txn *t, struct txn_block *b, u32 frame)
 {
 	u8 *mem = exo_plat_frame(frame);
-	u32 p;
+	u32 left, p;
 
-	for (p = 0; p < EXO_BLOCK_SIZE / b->size; p++) {
-		if (!(b->parts >> p & 1))
-			continue;
+	for (left = b->parts; left; left &= left - 1) {
+		p = (u32)__builtin_ctz(left);
 		memcpy(mem + p * b->size, b->part[p], b->size);
-		exo_owned_keep(t->c, frame, p, b->own[p], b->nown[p], b->normal >> p & 1);
+		exo_owned_keep(t->c, frame, p, b->own[p], b->nown[p], true);
 	}
 }
 
