@@ -42,7 +42,7 @@ static void usage(FILE *f)
 		"       bench-attach cut DEVICE                 attach it and let go of it as in a power cut\n"
 		"       bench-attach run clean|cut DEVICE BLOCKS   attach it, as a phase; detach\n"
 		"       bench-attach read DEVICE BLOCKS         only read the metadata, 1 MiB at a time, as a phase\n"
-		"The last two print how many blocks are owned. Exit status: 0, 1 wrong outcome, 2 usage or set-up.\n");
+		"run prints how many blocks are free, read how many it read. Exit status: 0, 1 wrong outcome, 2 usage or set-up.\n");
 }
 
 static void die(const char *what)
@@ -207,7 +207,10 @@ static int read_all(const char *device, uint64_t nblocks)
 			return 1;
 		}
 	}
-	return exo_phase_end(nblocks, NULL) ? 2 : 0;
+	if (exo_phase_end(nblocks, NULL))
+		return 2;
+	printf("%" PRIu64 "\n", nblocks);
+	return 0;
 }
 
 int main(int argc, char **argv)

@@ -21,7 +21,7 @@
 
 static struct raw_job job;
 static const struct raw_engine *engine;
-static uint64_t ops, warm, seed = 1, generation = FILL_GENERATION;
+static uint64_t ops, seed = 1, generation = FILL_GENERATION;
 static uint64_t sum; /* over the stamps read or written: the answer */
 static bool sequential;
 static uint64_t places, mask; /* operations that the area has room for; the power of two behind it, less 1 */
@@ -30,20 +30,18 @@ static void usage(FILE *f)
 {
 	const struct raw_engine *e;
 
-	fprintf(f,
-		"usage: bench-rawio run|fill|check|count ENGINE TARGET [--write] [--seq] [--depth N] [--ops N] "
-		"[--blocks N]\n"
-		"                   [--span BLOCKS] [--seed N] [--warm N] [--cpu N]\n"
-		"       bench-rawio prepare|finish TARGET [--span BLOCKS]    an exo volume on that device\n"
-		"run does N operations of N blocks (4 KiB) each, in an area of SPAN blocks that was filled before. It "
-		"is a\n"
-		"phase when $EXO_BENCH_PHASE says so, and prints a checksum. --warm N: N operations of it are done "
-		"once before, and are no "
-		"part of\n"
-		"the phase. --cpu N: on the Nth processor. check looks for what a run --write with "
-		"the\n"
-		"same numbers left. count prints how many blocks of the area hold nothing but bytes of the value SEED. "
-		"Exit status: 0, 1 wrong content or I/O error, 2 usage or set-up.\nengines:");
+	fprintf(f, "usage: bench-rawio run|fill|check|count ENGINE TARGET [--write] [--seq] [--depth N] [--ops N] "
+		   "[--blocks N]\n"
+		   "                   [--span BLOCKS] [--seed N] [--cpu N]\n"
+		   "       bench-rawio prepare|finish TARGET [--span BLOCKS]    an exo volume on that device\n"
+		   "run does N operations of N blocks (4 KiB) each, in an area of SPAN blocks that was filled before. "
+		   "It is a phase\n"
+		   "when $EXO_BENCH_PHASE says so, and prints a checksum. --cpu N: on the Nth processor. check looks "
+		   "for what a\n"
+		   "run --write with the same numbers left. count prints how many blocks of the area hold nothing but "
+		   "bytes of the\n"
+		   "value SEED. Exit status: 0, 1 wrong content or I/O error, 2 usage or set-up.\n"
+		   "engines:");
 	for (e = raw_linux; e->name; e++)
 		fprintf(f, " %s", e->name);
 	for (e = raw_exo; e->name; e++)
@@ -217,8 +215,6 @@ static void options(int argc, char **argv)
 			job.span = number(value, 1ull << 32);
 		else if (!strcmp(name, "--seed"))
 			seed = number(value, 1ull << 32);
-		else if (!strcmp(name, "--warm"))
-			warm = number(value, 1ull << 40);
 		else if (!strcmp(name, "--cpu"))
 			pin(number(value, CPU_SETSIZE) - 1);
 		else {
@@ -322,9 +318,6 @@ int main(int argc, char **argv)
 	if (job.write)
 		generation = seed + FILL_GENERATION;
 	open_engine();
-	if (warm && !loop(warm))
-		return 1;
-	sum = 0;
 	if (exo_phase_begin())
 		return 2;
 	good = loop(ops);

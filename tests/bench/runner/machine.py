@@ -63,20 +63,6 @@ def read_lines(path):
     return rows
 
 
-def slow_disk(folder, n, size, iops):
-    """
-    QEMU's arguments for a disk that answers `iops` requests a second, evenly, by the host's clock. What the host does between
-    two answers then matters less: the processor that waits has gone to sleep by then.
-    """
-    path = os.path.join(folder, f"disk{n}")
-    with open(path, "wb") as f:
-        f.truncate(int(size[:-1]) << {"K": 10, "M": 20, "G": 30}[size[-1]])
-    return ["-object", f"throttle-group,id=slow{n},x-iops-total={iops}",
-            "-blockdev", f"driver=file,node-name=slowfile{n},filename={path}",
-            "-blockdev", f"driver=throttle,node-name=slowdisk{n},throttle-group=slow{n},file=slowfile{n}",
-            "-device", f"virtio-blk-pci,drive=slowdisk{n},serial=disk{n},write-cache=on,num-queues=2"]
-
-
 def command(spec, mode, folder, path, limit, profile):
     if mode == "bare":
         return ["bash", path]
@@ -91,13 +77,10 @@ def command(spec, mode, folder, path, limit, profile):
         also = f",profile={folder}/profile" if profile else ""
         qemu.append(f"-plugin {PLUGIN},out={folder}/counts.jsonl{also}")
         qemu += [EMULATED[mode]] if EMULATED[mode] else []
-    for n, size in enumerate(spec.disks):
-        if spec.disk_iops:
-            qemu += slow_disk(folder, n, size, spec.disk_iops)
-        else:
-            words += ["--disk", size]
     if qemu:
         words += ["--qemu", " ".join(qemu)]
+    for size in spec.disks:
+        words += ["--disk", size]
     return words + ["--", "bash", "/share/plan.sh"]
 
 

@@ -60,7 +60,7 @@ def arguments(argv):
     a.add_argument("--compare", nargs=2, metavar=("A", "B"), help="do the instruction medians of two runs, folders as of --out, "
                    "agree within 2 %%? Exit status 1 if not")
     a.add_argument("--quick", action="store_true", help="one boot, fewer operations, each counted once, no seek distance: a look, not a result")
-    a.add_argument("--boots", type=int, default=0, metavar="N", help="boots (5 if the declaration says nothing else; 1 with --quick)")
+    a.add_argument("--boots", type=int, default=0, metavar="N", help="boots (5; 1 with --quick)")
     a.add_argument("--rounds", type=int, default=1, metavar="N", help="times A B B A in a boot (1)")
     a.add_argument("--only", metavar="WORD", action="append", help="contenders whose name has WORD, and the baseline")
     a.add_argument("--point", metavar="WORD", action="append", help="points whose name has WORD")
@@ -84,8 +84,8 @@ def pick(names, words, always=None):
     return [n for n in names if not words or n is always or any(w in n.name for w in words)]
 
 
-def boots_of(spec, o):
-    return o.boots or (1 if o.quick else spec.boots)
+def boots_of(o):
+    return o.boots or (1 if o.quick else 5)
 
 
 def chosen_of(spec, o):
@@ -107,13 +107,13 @@ def steps_maker(spec, o, able, points):
 def runs_of(spec, o):
     points, chosen, lacking = chosen_of(spec, o)
     make_steps = steps_maker(spec, o, [c for c in chosen if not lacking[c.name]], points)
-    return sum(len(make_steps(n)) for n in range(boots_of(spec, o)))
+    return sum(len(make_steps(n)) for n in range(boots_of(o)))
 
 
 def run(spec, o, out=sys.stdout, whole=None):
     """Runs one benchmark; returns its rows. Fails by rows with problems, not by exceptions."""
     settings = {"mode": o.mode, "emulated": o.mode in machine.EMULATED, "how": HOW[o.mode], "quick": o.quick, "rounds": o.rounds,
-                "boots": boots_of(spec, o), "processors": 2, "memory": spec.memory,
+                "boots": boots_of(o), "processors": 2, "memory": spec.memory,
                 "disks": spec.disks, "append": machine.APPEND, "date": datetime.datetime.now().isoformat("T", "seconds")}
     settings["built"] = built()
     points, chosen, lacking = chosen_of(spec, o)

@@ -34,7 +34,8 @@ def steps_of(spec, contenders, points, rounds, quick, trace):
         ops = point.quick_ops if quick else point.ops
         present = [c for c in contenders if c.takes(point)]
         for c in present:
-            if not (spec.warm_once and c.name in warm):
+            # In a quick look, the run that measures what the start takes warms up, too.
+            if not (spec.warm_once and c.name in warm) and not (quick and c.startup_ops):
                 add("warm", point, c, ops)
             warm.add(c.name)
         order = []

@@ -9,7 +9,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.ab
 
 FILE_KEYS = {"title": str, "operation": str, "processors": (str, list), "disks": list, "memory": int, "timeout": int,
              "needs": list, "setup": str, "teardown": str, "versions": dict, "note": str, "same_answer": bool,
-             "quick": bool, "trace": bool, "waits_for_host": bool, "warm_once": bool, "alone": bool, "rate": bool, "disk_iops": int, "boots": int, "point": list, "contender": list}
+             "quick": bool, "trace": bool, "waits_for_host": bool, "warm_once": bool, "alone": bool, "rate": bool, "point": list, "contender": list}
 CONTENDER_KEYS = {"name": str, "about": str, "baseline": bool, "needs": list, "setup": str, "before": str, "run": str,
                   "verify": str, "after": str, "teardown": str, "points": list, "startup_ops": int, "waits_for_host": bool}
 
@@ -92,8 +92,6 @@ class Spec:
         self.warm_once = table.get("warm_once", False)
         self.rate = table.get("rate", False)
         self.alone = table.get("alone", False)
-        self.boots = table.get("boots", 5)
-        self.disk_iops = table.get("disk_iops", 0)
         self.trace = table.get("trace", True)
         self.same_answer = table.get("same_answer", False)
         self.points = [Point(f"{path}: point {i + 1}", t) for i, t in enumerate(table.get("point", []))]
