@@ -31,6 +31,12 @@ struct exo_escape {
 	char rest[2 * PATH_MAX];
 };
 
+struct exo_space {
+	uint64_t quota_left; /* blocks, when it was asked for last; UINT64_MAX without a quota */
+	uint32_t wait;	     /* looks until it is asked for again */
+	uint64_t gathered;   /* bytes in memory, and a block for each file with any; kept by the type */
+};
+
 /* First member of a type's own tree. */
 struct exo_fs {
 	const struct exo_fs_type *type;
@@ -40,6 +46,7 @@ struct exo_fs {
 	unsigned flags; /* EXO_FS_* of open */
 	pthread_mutex_t lock;
 	struct exo_mapping *maps; /* maps.c */
+	struct exo_space space;	  /* space.c */
 	struct exo_escape *escape; /* EXO_FS_HOST: where the last path that led out goes on */
 	struct exo_cred_fs cred; /* of the process, when the tree was opened; exo_cred() says who acts now */
 };
@@ -174,6 +181,13 @@ int exo_type_root_done(struct exo *x, const struct exo_root_add *add, int err, s
 int exo_type_cap(struct exo *x, const struct exo_root_get *root, unsigned flags);
 /* What a refusal that no retry mends means to the caller of a file system: -errno; `err` where the reason says no more. */
 int exo_type_error(uint32_t reason, int err);
+
+/*
+ * space.c. take: at most *blocks, as many as may be taken with `kept` left over, at least one; -ENOSPC, -EDQUOT. tight: could
+ * `bytes` in memory, with those of other files, find no room?
+ */
+int exo_space_take(struct exo_fs *fs, const struct exo_freemap_head *map, uint64_t kept, uint64_t *blocks);
+bool exo_space_tight(struct exo_fs *fs, const struct exo_freemap_head *map, uint64_t bytes);
 
 /* cred.c. Who acts, and whether they are in a group. */
 void exo_cred_fill(struct exo_cred_fs *c);

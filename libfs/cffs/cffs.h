@@ -146,8 +146,11 @@ struct txn {
 
 struct cffs_policy;
 
+#define CFFS_KEPT 16 /* blocks that only removing may take */
+
 struct cffs {
 	struct exo_fs fs; /* first */
+	bool dip;	  /* what is done now gives room back */
 	const struct exo_view *v;
 	const struct exo_freemap_head *map;
 	const struct cffs_policy *policy;
@@ -481,8 +484,8 @@ int trim_tail(struct cffs *fs, struct node *node);		      /* blocks behind the e
 int zero_bytes(struct cffs *fs, struct node *node, u64 off, u32 len); /* inside one block, if there is one */
 int zero_tail(struct cffs *fs, struct node *node, u64 size);	      /* bytes behind `size` in its block */
 void file_release(struct cffs *fs, struct node *node, u32 count);     /* opens that end */
-int cffs_extents(struct exo_fs *fs, struct exo_file *f, uint64_t off, uint64_t len, unsigned flags, exo_file_extent_fn fn,
-		 void *arg); /* extents.c */
+int cffs_extents(struct exo_fs *fs, struct exo_file *f, uint64_t off, uint64_t len, unsigned flags,
+		 exo_file_extent_fn fn, void *arg); /* extents.c */
 int cffs_truncate(struct exo_fs *fs, struct exo_node *node, uint64_t size);
 int truncate_blocks(struct cffs *fs, struct node *node, u64 size, bool to_direct);
 int cffs_flush(struct exo_fs *fs, struct exo_node *node);
@@ -492,7 +495,10 @@ int cffs_forked(struct exo_fs *fs, struct exo *x, const struct exo_root_get *roo
 int cffs_sync(struct exo_fs *fs);
 int flush_all(struct cffs *fs);			     /* all that is gathered and pending, into the tree */
 int write_flush(struct cffs *fs, struct node *node); /* give buffered bytes their blocks */
-void write_drop(struct node *node);
+void write_drop(struct cffs *fs, struct node *node);
+void write_cut(struct cffs *fs, struct node *node, u64 size); /* gathered bytes behind a new end go */
+int write_told(struct cffs *fs, struct node *node,
+	       int err);		/* the caller is told err: what found no room is given up */
 u64 write_end(const struct node *node); /* end of the buffered bytes, or 0 */
 
 /* super.c */

@@ -35,7 +35,7 @@ int cffs_forked(struct exo_fs *xfs, struct exo *x, const struct exo_root_get *ro
 	xfs->x = x;
 	for (i = 0; i <= fs->mask; i++)
 		for (n = fs->hash[i]; n; n = n->hash_next) {
-			write_drop(n);
+			write_drop(fs, n);
 			node_clean(fs, n);
 			n->frame = n->eframe = EXO_NOFRAME;
 			memset(&n->last, 0, sizeof(n->last));

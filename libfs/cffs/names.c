@@ -441,6 +441,7 @@ int cffs_remove(struct exo_fs *xfs, struct exo_node *xdir, struct exo_name name,
 		return -ENAMETOOLONG;
 	if (dir->gone)
 		return -ENOENT;
+	fs->dip = true;
 	CFFS_RETRY(err, fs, remove_once(fs, dir, name, directory, &parked));
 	if (!err && parked) {
 		err = orphan_park(fs, dir, parked, name.at, name.len);
@@ -448,6 +449,7 @@ int cffs_remove(struct exo_fs *xfs, struct exo_node *xdir, struct exo_name name,
 			err = orphan_purge(fs, parked);
 		node_put(fs, parked);
 	}
+	fs->dip = false;
 	nodes_tick(fs);
 	return err;
 }

@@ -118,7 +118,7 @@ static void node_free(struct cffs *fs, struct node *n)
 	fs->nnodes--;
 	lru_out(fs, n);
 	node_clean(fs, n);
-	write_drop(n);
+	write_drop(fs, n);
 	free(n->name);
 	free(n);
 	if (parent)
@@ -533,7 +533,7 @@ void nodes_exit(struct cffs *fs)
 	for (i = 0; fs->hash && i <= fs->mask; i++) {
 		for (n = fs->hash[i]; n; n = next) {
 			next = n->hash_next;
-			write_drop(n);
+			write_drop(fs, n);
 			free(n->name);
 			free(n);
 		}

@@ -65,7 +65,7 @@ int orphan_purge(struct cffs *fs, struct node *node)
 
 	node->gone = true;
 	node_clean(fs, node);
-	write_drop(node);
+	write_drop(fs, node);
 	err = truncate_blocks(fs, node, 0, true);
 	if (!err)
 		CFFS_RETRY(err, fs, purge_once(fs, node));

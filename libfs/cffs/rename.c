@@ -312,11 +312,14 @@ int cffs_rename(struct exo_fs *xfs, struct exo_node *from, struct exo_name a, st
 		return -EINVAL;
 	if (node_of(to)->gone || node_of(from)->gone)
 		return -ENOENT;
+	/* Most give back as much as they take. */
+	fs->dip = true;
 	if (how & RENAME_EXCHANGE)
 		err = exchange_entries(fs, node_of(from), a, node_of(to), b);
 	else
 		err = rename_entry(fs, node_of(from), a.at, a.len, node_of(to), b.at, b.len,
 				   how & RENAME_NOREPLACE ? REN_NOREPLACE : 0);
+	fs->dip = false;
 	nodes_tick(fs);
 	return err;
 }

@@ -59,7 +59,7 @@ int cffs_sync(struct exo_fs *xfs)
 
 int cffs_flush(struct exo_fs *xfs, struct exo_node *xnode)
 {
-	int err = write_flush(cffs_of(xfs), node_of(xnode));
+	int err = write_told(cffs_of(xfs), node_of(xnode), write_flush(cffs_of(xfs), node_of(xnode)));
 
 	return err ? err : node_flush(cffs_of(xfs), node_of(xnode));
 }
@@ -73,7 +73,7 @@ int cffs_fsync(struct exo_fs *xfs, struct exo_node *xnode, bool data)
 
 	if (xfs->flags & EXO_FS_RDONLY)
 		return 0;
-	err = write_flush(fs, node);
+	err = write_told(fs, node, write_flush(fs, node));
 	if (!err)
 		err = node_flush(fs, node);
 	two = nodes_flush(fs);

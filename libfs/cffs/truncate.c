@@ -153,8 +153,7 @@ int cffs_truncate(struct exo_fs *xfs, struct exo_node *xnode, uint64_t size)
 		return -EINVAL;
 	if (size > (u64)CFFS_FILE_BLOCKS * BLK)
 		return -EFBIG;
-	if (node->wb && !size)
-		write_drop(node);
+	write_cut(fs, node, size);
 	err = write_flush(fs, node);
 	if (err)
 		return err;

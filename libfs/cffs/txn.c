@@ -126,10 +126,19 @@ u8 *txn_part(struct cffs *fs, const struct ref *r, u32 part)
 int txn_alloc(struct cffs *fs, u64 near, u64 want, bool exact, bool meta, struct extent *e)
 {
 	struct txn *t = &fs->txn;
+	u64 kept = CFFS_KEPT;
+	u32 i;
 	int err;
 
 	if (t->nallocs == CFFS_ALLOCS)
 		return -EXFULL;
+	if (!fs->dip) {
+		for (i = 0; i < t->nallocs; i++)
+			kept += t->alloc[i].count;
+		err = exo_space_take(&fs->fs, fs->map, kept, &want);
+		if (err)
+			return alloc_full(fs, err);
+	}
 	err = alloc_pick(fs, near, want, exact, e);
 	if (err)
 		return alloc_full(fs, err);

@@ -6,7 +6,8 @@
  *
  * Small writes at the end of a file are first gathered in memory (struct wbuf), so that a file written in pieces gets
  * its blocks at once and in one extent. Other handles of this tree see them through the node; other processes when the
- * file is closed or synced. Where they cannot be written (full disk), close keeps them and sync says so.
+ * file is closed or synced. When room gets scarce nothing is gathered, so that write(2) can say that there is none.
+ * What still finds no room later, because others were quicker, is told by close or fsync, once, and is lost.
  */
 #include <stdint.h>
 #include "cffs.h"
@@ -26,12 +27,17 @@ u64 write_end(const struct node *node)
 	return node->wb ? node->wb->off + node->wb->len : 0;
 }
 
-void write_drop(struct node *node)
+static void give_up(struct cffs *fs, struct wbuf *w)
 {
-	if (!node->wb)
-		return;
-	free(node->wb->bytes);
-	free(node->wb);
+	fs->fs.space.gathered -= w->len + BLK;
+	free(w->bytes);
+	free(w);
+}
+
+void write_drop(struct cffs *fs, struct node *node)
+{
+	if (node->wb)
+		give_up(fs, node->wb);
 	node->wb = NULL;
 }
 
@@ -307,11 +313,11 @@ int write_flush(struct cffs *fs, struct node *node)
 	node->wb = NULL;
 	n = write_range(fs, node, w->bytes, w->len, w->off);
 	if (n == w->len) {
-		free(w->bytes);
-		free(w);
+		give_up(fs, w);
 		return 0;
 	}
 	if (n > 0) {
+		fs->fs.space.gathered -= n;
 		memmove(w->bytes, w->bytes + n, w->len - n);
 		w->off += n;
 		w->len -= n;
@@ -321,8 +327,27 @@ int write_flush(struct cffs *fs, struct node *node)
 	return n;
 }
 
+void write_cut(struct cffs *fs, struct node *node, u64 size)
+{
+	struct wbuf *w = node->wb;
+
+	if (w && size <= w->off) {
+		write_drop(fs, node);
+	} else if (w && size - w->off < w->len) {
+		fs->fs.space.gathered -= w->len - (size - w->off);
+		w->len = size - w->off;
+	}
+}
+
+int write_told(struct cffs *fs, struct node *node, int err)
+{
+	if (err == -ENOSPC || err == -EDQUOT)
+		write_drop(fs, node);
+	return err;
+}
+
 /* Take the bytes if they continue what is gathered, or begin at or behind the file's last block. 1: taken. */
-static int gather(struct node *node, const u8 *buf, size_t n, u64 off, u64 size)
+static int gather(struct cffs *fs, struct node *node, const u8 *buf, size_t n, u64 off, u64 size)
 {
 	struct wbuf *w = node->wb;
 	u32 room;
@@ -336,6 +361,7 @@ static int gather(struct node *node, const u8 *buf, size_t n, u64 off, u64 size)
 			return 0;
 		w->off = off;
 		node->wb = w;
+		fs->fs.space.gathered += BLK;
 	}
 	if (off != w->off + w->len || n > GATHER_MAX - w->len)
 		return 0;
@@ -351,6 +377,7 @@ static int gather(struct node *node, const u8 *buf, size_t n, u64 off, u64 size)
 	}
 	memcpy(w->bytes + w->len, buf, n);
 	w->len += n;
+	fs->fs.space.gathered += n;
 	return 1;
 }
 
@@ -387,7 +414,7 @@ ssize_t cffs_pwrite(struct exo_fs *xfs, struct exo_file *f, const void *buf, siz
 		return -EFBIG;
 	if (n > (u64)CFFS_FILE_BLOCKS * BLK - off)
 		n = (u64)CFFS_FILE_BLOCKS * BLK - off;
-	if (gather(node, buf, n, off, node->di.size)) {
+	if (!exo_space_tight(&fs->fs, fs->map, n) && gather(fs, node, buf, n, off, node->di.size)) {
 		/* The time of the write, not of the flush. */
 		node->di.time[T_MTIME] = node->di.time[T_CTIME] = stamp_now();
 		node_dirty(fs, node, DIRTY_MTIME | DIRTY_CTIME);

@@ -80,8 +80,10 @@ int logfs_setattr(struct exo_fs *xfs, struct exo_node *node, const struct exo_at
 	/* What waits in the buffer would set the time again. */
 	if (attr->set & EXO_SET_MTIME)
 		err = file_flush(fs, l);
+	fs->dip = true;
 	if (!err)
 		LOGFS_RETRY(err, set_once(fs, l, attr));
+	fs->dip = false;
 	return err ? err : lino_fresh(fs, l);
 }
 

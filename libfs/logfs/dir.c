@@ -300,9 +300,11 @@ int logfs_remove(struct exo_fs *xfs, struct exo_node *dir, struct exo_name name,
 		return -EROFS;
 	if (name.len > LOGFS_NAME_MAX)
 		return -ENAMETOOLONG;
+	fs->dip = true;
 	LOGFS_RETRY(err, remove_once(fs, lino_of(dir), name, directory, &later));
 	if (!err && later)
 		inode_free(fs, later);
+	fs->dip = false;
 	return err;
 }
 
@@ -501,9 +503,12 @@ int logfs_rename(struct exo_fs *xfs, struct exo_node *from, struct exo_name a, s
 		return -ENAMETOOLONG;
 	if (!log_name_ok(b.at, b.len))
 		return -EINVAL;
+	/* Most give as much back as they take. */
+	fs->dip = true;
 	LOGFS_RETRY(err, rename_once(fs, lino_of(from), a, lino_of(to), b, how, &later));
 	if (!err && later)
 		inode_free(fs, later);
+	fs->dip = false;
 	return err;
 }
 

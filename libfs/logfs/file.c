@@ -9,9 +9,12 @@
 
 int logfs_file_open(struct exo_fs *xfs, struct exo_file *f)
 {
-	lino_of(f->node)->opens++;
-	(void)xfs;
-	return 0;
+	struct lino *l = lino_of(f->node);
+	/* An O_PATH handle does not keep what it names; what is gone by now cannot be opened. */
+	int err = lino_fresh(logfs_of(xfs), l);
+
+	l->opens += !err;
+	return err;
 }
 
 void logfs_file_close(struct exo_fs *xfs, struct exo_file *f)
@@ -175,10 +178,14 @@ int logfs_truncate(struct exo_fs *xfs, struct exo_node *node, uint64_t size)
 {
 	struct logfs *fs = logfs_of(xfs);
 	struct lino *l = lino_of(node);
-	int err = begin(fs, l, size);
+	int err;
 
+	if (!(xfs->flags & EXO_FS_RDONLY))
+		file_cut(fs, l, size);
+	fs->dip = size < l->di.size;
+	err = begin(fs, l, size);
 	if (err)
-		return err;
+		goto out;
 	if (size < l->di.size) {
 		/* Bytes behind the end must read as zeroes when the file grows again. */
 		err = size % BLK ? zero_part(fs, l, size, (size + BLK - 1) / BLK * BLK) : 0;
@@ -187,6 +194,8 @@ int logfs_truncate(struct exo_fs *xfs, struct exo_node *node, uint64_t size)
 	} else {
 		err = cut(fs, l, LOGFS_FILE_BLOCKS, LOGFS_FILE_BLOCKS, size);
 	}
+out:
+	fs->dip = false;
 	return err ? err : lino_fresh(fs, l);
 }
 

@@ -136,7 +136,8 @@ struct logfs {
 	struct lino *top, *dirty;
 	struct latime *atimes; /* atime.c */
 	/* segment.c */
-	u64 at; /* next block of the log */
+	bool dip; /* what is done now gives room back: it may use what is kept for that */
+	u64 at;	  /* next block of the log */
 	bool rewound;
 	struct exo_run avoid[LOGFS_AVOID];
 	u32 navoid;
@@ -285,7 +286,8 @@ int file_fill(struct logfs *fs, u64 ino, u64 blk, u64 count, const u8 *bytes);
 int file_flush(struct logfs *fs, struct lino *l);
 int files_flush(struct logfs *fs);
 void file_forget(struct logfs *fs, struct lino *l);
-u64 file_end(const struct lino *l); /* size, with what waits in the buffer */
+void file_cut(struct logfs *fs, struct lino *l, u64 size); /* what waits in the buffer behind a new end goes */
+u64 file_end(const struct lino *l);			   /* size, with what waits in the buffer */
 
 /* scan.c: all nodes of a tree, those above before those below; restarts are the caller's: -EAGAIN. */
 int tree_scan(struct logfs *fs, u32 tree, int (*fn)(void *arg, const struct lnode *n), void *arg);
@@ -322,6 +324,7 @@ ssize_t logfs_pwrite(struct exo_fs *fs, struct exo_file *f, const void *buf, siz
 int logfs_truncate(struct exo_fs *fs, struct exo_node *node, uint64_t size);
 int logfs_fallocate(struct exo_fs *fs, struct exo_node *node, int mode, uint64_t off, uint64_t len);
 off_t logfs_seek(struct exo_fs *fs, struct exo_node *node, uint64_t off, int whence);
+int logfs_flush(struct exo_fs *fs, struct exo_node *node);
 int logfs_fsync(struct exo_fs *fs, struct exo_node *node, bool data);
 ssize_t logfs_peek(struct exo_fs *fs, struct exo_file *f, uint64_t off, const void **data);
 int logfs_readdir(struct exo_fs *fs, struct exo_node *dir, uint64_t cookie,

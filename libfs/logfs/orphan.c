@@ -136,12 +136,15 @@ static int free_step(struct logfs *fs, u64 ino)
 
 int inode_free(struct logfs *fs, u64 ino)
 {
+	bool was = fs->dip;
 	int more;
 
+	fs->dip = true;
 	do {
 		LOGFS_RETRY(more, free_step(fs, ino));
 		cache_trim(fs);
 	} while (more > 0);
+	fs->dip = was;
 	return more == -ENOENT ? 0 : more;
 }
 

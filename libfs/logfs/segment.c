@@ -72,12 +72,29 @@ static void turn(struct logfs *fs)
 		fs->at = s;
 }
 
+/*
+ * Removing, too, writes nodes to the log before it gives anything back. So the last blocks of the disk are kept for
+ * what makes room. Blocks that a quota leaves need no such care: the module counts a transaction as a whole.
+ */
+#define KEPT (LOGFS_SEGMENT / 2)
+
 int log_pick(struct logfs *fs, u64 want, u64 *start, u64 *count)
 {
 	u64 looked, n;
 
 	if (fs->txn.npick == LOGFS_PICKS)
 		return -EXFULL;
+	if (!fs->dip) {
+		u64 left = fs->map->free, taken = KEPT;
+		u32 i;
+
+		for (i = 0; i < fs->txn.npick; i++)
+			taken += fs->txn.pick[i].count;
+		if (left <= taken)
+			return -ENOSPC;
+		if (want > left - taken)
+			want = left - taken;
+	}
 	for (looked = 0; looked <= fs->map->blocks; looked++) {
 		turn(fs);
 		if (usable(fs, fs->at))

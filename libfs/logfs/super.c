@@ -211,7 +211,7 @@ int logfs_fsync(struct exo_fs *xfs, struct exo_node *node, bool data)
 	cache_trim(fs);
 	if (xfs->flags & EXO_FS_RDONLY)
 		return 0;
-	err = file_flush(fs, lino_of(node));
+	err = logfs_flush(xfs, node);
 	if (err)
 		return err;
 	err = exo_sync(xfs->x, xfs->disk, xfs->root, exo_fs_why_here());
@@ -266,6 +266,7 @@ const struct exo_fs_type logfs_type = {
 	.truncate = logfs_truncate,
 	.fallocate = logfs_fallocate,
 	.seek = logfs_seek,
+	.flush = logfs_flush,
 	.fsync = logfs_fsync,
 	.peek = logfs_peek,
 	.readdir = logfs_readdir,

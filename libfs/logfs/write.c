@@ -22,6 +22,8 @@ void file_forget(struct logfs *fs, struct lino *l)
 		;
 	if (*at)
 		*at = l->dirty_next;
+	if (l->buf_len)
+		fs->fs.space.gathered -= l->buf_len + BLK;
 	free(l->buf);
 	l->buf = NULL;
 	l->buf_len = 0;
@@ -157,6 +159,32 @@ int file_flush(struct logfs *fs, struct lino *l)
 	return err;
 }
 
+void file_cut(struct logfs *fs, struct lino *l, u64 size)
+{
+	if (l->buf_len && size <= l->buf_off) {
+		file_forget(fs, l);
+	} else if (l->buf_len && size - l->buf_off < l->buf_len) {
+		fs->fs.space.gathered -= l->buf_len - (size - l->buf_off);
+		l->buf_len = size - l->buf_off;
+	}
+}
+
+int logfs_flush(struct exo_fs *xfs, struct exo_node *node)
+{
+	struct logfs *fs = logfs_of(xfs);
+	struct lino *l = lino_of(node);
+	int err;
+
+	cache_trim(fs);
+	if (xfs->flags & EXO_FS_RDONLY)
+		return 0;
+	err = file_flush(fs, l);
+	/* Told once; what found no room is given up. */
+	if (err == -ENOSPC || err == -EDQUOT)
+		file_forget(fs, l);
+	return err;
+}
+
 int files_flush(struct logfs *fs)
 {
 	struct lino *l, *next;
@@ -197,7 +225,11 @@ ssize_t logfs_pwrite(struct exo_fs *xfs, struct exo_file *f, const void *buf, si
 		if (err)
 			return err;
 	}
-	if (n > LOGFS_BUFFER / 2) {
+	/* With little room left, whoever writes is told at once that there is none. */
+	if (n > LOGFS_BUFFER / 2 || exo_space_tight(&fs->fs, fs->map, n)) {
+		err = file_flush(fs, l);
+		if (err)
+			return err;
 		err = write_out(fs, l, off, buf, n, exo_cred(&fs->fs)->uid);
 		return err ? err : (ssize_t)n;
 	}
@@ -208,11 +240,13 @@ ssize_t logfs_pwrite(struct exo_fs *xfs, struct exo_file *f, const void *buf, si
 	}
 	if (!l->buf_len) {
 		l->buf_off = off;
+		fs->fs.space.gathered += BLK;
 		l->dirty_next = fs->dirty;
 		fs->dirty = l;
 	}
 	l->drop_setid |= exo_cred(&fs->fs)->uid != 0;
 	memcpy(l->buf + l->buf_len, buf, n);
 	l->buf_len += n;
+	fs->fs.space.gathered += n;
 	return n;
 }

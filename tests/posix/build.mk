@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0 OR MIT
 # Conformance tests for any mounted directory: tests/posix/NAME.c becomes build/tests/posix/NAME. `make host-tests` and
 # tests/run --host run them on the host's own file system, which is the reference; tests/vm/41-fuse.sh on a mount.
-POSIX_NAMES := names paths kinds links rename perm times open handles data io maps locks xattrs fsx
+POSIX_NAMES := names paths kinds links rename perm times open handles data io maps locks xattrs fsx stress full
 POSIX_PROGS := $(POSIX_NAMES:%=$(B)/tests/posix/%)
 PROGS += $(POSIX_PROGS)
 TESTS_HOST += $(POSIX_PROGS)
@@ -15,7 +15,8 @@ $(POSIX_PROGS): $(B)/tests/posix/%: $(B)/obj/tests/posix/%.o $(B)/obj/tests/posi
 
 # The same on this machine's FUSE, the server being exo-fuse's code over the simulator; posix-TYPE runs all.
 POSIX_MOUNTS := $(B)/tests/posix-cffs $(B)/tests/posix-logfs
-TESTS_HOST += $(POSIX_MOUNTS)
+POSIX_FULL := $(B)/tests/posix-full-cffs $(B)/tests/posix-full-logfs
+TESTS_HOST += $(POSIX_MOUNTS) $(POSIX_FULL)
 $(POSIX_MOUNTS): $(B)/tests/posix-%: tests/posix/build.mk | $(B)/tests/simmount
 	$(Q)printf '#!/bin/sh\nexec $(B)/tests/simmount $* tests/posix/all.sh\n' >$@ && chmod +x $@
 SIMMOUNT_FUSE := $(patsubst libfs/fuse/%.c,$(B)/san/fuse/%.o,$(wildcard libfs/fuse/*.c))
@@ -27,3 +28,8 @@ $(B)/san/tests/posix/%.o: override CFLAGS += -D_GNU_SOURCE
 $(B)/tests/simmount: $(B)/san/tests/posix/simmount.o $(SIMMOUNT_FUSE) $(LIBFS_SAN) $(LIBEXO_SAN) $(LIBSIM) | $(B)/udf/cffs.o $(B)/udf/logfs.o
 	$(call say,LD,$@)
 	$(Q)$(CC) $(SAN) -Wl,--wrap=exo_open -o $@ $^ $(LIBSIM_LIBS) -lfuse3
+# No room on the disk, and none below the quota.
+$(POSIX_FULL): $(B)/tests/posix-full-%: tests/posix/build.mk | $(B)/tests/simmount $(B)/tests/posix/full
+	$(Q)printf '#!/bin/sh\nset -e\n$(B)/tests/simmount -b 5120 $* $(B)/tests/posix/full -s\n' >$@
+	$(Q)[ $* = logfs ] || printf '$(B)/tests/simmount -q 1500 $* $(B)/tests/posix/full -s\n' >>$@
+	$(Q)chmod +x $@
