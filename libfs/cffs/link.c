@@ -3,8 +3,8 @@
  * link.c: further names, and files that have none yet. Before an inode gets a second name or attributes of its own it
  * moves out of its directory into the table, and an entry that refers to it stays behind.
  *
- * The order on the disk: the inode is in the table before its entry refers to it. What it owns moves with it, which
- * orders the two; an inode that owns nothing asks for that order.
+ * The order on the disk: the inode is in the table before its entry refers to it. The transaction asks for it: blocks that
+ * move with it order the two only if the old place had them on the disk.
  */
 #include <stdio.h>
 #include "cffs.h"
@@ -45,7 +45,7 @@ static int externalize_once(struct cffs *fs, struct node *n)
 	err = xlink_add(part, &k);
 	if (!err)
 		err = entry_refer(slot, n->loc.slot, s.place, k);
-	if (!err && !inode_owns(&di))
+	if (!err)
 		err = txn_order(fs, home.block, n->loc.part, s.r.block, s.part);
 	if (err)
 		goto abort;

@@ -4,7 +4,8 @@
  * moved to the orphans, in the same one.
  *
  * Inside one partition the change is one sector and atomic by itself. Between partitions the new place is durable
- * before the old one goes: claims order the writes, and an inode or a reference without claims asks for that order.
+ * before the old one goes. The transaction asks for that order: claims order the writes only if they were durable at the old
+ * place, and a file that was written anew since has others.
  *
  * A directory that changes its parent edits the super partition's counter: of two such renames at a time one fails and
  * looks again, so they cannot put two directories into each other.
@@ -173,7 +174,7 @@ static int build(struct ren *r, const char *b, size_t blen, struct loc *loc, str
 		err = dir_del(fs, &r->a);
 	if (!err)
 		err = dir_prune(fs, r->from, &r->a);
-	if (!err && !r->park && !inode_owns(&di))
+	if (!err && !r->park)
 		err = txn_order(fs, r->a.leaf.block, r->a.loc.part, loc->block, loc->part);
 	if (!err && r->dst && S_ISDIR(r->dst->di.mode))
 		err = dir_links(fs, r->to, &r->b.home, -1);
