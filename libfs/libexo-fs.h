@@ -213,6 +213,47 @@ int exo_file_readdir(struct exo_file *dir, uint64_t cookie, int (*fn)(void *arg,
 		     void *arg);
 
 /*
+ * A directory's entries with what is known of each from reading it, so that nothing need be opened: as readdir and a stat
+ * without following for each. PLAIN: it has one name and no extended attributes. BLOCKS: a regular file that the caller may read,
+ * and `where` says where all its blocks are, as exo_file_extents does; so `nwhere` is 0 if it has none. target: of a symlink that
+ * is PLAIN, else NULL. All pointers are valid during the callback. Needs search permission beside that to read.
+ */
+#define EXO_ENTRY_PLAIN 1u
+#define EXO_ENTRY_BLOCKS 2u
+struct exo_entry {
+	struct exo_dirent d;
+	struct stat st;
+	unsigned flags; /* EXO_ENTRY_* */
+	uint32_t nwhere;
+	struct exo_file_extent where[2];
+	const char *target;
+};
+typedef int (*exo_entry_fn)(void *arg, const struct exo_entry *e);
+int exo_file_scan(struct exo_file *dir, uint64_t cookie, exo_entry_fn fn, void *arg);
+
+/*
+ * Many new entries of one directory, in as few transactions as the type can. Each has attributes and blocks from the
+ * start, so it needs no further call. In `st`: mode with the type, uid and gid, rdev, atime and mtime, and a regular file's size;
+ * owner and mode become what the caller may give, as with chown and chmod by cp -p: what was given comes back there, with the number.
+ * BLOCKS: a regular file gets blocks for all its bytes, which read as zeroes until they are written, and `where` says where
+ * they are; else it is one hole. `err` is set for each: 0 made; -EEXIST; -EAGAIN: this one is better made alone, with the ordinary
+ * calls (its name's place is crowded, its blocks are in too many pieces); or why not. `dir` may be O_PATH.
+ * Returns 0 when each was tried, or -errno when no further one can be made (-ENOSPC, -EDQUOT..); those not tried have it as `err`.
+ * -EOPNOTSUPP: the type makes each alone.
+ */
+#define EXO_MAKE_BLOCKS 1u
+struct exo_make {
+	const char *name;   /* in the directory */
+	const char *target; /* symlinks */
+	struct stat st;
+	unsigned flags; /* EXO_MAKE_* */
+	int err;
+	uint32_t nwhere;
+	struct exo_file_extent where[2];
+};
+int exo_file_make(struct exo_file *dir, struct exo_make *v, uint32_t n);
+
+/*
  * Consistency: what the module cannot know (names, sizes, order of keys). check walks the whole tree, calls fn for each
  * problem and returns how many there were. EXO_FS_REPAIR mends what it can: entries that a power cut left twice or
  * astray. dump writes the metadata below path, a line at a time.

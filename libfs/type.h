@@ -96,7 +96,8 @@ struct exo_name {
 
 /*
  * Operations from tmpfile on that are said to be optional may be NULL: the caller is told -EOPNOTSUPP. They are
- * tmpfile, link, the four of xattrs, fallocate, defrag, extents, and map with unmap. Without seek, a file has no holes.
+ * tmpfile, link, the four of xattrs, fallocate, defrag, extents, make, and map with unmap. Without seek, a file has no holes;
+ * without scan, readdir and getattr do its work.
  */
 struct exo_fs_type {
 	const char *name; /* and that of the root's template */
@@ -156,6 +157,10 @@ struct exo_fs_type {
 		       exo_file_extent_fn fn, void *arg);
 	int (*readdir)(struct exo_fs *fs, struct exo_node *dir, uint64_t cookie,
 		       int (*fn)(void *arg, const struct exo_dirent *d), void *arg);
+
+	/* As exo_file_scan and exo_file_make; rights and owners have been looked at, names and modes not. */
+	int (*scan)(struct exo_fs *fs, struct exo_node *dir, uint64_t cookie, exo_entry_fn fn, void *arg);
+	int (*make)(struct exo_fs *fs, struct exo_node *dir, struct exo_make *v, uint32_t n);
 
 	int (*check)(struct exo_fs *fs, unsigned flags, exo_fs_problem_fn fn, void *arg, struct exo_fs_count *count);
 	int (*dump)(struct exo_fs *fs, struct exo_node *node, exo_fs_line_fn fn, void *arg);

@@ -4,6 +4,25 @@
  */
 #include "cffs.h"
 
+void inode_stat(struct cffs *fs, const struct inode *di, struct stat *st)
+{
+	memset(st, 0, sizeof(*st));
+	st->st_dev = (u64)fs->fs.disk << 16 | fs->fs.root;
+	st->st_ino = di->ino;
+	st->st_mode = di->mode;
+	st->st_nlink = di->nlink;
+	if (S_ISCHR(di->mode) || S_ISBLK(di->mode))
+		st->st_rdev = di->ext[0].start;
+	st->st_uid = di->uid;
+	st->st_gid = di->gid;
+	st->st_size = di->size;
+	st->st_blksize = BLK;
+	st->st_blocks = (u64)di->blocks * (BLK / 512);
+	st->st_atim = stamp_time(di->time[T_ATIME]);
+	st->st_mtim = stamp_time(di->time[T_MTIME]);
+	st->st_ctim = stamp_time(di->time[T_CTIME]);
+}
+
 int cffs_getattr(struct exo_fs *xfs, struct exo_node *xnode, struct stat *st)
 {
 	struct cffs *fs = cffs_of(xfs);
@@ -17,22 +36,12 @@ int cffs_getattr(struct exo_fs *xfs, struct exo_node *xnode, struct stat *st)
 		err = 0;
 	if (err)
 		return err;
-	memset(st, 0, sizeof(*st));
-	st->st_dev = (u64)fs->fs.disk << 16 | fs->fs.root;
-	st->st_ino = n->di.ino;
-	st->st_mode = n->di.mode;
-	st->st_nlink = n->gone ? 0 : n->di.nlink;
-	if (S_ISCHR(n->di.mode) || S_ISBLK(n->di.mode))
-		st->st_rdev = n->di.ext[0].start;
-	st->st_uid = n->di.uid;
-	st->st_gid = n->di.gid;
+	inode_stat(fs, &n->di, st);
+	if (n->gone)
+		st->st_nlink = 0;
 	end = write_end(n);
-	st->st_size = end > n->di.size ? end : n->di.size;
-	st->st_blksize = BLK;
-	st->st_blocks = (u64)n->di.blocks * (BLK / 512);
-	st->st_atim = stamp_time(n->di.time[T_ATIME]);
-	st->st_mtim = stamp_time(n->di.time[T_MTIME]);
-	st->st_ctim = stamp_time(n->di.time[T_CTIME]);
+	if (end > n->di.size)
+		st->st_size = end;
 	meta_put(fs, &home);
 	return 0;
 }

@@ -36,6 +36,8 @@ typedef uint64_t u64;
 #define CFFS_AVOID 16
 #define CFFS_INO_BATCH 4096
 #define CFFS_NODES 4096		  /* unreferenced nodes to keep */
+/* A longer target gets a block: with any name, an inline one must fit into a partition, or it could not be renamed. */
+#define CFFS_INLINE_MAX (CFFS_PART - CFFS_SLOT(1) - CFFS_NAME_MAX)
 #define CFFS_ATTRS_MAX (1u << 20) /* bytes of all extended attributes of an inode */
 
 struct extent {
@@ -396,9 +398,14 @@ int dir_resize(struct cffs *fs, struct node *dir, const struct ref *home, int n)
 /* Free the leaves of a directory without entries: a power cut may leave such. -ENOTEMPTY. */
 int dir_clear(struct cffs *fs, struct node *dir);
 int dir_empty(struct cffs *fs, struct node *dir); /* 1, 0 or -errno */
+bool name_ok(const char *name, size_t len);
+
+/* readdir.c. where: as a scan and an extents tell it, of a claim that partition `part` of `block` makes. */
+void io_where(struct cffs *fs, u64 block, u32 part, const struct extent *ext, struct exo_file_extent *where);
 int cffs_readdir(struct exo_fs *fs, struct exo_node *dir, uint64_t cookie,
 		 int (*fn)(void *arg, const struct exo_dirent *d), void *arg);
-bool name_ok(const char *name, size_t len);
+int cffs_scan(struct exo_fs *fs, struct exo_node *dir, uint64_t cookie, exo_entry_fn fn, void *arg);
+int cffs_make(struct exo_fs *fs, struct exo_node *dir, struct exo_make *v, u32 n); /* make.c */
 
 /* names.c. The node of an entry that was found; -ENOENT: a reference that does not count. */
 int entry_node(struct cffs *fs, struct node *dir, const char *name, size_t len, const struct found *f,
@@ -460,9 +467,13 @@ int exchange_entries(struct cffs *fs, struct node *from, struct exo_name a, stru
 
 /* falloc.c */
 int cffs_fallocate(struct exo_fs *fs, struct exo_node *node, int mode, uint64_t off, uint64_t len);
+/* In a transaction: free the part of [first, end) that the extent at the end of the path maps. */
+int map_cut(struct cffs *fs, struct node *node, const struct ref *home, const struct mpath *p, u64 first, u64 end);
+int cffs_defrag(struct exo_fs *fs, struct exo_node *node, exo_fs_progress_fn fn, void *arg); /* defrag.c */
 off_t cffs_seek(struct exo_fs *fs, struct exo_node *node, uint64_t off, int whence);
 
 /* attr.c */
+void inode_stat(struct cffs *fs, const struct inode *di, struct stat *st);
 int cffs_getattr(struct exo_fs *fs, struct exo_node *node, struct stat *st);
 int cffs_setattr(struct exo_fs *fs, struct exo_node *node, const struct exo_attr *attr);
 /* Before a write by somebody without rights over the file: a program that others may change acts for nobody. */

@@ -9,8 +9,6 @@
  */
 #include "cffs.h"
 
-#define LEAF_ENTRIES (CFFS_PARTS * CFFS_SLOTS)
-
 bool name_ok(const char *name, size_t len)
 {
 	return len && len <= CFFS_NAME_MAX && !memchr(name, '/', len) && !memchr(name, 0, len) &&
@@ -340,95 +338,4 @@ int dir_clear(struct cffs *fs, struct node *dir)
 		CFFS_RETRY(err, fs, clear_once(fs, dir));
 	} while (err > 0);
 	return err;
-}
-
-struct place {
-	u32 hash, part, slot;
-};
-
-static int by_place(const void *x, const void *y)
-{
-	const struct place *a = x, *b = y;
-
-	if (a->hash != b->hash)
-		return a->hash < b->hash ? -1 : 1;
-	return (int)(a->part * CFFS_SLOTS + a->slot) - (int)(b->part * CFFS_SLOTS + b->slot);
-}
-
-/* Does the inode in the table know of this name? When it cannot be told, the name is shown. */
-static bool ref_counts(struct cffs *fs, const struct inode *entry)
-{
-	const u8 *bytes;
-	struct ref r;
-	bool counts;
-	u32 part;
-	int err = table_pin(fs, REF_PLACE(entry), &r, &part);
-
-	if (err)
-		return err != -ESTALE;
-	bytes = txn_see(fs, &r, part);
-	counts = part_kind(bytes) == CFFS_KIND_INODE && get64(bytes + CFFS_H_OWNER) == entry->ino &&
-		 xlink_counts(bytes, REF_LINK(entry));
-	meta_put(fs, &r);
-	return counts;
-}
-
-int cffs_readdir(struct exo_fs *xfs, struct exo_node *xdir, uint64_t cookie,
-		 int (*fn)(void *arg, const struct exo_dirent *d), void *arg)
-{
-	struct cffs *fs = cffs_of(xfs);
-	struct node *dir = node_of(xdir);
-	struct place at[LEAF_ENTRIES];
-	u64 next = cookie >> 8, block;
-	u8 leaf[BLK];
-	u32 p, s, n, i, ord;
-	int err;
-
-	if (next >> 32)
-		return 0;
-	for (;;) {
-		CFFS_RETRY(err, fs, dir_leaf(fs, dir, next, leaf, &block, &next));
-		if (err)
-			return err == -ENOENT ? 0 : err;
-		n = 0;
-		for (p = 0; p < CFFS_PARTS; p++) {
-			const u8 *part = leaf + p * CFFS_PART;
-
-			for (s = 0; s < CFFS_SLOTS; s++)
-				if (get32(part + CFFS_H_MAGIC) && part_used(part, s))
-					at[n++] = (struct place){get32(part + CFFS_SLOT(s) + CFFS_S_HASH), p, s};
-		}
-		qsort(at, n, sizeof(*at), by_place);
-		for (i = ord = 0; i < n; i++) {
-			char name[CFFS_NAME_MAX + 1];
-			struct exo_dirent d = {0};
-			struct inode di;
-			const char *is;
-
-			ord = i && at[i].hash == at[i - 1].hash ? ord + 1 : 0;
-			d.next = (u64)at[i].hash << 8 | (ord + 1);
-			if (d.next <= cookie || at[i].hash >= next)
-				continue;
-			if (entry_get(leaf + at[i].part * CFFS_PART, at[i].slot, &di, &is))
-				return -EUCLEAN;
-			memcpy(name, is, di.name_len);
-			name[di.name_len] = 0;
-			if (di.flags & CFFS_F_REF && !ref_counts(fs, &di)) {
-				cookie = d.next;
-				continue;
-			}
-			d.ino = di.ino;
-			d.type = di.mode & S_IFMT;
-			d.len = di.name_len;
-			d.name = name;
-			err = fn(arg, &d);
-			if (err)
-				return err;
-			cookie = d.next;
-		}
-		if (next >> 32)
-			return 0;
-		if (cookie < next << 8)
-			cookie = next << 8;
-	}
 }

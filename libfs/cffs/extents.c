@@ -56,7 +56,7 @@ int cffs_extents(struct exo_fs *xfs, struct exo_file *f, uint64_t off, uint64_t 
 			err = allocate(fs, node, off, len);
 	}
 	while (!err && fn && key < end) {
-		struct exo_file_extent e = {.off = key * BLK};
+		struct exo_file_extent e;
 		struct claim c;
 		u32 hole = 0, skip;
 
@@ -69,12 +69,8 @@ int cffs_extents(struct exo_fs *xfs, struct exo_file *f, uint64_t off, uint64_t 
 		if (err)
 			break;
 		skip = key - c.ext.key;
-		e.io.disk = xfs->disk;
-		e.io.cap = fs->cap;
-		e.io.root = xfs->root;
-		e.io.index = c.part;
-		e.io.parent = c.parent.block;
-		e.io.claim = (struct exo_claim){.start = c.ext.start, .count = c.ext.count};
+		io_where(fs, c.parent.block, c.part, &c.ext, &e);
+		e.off = key * BLK;
 		e.io.first = c.ext.start + skip;
 		e.io.count = c.ext.count - skip;
 		if (e.io.count > end - key)

@@ -10,8 +10,7 @@
 
 #define STEP 40 /* extents of one transaction */
 
-/* In a transaction: take [first, end) out of the extent at the end of the path. */
-static int cut(struct cffs *fs, struct node *node, const struct ref *home, const struct mpath *p, u64 first, u64 end)
+int map_cut(struct cffs *fs, struct node *node, const struct ref *home, const struct mpath *p, u64 first, u64 end)
 {
 	struct extent e = p->at[p->n - 1].c.ext, low = e, high = e;
 	u64 past = (u64)e.key + e.count, a = first > e.key ? first : e.key, b = end < past ? end : past;
@@ -60,7 +59,7 @@ static int punch_once(struct cffs *fs, struct node *node, u64 *key, u64 end)
 		} else {
 			u64 past = (u64)e->key + e->count;
 
-			err = cut(fs, node, &home, &p, at, end);
+			err = map_cut(fs, node, &home, &p, at, end);
 			at = past;
 			n++;
 		}

@@ -9,25 +9,14 @@
  * there.
  */
 #include "cffs.h"
+#include "leaf.h"
 
-#define LEAF_ENTRIES (CFFS_PARTS * CFFS_SLOTS)
 /*
  * With more entries than this a leaf that has no room for a name becomes two, though packing it tighter might do: a
  * packed one is full again soon, and each building is a transaction. At 14 there are 1.2 transactions a file created
  * and 11 entries a leaf.
  */
 #define LEAF_FULL 14
-
-struct item {
-	u32 hash, bytes;
-	u32 part, slot; /* in the old leaf; part CFFS_PARTS: the name that is to be added later */
-};
-
-/* Where each partition of a new leaf begins: its first item, and the least hash. */
-struct layout {
-	u32 first[CFFS_PARTS + 1];
-	u32 from[CFFS_PARTS];
-};
 
 static int by_hash(const void *x, const void *y)
 {
@@ -57,12 +46,6 @@ static bool fits(const struct item *it, u32 from, u32 to)
 	return to == from || CFFS_SLOT(to - from) + sum <= CFFS_PART;
 }
 
-/* A hash between two neighbours, above the first and not above the second: room for both to grow. */
-static u32 between(u32 low, u32 high)
-{
-	return low + (u32)(((u64)high - low + 1) / 2);
-}
-
 /* At most `most` items a partition. False: more partitions would be needed. */
 static bool spread(const struct item *it, u32 n, u32 most, u64 end, struct layout *l)
 {
@@ -76,7 +59,7 @@ static bool spread(const struct item *it, u32 n, u32 most, u64 end, struct layou
 			if (++p == CFFS_PARTS)
 				return false;
 			l->first[p] = at;
-			l->from[p] = between(it[at - 1].hash, it[at].hash);
+			l->from[p] = leaf_between(it[at - 1].hash, it[at].hash);
 		}
 		if (!fits(it, l->first[p], next))
 			return false;
@@ -96,7 +79,7 @@ static bool spread(const struct item *it, u32 n, u32 most, u64 end, struct layou
 }
 
 /* As even as it goes. */
-static bool arrange(const struct item *it, u32 n, u64 end, struct layout *l)
+bool leaf_arrange(const struct item *it, u32 n, u64 end, struct layout *l)
 {
 	u32 most = (n + CFFS_PARTS - 1) / CFFS_PARTS;
 
@@ -228,7 +211,7 @@ static int split_once(struct cffs *fs, struct node *dir, const char *name, size_
 	qsort(it, n, sizeof(*it), by_hash);
 	low_n = n;
 	/* A leaf that would be nearly full is split right away. */
-	if (n > LEAF_FULL || !arrange(it, n, f.path.next, &a)) {
+	if (n > LEAF_FULL || !leaf_arrange(it, n, f.path.next, &a)) {
 		for (low_n = 0, i = 1; i < n; i++)
 			if (it[i].hash != it[i - 1].hash &&
 			    (!low_n || abs((int)(2 * i - n)) < abs((int)(2 * low_n - n))))
@@ -236,8 +219,8 @@ static int split_once(struct cffs *fs, struct node *dir, const char *name, size_
 		err = -ENOSPC;
 		if (!low_n)
 			goto out;
-		border = between(it[low_n - 1].hash, it[low_n].hash);
-		if (!arrange(it, low_n, border, &a) || !arrange(it + low_n, n - low_n, f.path.next, &b))
+		border = leaf_between(it[low_n - 1].hash, it[low_n].hash);
+		if (!leaf_arrange(it, low_n, border, &a) || !leaf_arrange(it + low_n, n - low_n, f.path.next, &b))
 			goto out;
 	}
 	err = txn_begin(fs);

@@ -7,9 +7,6 @@
 #include <unistd.h>
 #include "cffs.h"
 
-/* A longer target gets a block: with any name, an inline one must fit into a partition, or it could not be renamed. */
-#define INLINE_MAX (CFFS_PART - CFFS_SLOT(1) - CFFS_NAME_MAX)
-
 int entry_node(struct cffs *fs, struct node *dir, const char *name, size_t len, const struct found *f,
 	       struct node **out)
 {
@@ -241,7 +238,7 @@ static int create_once(struct cffs *fs, struct node *dir, struct exo_name name, 
 		goto out;
 	if (target) {
 		di.size = tlen;
-		if (tlen <= INLINE_MAX) {
+		if (tlen <= CFFS_INLINE_MAX) {
 			di.flags = CFFS_F_INLINE;
 			di.extra = tlen;
 		} else {

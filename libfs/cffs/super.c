@@ -243,6 +243,9 @@ const struct exo_fs_type cffs_type = {
 	.unmap = cffs_unmap,
 	.extents = cffs_extents,
 	.readdir = cffs_readdir,
+	.scan = cffs_scan,
+	.make = cffs_make,
 	.check = cffs_check,
 	.dump = cffs_dump,
+	.defrag = cffs_defrag,
 };

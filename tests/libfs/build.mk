@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0 OR MIT
 # cffs on the host, under the sanitizers: its bytes alone, then the whole tree over the simulator.
-LIBFS_TESTS := $(addprefix $(B)/tests/cffs-,format basic tree crash shared corrupt full perm extents links space empty)
+LIBFS_TESTS := $(addprefix $(B)/tests/cffs-,format basic tree crash shared corrupt full perm extents links space empty batch defrag)
 TESTS_HOST += $(LIBFS_TESTS)
 
 $(B)/san/tests/libfs/%.o: override CFLAGS += -D_GNU_SOURCE
@@ -10,7 +10,7 @@ $(LIBFS_TESTS): $(B)/tests/cffs-%: $(B)/san/tests/libfs/%.o $(B)/san/tests/libfs
 	$(Q)$(CC) $(SAN) -o $@ $^ $(LIBSIM_LIBS)
 
 # The same programs under another name try logfs; logfs-own has what they lack.
-LOGFS_TESTS := $(addprefix $(B)/tests/logfs-,basic tree shared full perm crash empty)
+LOGFS_TESTS := $(addprefix $(B)/tests/logfs-,basic tree shared full perm crash empty batch)
 TESTS_HOST += $(LOGFS_TESTS) $(B)/tests/logfs-own
 $(LOGFS_TESTS): $(B)/tests/logfs-%: $(B)/tests/cffs-% | $(B)/udf/logfs.o
 	$(Q)ln -sf $(<F) $@

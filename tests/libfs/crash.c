@@ -14,7 +14,7 @@
 #include "world.h"
 
 #define OPS 160
-#define ENTRIES 400
+#define ENTRIES 800
 #define PATH 200
 #define SYNCS 64
 #define POSSIBLE 3000
@@ -143,6 +143,53 @@ static void create(struct exo_fs *fs, struct done *d)
 		}
 	}
 	now.n++;
+}
+
+/* A new directory and what is in it, all of that at once. */
+static void make(struct exo_fs *fs, struct done *d)
+{
+	struct exo_make v[40];
+	struct entry *dir = &now.e[now.n];
+	struct exo_file *at, *f;
+	u32 i, n = 1 + below(40);
+
+	new_path(dir->path);
+	if (find(&now, dir->path) || now.n + n + 1 >= ENTRIES || strlen(dir->path) > 120)
+		return;
+	dir->type = 'd';
+	dir->id = next_id++;
+	dir->size = dir->attr = 0;
+	strcpy(d->a, dir->path);
+	WANT(exo_fs_mkdir(fs, dir->path, 0755), 0);
+	WANT(exo_file_open(fs, dir->path, O_RDONLY | O_DIRECTORY, 0, &at), 0);
+	now.n++;
+	for (i = 0; i < n; i++) {
+		struct entry *e = &now.e[now.n + i];
+
+		snprintf(e->path, PATH, "%.120s/n%u", d->a, i);
+		e->type = i % 7 == 3 ? 'd' : i % 7 == 4 ? 'l' : 'f';
+		e->id = next_id++;
+		e->attr = 0;
+		e->size = e->type == 'd' ? 0 : e->type == 'l' ? 10 : below(9) ? below(9000) : below(sizeof(content));
+		v[i] = (struct exo_make){
+			.name = strrchr(e->path, '/') + 1, .target = "the target", .flags = EXO_MAKE_BLOCKS};
+		v[i].st.st_mode = e->type == 'd' ? S_IFDIR | 0755 : e->type == 'l' ? S_IFLNK | 0777 : S_IFREG | 0644;
+		v[i].st.st_size = e->size;
+	}
+	WANT(exo_file_make(at, v, n), 0);
+	for (i = 0; i < n; i++) {
+		struct entry *e = &now.e[now.n + i];
+
+		WANT(v[i].err, 0);
+		if (e->type != 'f')
+			continue;
+		fill(e->id, e->size);
+		WANT(exo_at_open(fs, at, v[i].name, O_WRONLY, 0, &f), 0);
+		WANT(exo_file_pwrite(f, content, e->size, 0), e->size);
+		exo_file_close(f);
+	}
+	now.n += n;
+	exo_file_close(at);
 }
 
 /* A further name of a file; for the model it is another file with the same content. */
@@ -433,6 +480,8 @@ int main(int argc, char **argv)
 	u64 seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 3;
 	u32 rounds = argc > 2 ? atoi(argv[2]) : 8, cuts = argc > 3 ? atoi(argv[3]) : 20, i;
 
+	bool makes = !strcmp(world_type(), "cffs");
+
 	if (argc > 4)
 		rounds++;
 
@@ -452,7 +501,11 @@ int main(int argc, char **argv)
 		for (i = 0; i < OPS; i++) {
 			u32 what = below(13);
 
-			if (what < 6 || now.n < 10)
+			if (makes && !below(8))
+				make(fs, &ops[i]);
+			else if (makes && !below(12))
+				WANT(exo_fs_defrag(fs, NULL, NULL, NULL), 0);
+			else if (what < 6 || now.n < 10)
 				create(fs, &ops[i]);
 			else if (what == 10)
 				swap(fs, &ops[i]);
