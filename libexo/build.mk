@@ -45,7 +45,7 @@ $(EXOCTL_OBJ): override CFLAGS += -D_GNU_SOURCE
 $(B)/bin/exoctl: $(EXOCTL_OBJ) $(LIBEXO) $(B)/lib/libexo-fs.so
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -o $@ $(EXOCTL_OBJ) -L$(B)/lib -Wl,-rpath,'$$ORIGIN/../lib' -lexo-fs -lexo -lblkid -lcrypto -luring -pthread
+	$(Q)$(CC) -o $@ $(EXOCTL_OBJ) -L$(B)/lib -Wl,-rpath,'$$ORIGIN/../lib' -lexo-fs -lexo -lblkid -luring -pthread
 
 # The example builds as an outside program would: public header, shared library.
 PROGS += $(B)/bin/hello_block

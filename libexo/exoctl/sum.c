@@ -9,11 +9,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "exoctl.h"
+#include "sha256.h"
 #include "tree.h"
 
 #define CHUNK (1u << 18)
@@ -31,7 +31,7 @@ struct sum {
 	struct line *v;
 	size_t n, room;
 	char *buf;
-	EVP_MD_CTX *md;
+	struct sha256 *md;
 	uint64_t troubled;
 	bool on_host;
 };
@@ -50,9 +50,8 @@ static int trouble(void *arg, const char *path, int err)
 
 static int hash_file(struct sum *s, const char *path, struct line *l)
 {
-	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned char digest[SHA256_BYTES];
 	struct tree_file *f;
-	unsigned int len = 0;
 	ssize_t got;
 	off_t at = 0;
 	int err;
@@ -60,19 +59,19 @@ static int hash_file(struct sum *s, const char *path, struct line *l)
 	err = s->tree->ops->open(s->tree, path, &f);
 	if (err)
 		return err;
-	err = EVP_DigestInit_ex(s->md, EVP_sha256(), NULL) ? 0 : -ENOMEM;
+	err = sha256_begin(s->md) ? 0 : -ENOMEM;
 	while (!err && (got = s->tree->ops->pread(f, s->buf, CHUNK, at)) != 0) {
 		if (got < 0)
 			err = got;
-		else if (!EVP_DigestUpdate(s->md, s->buf, got))
+		else if (!sha256_add(s->md, s->buf, got))
 			err = -EIO;
 		else
 			at += got;
 	}
 	s->tree->ops->close(f);
-	if (!err && (!EVP_DigestFinal_ex(s->md, digest, &len) || len != 32))
+	if (!err && !sha256_end(s->md, digest))
 		err = -EIO;
-	for (unsigned int i = 0; !err && i < len; i++)
+	for (unsigned int i = 0; !err && i < sizeof(digest); i++)
 		sprintf(l->hash + 2 * i, "%02x", digest[i]);
 	/* What was hashed, which is also the size unless the file changed meanwhile. */
 	l->size = at;
@@ -163,9 +162,9 @@ static int sum_tree(struct sum *s)
 	int stop;
 
 	s->buf = malloc(CHUNK > PATH_MAX ? CHUNK : PATH_MAX + 1);
-	s->md = EVP_MD_CTX_new();
+	s->md = sha256_new();
 	if (!s->buf || !s->md) {
-		stop = fail("out of memory");
+		stop = s->buf ? fail("SHA-256 needs libcrypto.so.3 (Debian: libssl3)") : fail("out of memory");
 	} else {
 		stop_on_signals();
 		stop = tree_walk(s->tree, &w);
@@ -182,7 +181,7 @@ static int sum_tree(struct sum *s)
 	}
 	free(s->v);
 	free(s->buf);
-	EVP_MD_CTX_free(s->md);
+	sha256_free(s->md);
 	tree_free(s->tree);
 	return stop;
 }
