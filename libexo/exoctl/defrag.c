@@ -71,9 +71,11 @@ const struct command cmd_defrag = {
 	.name = "defrag",
 	.usage = "DISK:ROOT[/path]",
 	.summary = "have a file system lay out anew what lies below a path",
-	.more = "For logfs this empties segments that are partly in use; cffs has no such operation, and says so. The tree "
-		"can be\n"
-		"used meanwhile, and a power cut or a signal loses nothing.",
+	.more = "For cffs: files that lie in several pieces get one run of blocks, as far as the disk has one, and small "
+		"files of a\n"
+		"directory are put behind one another; what another process has in use is left where it is. For logfs: "
+		"segments that\n"
+		"are partly in use are emptied. The tree can be used meanwhile, and a power cut or a signal loses nothing.",
 	.min = 1,
 	.max = 1,
 	.opts = opts,

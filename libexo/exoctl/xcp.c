@@ -111,9 +111,7 @@ static int with_trees(struct xcp *c, const struct end *from, struct end *to, boo
 
 	if (status)
 		return status;
-	err = tree_exo(c->from, c->under, &c->src);
-	if (!err)
-		err = xcp_turns_init(c);
+	err = xcp_turns_init(c);
 	if (err)
 		return fail("%s", strerror(-err));
 	c->ring = xcp_ring_open(c->x);
@@ -152,7 +150,6 @@ static int run(const struct args *a)
 	xcp_ring_close(c->ring);
 	xcp_turns_exit(c);
 	xcp_tree_free(c);
-	tree_free(c->src);
 	if (c->from != c->to)
 		exo_fs_close(c->from);
 out:

@@ -7,6 +7,15 @@
 #include <unistd.h>
 #include "xcp.h"
 
+int xcp_open_source(struct xcp *c, struct xcp_item *it)
+{
+	int err = exo_file_open(c->from, fs_path(it->from), O_RDONLY | O_NOFOLLOW, 0, &it->src);
+
+	if (!err)
+		err = exo_file_stat(it->src, &it->st);
+	return !err && !S_ISREG(it->st.st_mode) ? -ESTALE : err;
+}
+
 /* What stands at the copy's place: opened if it can be written into, as cp does. Says what it refuses. */
 static int open_existing(struct xcp *c, struct xcp_item *it)
 {
@@ -87,7 +96,7 @@ static int reserve_all(struct xcp_item *it)
 	uint64_t size = it->st.st_size;
 	int err;
 
-	err = exo_file_extents(it->src, 0, size, 0, reserve_stretch, &r);
+	err = xcp_source_extents(it, 0, size, reserve_stretch, &r);
 	if (!err)
 		err = reserve(&r);
 	if (!err && r.end < size)
@@ -145,9 +154,16 @@ int xcp_begin(struct xcp *c, struct xcp_item *it)
 		it->linked = NULL;
 		it->slow = true;
 		c->unlinked++;
-		err = exo_file_open(c->from, it->from, O_RDONLY | O_NOFOLLOW, 0, &it->src);
-		if (err)
-			return said(c, it, it->from, err);
+	}
+	if (it->batch) {
+		if (xcp_batch_make(c, it->batch))
+			return 1;
+		err = it->batch->v[it->nth].err;
+		it->whole = it->created = !err;
+		if (!err)
+			return 0;
+		if (err != -EAGAIN && err != -EEXIST)
+			return said(c, it, it->to, err);
 	}
 	err = open_copy(c, it);
 	if (err)
@@ -177,6 +193,14 @@ static int put(struct exo_file *f, const char *buf, size_t n, uint64_t off)
 		off += did;
 	}
 	return 0;
+}
+
+/* One that a batch made was not opened; and its owner may have no right to write it. */
+static int open_whole(struct xcp *c, struct xcp_item *it)
+{
+	int err = c->root ? 0 : exo_fs_chmod(c->to, it->to, 0600);
+
+	return err ? err : exo_file_open(c->to, it->to, O_WRONLY | O_NOFOLLOW, 0, &it->dst);
 }
 
 /* *from: it is the source that failed. */
@@ -220,17 +244,32 @@ static int copy_bytes(struct xcp *c, struct xcp_item *it, bool *from)
 
 int xcp_finish(struct xcp *c, struct xcp_item *it)
 {
-	struct xcp_place from = {c->from, it->src, ""}, to = {c->to, it->dst, ""};
-	bool source = false;
+	struct xcp_place from = {c->from, NULL, fs_path(it->from)}, to = {c->to, NULL, it->to};
+	bool source = false, slow = !it->failed && !it->linked && it->slow && it->st.st_size;
 	int stop = 0, err = 0;
 
-	if (!it->failed && !it->linked && it->slow && it->st.st_size) {
-		err = copy_bytes(c, it, &source);
+	if (slow) {
+		source = !it->src;
+		if (!it->src)
+			err = xcp_open_source(c, it);
+		if (!err && !it->dst) {
+			source = false;
+			err = open_whole(c, it);
+		}
+		if (!err)
+			err = copy_bytes(c, it, &source);
 		c->slow++;
 		if (err)
 			stop = said(c, it, source ? it->from : it->to, err);
 	}
-	if (!it->failed && !it->linked) {
+	/* Made with the others of its directory, before anybody came to it. */
+	if (it->batch && it->batch->made && !it->batch->v[it->nth].err)
+		it->created = true;
+	if (it->src)
+		from.at = it->src, from.path = "";
+	if (it->dst)
+		to.at = it->dst, to.path = "";
+	if (!it->failed && !it->linked && (!it->whole || slow)) {
 		err = xcp_attributes(c, &from, &to, &it->st);
 		if (err && xcp_ends(c, it->to, err))
 			stop = 1;
@@ -246,8 +285,7 @@ int xcp_finish(struct xcp *c, struct xcp_item *it)
 	/* A copy without its content would look like one. */
 	if (it->failed && it->created)
 		exo_fs_unlink(c->to, it->to);
-	free(it->from);
-	free(it->to);
+	xcp_batch_put(it->batch);
 	free(it);
 	return stop;
 }

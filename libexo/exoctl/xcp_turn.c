@@ -12,11 +12,12 @@
 #include <string.h>
 #include "xcp.h"
 
-#define FRAMES 2048u	/* of a turn, at most */
-#define FILES 2048u	/* queued at a time */
+#define FRAMES 2048u /* of a turn, at most */
+#define FILES 2048u  /* queued at a time */
 #define SLICE EXO_MAX_BIND
 
-/* As many more as go into one call, until the turn has what it may have. The module zeroes them, so not before they are needed. */
+/* As many more as go into one call, until the turn has what it may have. The module zeroes them, so not before they are
+ * needed. */
 static bool frames_more(struct xcp *c, struct xcp_turn *t)
 {
 	uint32_t n = t->most - t->nframes < 256 ? t->most - t->nframes : 256;
@@ -173,12 +174,9 @@ static int take_file(struct xcp *c, struct xcp_turn *t, struct xcp_item *it)
 
 	if (it->linked || it->failed)
 		return 0;
-	if (!it->src) {
-		err = exo_file_open(c->from, it->from, O_RDONLY | O_NOFOLLOW, 0, &it->src);
-		if (!err)
-			err = exo_file_stat(it->src, &it->st);
-		if (!err && !S_ISREG(it->st.st_mode))
-			err = -ESTALE;
+	it->taken = true;
+	if (!it->src && !it->known) {
+		err = xcp_open_source(c, it);
 		if (err) {
 			it->failed = true;
 			xcp_trouble(c, it->from, "", err);
@@ -192,7 +190,7 @@ static int take_file(struct xcp *c, struct xcp_turn *t, struct xcp_item *it)
 		it->slow = true;
 		return 0;
 	}
-	err = exo_file_extents(it->src, it->off, size - it->off, 0, take_read, &k);
+	err = xcp_source_extents(it, it->off, size - it->off, take_read, &k);
 	if (err == 1)
 		return 1;
 	if (err) {
@@ -226,11 +224,14 @@ static int take_write(void *arg, const struct exo_file_extent *e)
 /* Where in the copy the slice goes. A copy that somebody changed meanwhile may lack blocks: then through memory. */
 static void plan_write(struct xcp_slice *r)
 {
+	const struct xcp_item *it = r->item;
 	struct xcp_list *l = &r->turn->writes;
+	const struct exo_make *v = it->whole ? &it->batch->v[it->nth] : NULL;
 	uint32_t before = l->n, got = 0, i;
 	uint64_t len = (uint64_t)r->io.count * EXO_BLOCK_SIZE;
 
-	if (exo_file_extents(r->item->dst, r->off, len, 0, take_write, &r))
+	if (v ? xcp_extents(v->where, v->nwhere, r->off, len, take_write, &r)
+	      : exo_file_extents(it->dst, r->off, len, 0, take_write, &r))
 		r->item->slow = true;
 	for (i = before; i < l->n; i++)
 		got += l->v[i].io.count;
@@ -287,7 +288,7 @@ static int begin_all(struct xcp *c, struct xcp_turn *t)
 		if (!it->begun && !it->failed)
 			stop = xcp_begin(c, it);
 	/* One that has its first part in this turn is still the queue's. */
-	if (!stop && c->first && c->first->src && !c->first->begun && !c->first->failed)
+	if (!stop && c->first && c->first->taken && !c->first->begun && !c->first->failed)
 		stop = xcp_begin(c, c->first);
 	return stop;
 }

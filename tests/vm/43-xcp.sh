@@ -4,7 +4,7 @@
 # killed or the disk is full.
 # vm: --disk 512M --disk 256M --disk 64M --mem 1536
 . "$(dirname "$0")/lib.sh"
-plan 44
+plan 48
 load_module pool_mb=128
 for d in vda vdb vdc; do { exoctl format /dev/$d && exoctl attach /dev/$d; } || exit 1; done
 exoctl mkfs 0 one && exoctl mkfs 0 two && exoctl mkfs 1 three && exoctl mkfs 2 small || exit 1
@@ -85,7 +85,22 @@ same "bytes that came back are equal" "$(exoctl sum 0:two/back)" "$(exoctl sum 0
 exoctl rm -r 1:log/many
 works "lay it out anew" exoctl defrag -q 1:log
 works "fsck after that" exoctl fsck 1:log
-refused "a type without that says what to do" "exoctl xcp" exoctl defrag 0:two
+
+# cffs: two files that grew in turns, while another process reads a third in the same root all the time.
+exoctl mount 0 two $a || exit 1
+for i in $(seq 60); do for f in p q; do head -c 8192 /dev/urandom >>$a/$f; done; sync; done
+exoctl umount $a
+pieces() { exoctl dump "0:two/$1" | grep -c '^ *block '; }
+before=$(pieces p) sums=$(exoctl sum 0:two)
+(while [ ! -e /tmp/stop ]; do exoctl cat 0:two/large | cmp - $src/large || touch /tmp/wrong; done) &
+reader=$!
+works "lay a cffs tree out anew while it is read" exoctl defrag -q 0:two
+touch /tmp/stop; wait $reader
+same "the reader saw the right bytes" "$(ls /tmp/wrong 2>/dev/null)" ""
+note "pieces of a file: $before before, $(pieces p) after"
+same "one piece instead of many" "$((before > 10)) $(pieces p)" "1 1"
+same "all bytes are as before" "$(exoctl sum 0:two)" "$sums"
+works "fsck after that, too" exoctl fsck 0:two
 
 # Where things go.
 exoctl mkfs 1 four || exit 1
