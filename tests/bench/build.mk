@@ -7,7 +7,7 @@ BENCH_PROGS := $(B)/bin/exo-mark $(B)/bin/bench-known
 # Load generators; they find libexo next to their own folder.
 BENCH_LOADS := $(B)/bin/bench-rawio $(B)/bin/bench-txn $(B)/bin/bench-attach $(B)/bin/bench-blockcap
 ifneq ($(wildcard libfs/build.mk),)
-BENCH_LOADS += $(B)/bin/bench-smallfile
+BENCH_LOADS += $(B)/bin/bench-smallfile $(B)/bin/bench-largefile
 endif
 LIBS += $(B)/lib/exo-count.so
 PROGS += $(BENCH_PROGS) $(BENCH_LOADS)
@@ -27,6 +27,7 @@ $(B)/bin/bench-blockcap: $(patsubst %,$(B)/obj/tests/bench/load/%.o,blockcap blo
 $(B)/bin/bench-attach: $(B)/obj/tests/bench/load/attach.o $(bench_phase) $(B)/lib/libexo.so
 $(B)/bin/bench-smallfile: $(patsubst %,$(B)/obj/tests/bench/load/%.o,smallfile smallfile-posix smallfile-exo) $(bench_phase) \
 	$(B)/lib/libexo-fs.so $(B)/lib/libexo.so
+$(B)/bin/bench-largefile: $(B)/obj/tests/bench/load/largefile.o $(bench_phase) $(B)/lib/libexo-fs.so $(B)/lib/libexo.so
 
 $(BENCH_PROGS) $(BENCH_LOADS):
 	$(call say,LD,$@)
@@ -57,12 +58,12 @@ bench-selftest: $(B)/lib/exo-count.so $(BENCH_PROGS)
 bench-xn: bench-deps all
 	$(Q)scripts/bench $(basename $(notdir $(wildcard tests/bench/xn-*.toml)))
 bench-libfs: bench-deps all
-	$(Q)scripts/bench smallfile copytree
+	$(Q)scripts/bench smallfile largefile copytree programs
 bench-%: bench-deps all
 	$(Q)scripts/bench $*
 
 #: make bench-NAME one benchmark of tests/bench/NAME.toml, five boots; make bench: all but those for bench-xn and bench-libfs (scripts/bench --times says how long each is)
-#: make bench-libfs the file systems' own: small files, copying a tree
+#: make bench-libfs the file systems' own: small files, a large one, copying a tree, unmodified programs
 #: make bench-quick every benchmark, one small boot each: a look, not a result
 #: make bench-xn  the module: transactions, direct I/O, attach, capability per block: all of tests/bench/xn-*.toml
 #: make bench-selftest does the bench itself measure right? (1 minute)
