@@ -57,12 +57,16 @@ static void exo_bio_end(struct bio *bio)
 	exo_batch_put(b);
 }
 
+/*
+ * REQ_IDLE beside REQ_SYNC, as with O_DIRECT: whoever asked for a write waits for it, so that the block layer does not hold it back as it
+ * does writeback that nobody waits for.
+ */
 static struct bio *exo_bio_new(struct exo_dev *d, int op, struct exo_batch *b, u64 block, sector_t sector, u32 left)
 {
 	static const blk_opf_t opf[] = {
 		[EXO_OP_READ] = REQ_OP_READ | REQ_ALLOC_CACHE,
-		[EXO_OP_WRITE] = REQ_OP_WRITE | REQ_SYNC | REQ_ALLOC_CACHE,
-		[EXO_OP_WRITE_FUA] = REQ_OP_WRITE | REQ_SYNC | REQ_FUA | REQ_ALLOC_CACHE,
+		[EXO_OP_WRITE] = REQ_OP_WRITE | REQ_SYNC | REQ_IDLE | REQ_ALLOC_CACHE,
+		[EXO_OP_WRITE_FUA] = REQ_OP_WRITE | REQ_SYNC | REQ_IDLE | REQ_FUA | REQ_ALLOC_CACHE,
 	};
 	struct bio *bio = bio_alloc_bioset(d->bdev, bio_max_segs(left), opf[op], GFP_NOIO, &exo_bios);
 	struct exo_bio *x = container_of(bio, struct exo_bio, bio);
@@ -71,7 +75,6 @@ static struct bio *exo_bio_new(struct exo_dev *d, int op, struct exo_batch *b, u
 	x->block = block;
 	bio->bi_iter.bi_sector = sector;
 	bio->bi_end_io = exo_bio_end;
-	atomic_inc(&b->left);
 	return bio;
 }
 
@@ -92,27 +95,52 @@ static bool exo_seg_good(struct exo_dev *d, const struct exo_seg *s)
 	       IS_ALIGNED((unsigned long)s->mem, PAGE_SIZE);
 }
 
+static inline bool exo_seg_may(struct exo_dev *d, int op, const struct exo_seg *s)
+{
+	return !READ_ONCE(d->dead) && (op == EXO_OP_READ || !d->readonly) && exo_seg_good(d, s);
+}
+
+/* The request of one segment alone, and nothing to count. */
+static void exo_bio_one(struct exo_dev *d, int op, const struct exo_seg *s, struct exo_batch *b)
+{
+	struct bio *bio;
+
+	atomic_set(&b->left, 1);
+	atomic64_set(&b->bad, EXO_NOBLOCK);
+	if (!exo_seg_may(d, op, s)) {
+		exo_batch_fail(b, s->block);
+		exo_batch_put(b);
+		return;
+	}
+	trace_exo_io(d->bdev->bd_dev, op, s->block, 1);
+	bio = exo_bio_new(d, op, b, s->block, s->block * EXO_SECTORS_PER_BLOCK + s->first, 1);
+	__bio_add_page(bio, exo_mem_page(s->mem), s->sectors * EXO_SECTOR_SIZE, s->first * EXO_SECTOR_SIZE);
+	submit_bio(bio);
+}
+
 /* Every segment is checked before the first is submitted. The caller set `done`; this sets the rest. */
 void exo_bio_submit(struct exo_dev *d, int op, const struct exo_seg *seg, u32 n, struct exo_batch *b)
 {
 	struct bio *bio = NULL;
 	struct blk_plug plug;
-	bool many = n > 1;
 	sector_t next = 0;
 	u32 i;
 
+	if (n == 1) {
+		exo_bio_one(d, op, seg, b);
+		return;
+	}
 	atomic_set(&b->left, 1);
 	atomic64_set(&b->bad, EXO_NOBLOCK);
 	for (i = 0; i < n; i++)
-		if (READ_ONCE(d->dead) || (op != EXO_OP_READ && d->readonly) || !exo_seg_good(d, &seg[i])) {
+		if (!exo_seg_may(d, op, &seg[i])) {
 			exo_batch_fail(b, seg[i].block);
 			exo_batch_put(b);
 			return;
 		}
 	if (n)
 		trace_exo_io(d->bdev->bd_dev, op, seg[0].block, n);
-	if (many)
-		blk_start_plug(&plug);
+	blk_start_plug(&plug);
 	for (i = 0; i < n; i++) {
 		const struct exo_seg *s = &seg[i];
 		sector_t sector = s->block * EXO_SECTORS_PER_BLOCK + s->first;
@@ -125,14 +153,14 @@ void exo_bio_submit(struct exo_dev *d, int op, const struct exo_seg *seg, u32 n,
 		}
 		if (!bio) {
 			bio = exo_bio_new(d, op, b, s->block, sector, n - i);
+			atomic_inc(&b->left);
 			__bio_add_page(bio, page, len, off);
 		}
 		next = sector + s->sectors;
 	}
 	if (bio)
 		submit_bio(bio);
-	if (many)
-		blk_finish_plug(&plug);
+	blk_finish_plug(&plug);
 	exo_batch_put(b);
 }
 

@@ -422,9 +422,13 @@ int exo_io_begin_cmd(struct exo_env *e, const struct exo_io_cmd *cmd, struct exo
 		.count = cmd->count,
 		.first = cmd->first,
 	};
-	struct exo_op *r;
+	struct exo_op *r = exo_op_quick(e, cmd);
 	int err;
 
+	if (r) {
+		*out = &r->req;
+		return 0;
+	}
 	if (w.flags & ~(EXO_IO_WRITE | EXO_IO_FUA))
 		err = exo_no(&a, -EOPNOTSUPP, EXO_R_FLAGS, w.flags & ~(EXO_IO_WRITE | EXO_IO_FUA));
 	else

@@ -50,4 +50,7 @@ void exo_op_put(struct exo_core *c, struct exo_op *r);
 int exo_tie_disk(struct exo_ask *a, u32 binding, u32 *disk);
 int exo_tie_check(struct exo_ask *a, struct exo_disk *d, const struct exo_op *r);
 
+/* quick.c: the whole first half of a plain transfer of one block; NULL: the long way. Lock not held. */
+struct exo_op *exo_op_quick(struct exo_env *e, const struct exo_io_cmd *w);
+
 #endif

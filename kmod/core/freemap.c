@@ -190,7 +190,8 @@ void exo_hold_put(struct exo_disk *d, u64 start, u64 count)
 		if (!--*h && exo_bit(d->waiting, b))
 			make_free(d, b);
 	}
-	bury(d);
+	if (d->freed)
+		bury(d);
 }
 
 bool exo_hold_any(const struct exo_disk *d, u64 block)

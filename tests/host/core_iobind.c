@@ -2,10 +2,11 @@
 /*
  * core_iobind.c: bindings for direct I/O. What each refusal says; that a bound transfer asks nothing again while
  * nothing changed; and, over a random history of transactions, deleted roots and detached disks, that it is answered
- * exactly as an IO that names the claim would be: no more, and no less.
+ * exactly as an IO that names the claim would be: no more, and no less. Also when it goes the quick way (kmod/core/quick.c), and that this
+ * way is taken where nothing is in the way, and only there.
  */
 #include "core_kit.h"
-#include "../../kmod/core/internal.h"
+#include "../../kmod/core/direct.h"
 
 #define FRAMES 128
 #define BLOCKS 6000
@@ -214,6 +215,137 @@ static void detached(void)
 	kit_stop(&k);
 }
 
+/* 1: the quick way was taken, and *r is under way; 0: it was not. */
+static bool quick(u32 binding, u64 first, u32 flags, u32 frame, struct exo_op **r)
+{
+	struct exo_io_cmd c = {
+		.first = first, .count = 1, .binding = binding, .flags = flags | EXO_CMD_FRAME, .frames = frame};
+
+	*r = exo_op_quick(k.e, &c);
+	return *r;
+}
+
+static void ends(struct exo_op *r)
+{
+	u64 why, bad = 0;
+
+	NEED(!exo_plat_io(r->req.dev, r->req.op, r->req.segs, r->req.nsegs, &bad));
+	NEED(!exo_io_done(&r->req, 0, bad, &why));
+}
+
+#define SLOW(...)                                                                                                      \
+	do {                                                                                                           \
+		struct exo_op *r_;                                                                                     \
+		CHECK(!quick(__VA_ARGS__, &r_));                                                                       \
+	} while (0)
+
+/* The one way that asks nothing of direct.c: where it is open, and everything that closes it. */
+static void quick_way(void)
+{
+	struct kit other;
+	struct exo_disk *d;
+	struct exo_op *r, *r2;
+	u32 root, raw, w, ro, f, seen, i;
+	u64 top, vol, a = 3000;
+
+	kit_start(&k, FRAMES, BLOCKS, SIM_VOLATILE);
+	NEED(!kit_root_add(&k, "tree", k.tmpl, EXO_NOBLOCK, 1, 0, &root, &top));
+	NEED(!kit_root_add(&k, "raw", 0, EXO_NOBLOCK, 16, 0, &raw, &vol) && !kit_sync(&k, EXO_NOROOT));
+	NEED(!slot(&k, top, 0, (struct slot){a, 4, 0, 0, 0}, EXO_DECL_ALLOC, a, 4) && !kit_sync(&k, EXO_NOROOT));
+	grab(&k);
+	f = frames[0];
+	d = k.core->disks[k.d];
+	w = bind(&k, raw, EXO_NOBLOCK, 0, claim(vol, 16), EXO_RIGHT_ALL);
+	ro = bind(&k, raw, EXO_NOBLOCK, 0, claim(vol, 16), EXO_RIGHT_READ);
+	NEED(w && ro);
+	/* After a SYNC all of the volume has its zeroes on the disk. */
+	NEED(quick(w, vol + 1, EXO_IO_WRITE, f, &r));
+	SLOW(w, vol + 1, 0, f);
+	SLOW(w, vol + 1, EXO_IO_WRITE, f);
+	CHECK(d->flying == 1 && d->flights && exo_frame_node(k.core, f) && k.core->side[f].pins == 1);
+	NEED(quick(w, vol + 2, EXO_IO_WRITE | EXO_IO_FUA, f, &r2) && r2->req.op == EXO_OP_WRITE_FUA);
+	CHECK(k.core->side[f].pins == 2);
+	ends(r);
+	ends(r2);
+	CHECK(!d->flying && !d->flights && !k.core->side[f].pins && d->unflushed);
+	NEED(quick(ro, vol + 1, 0, f, &r));
+	ends(r);
+	CHECK(!d->hold[vol / EXO_HOLD_CHUNK][vol % EXO_HOLD_CHUNK]);
+
+	/* not this env's binding, right, block or frame; not this form */
+	SLOW(ro, vol + 1, EXO_IO_WRITE, f);
+	SLOW(w, vol - 1, 0, f);
+	SLOW(w, vol + 16, 0, f);
+	SLOW(w, ~0ull, 0, f);
+	SLOW(0, vol, 0, f);
+	SLOW(ro + 1, vol, 0, f);
+	SLOW(EXO_MAX_IO_BINDS, vol, 0, f);
+	SLOW(EXO_MAX_IO_BINDS + 1, vol, 0, f);
+	SLOW(w, vol, 0, FRAMES);
+	SLOW(w, vol, 0, ~0u);
+	SLOW(w, vol, EXO_IO_FUA, f);
+	SLOW(w, vol, 64, f);
+	SLOW(w, vol, EXO_IO_BOUND, f);
+	for (i = 0; i < FRAMES && k.e->grants[i] & EXO_GRANT_PRIVATE; i++)
+		;
+	SLOW(w, vol, 0, i);
+	SLOW(w, vol, 0, kit_frame(&k, top));
+	other = kit_as(&k, &kit_user);
+	CHECK(!exo_op_quick(other.e, &(struct exo_io_cmd){
+					   .first = vol, .count = 1, .binding = w, .flags = EXO_CMD_FRAME, .frames = f}));
+	sim_env_close(other.senv);
+	CHECK(!exo_op_quick(k.e, &(struct exo_io_cmd){
+				       .first = vol, .count = 2, .binding = w, .flags = EXO_CMD_FRAME, .frames = f}) &&
+	      !exo_op_quick(k.e, &(struct exo_io_cmd){.first = vol, .count = 1, .binding = w, .frames = f}));
+
+	/* in core, or not on the disk yet */
+	NEED(!kit_bind(&k, raw, EXO_NOBLOCK, 0, claim(vol, 16), EXO_RIGHT_ALL, 0, (u32[16]){0}));
+	SLOW(w, vol + 1, 0, f);
+	SLOW(w, vol + 1, EXO_IO_WRITE, f);
+	w = bind(&k, 0, top, 0, claim(a, 4), EXO_RIGHT_ALL);
+	NEED(w && quick(w, a, 0, f, &r));
+	ends(r);
+	NEED(!slot(&k, top, 1, (struct slot){a + 10, 1, 0, 0, 0}, EXO_DECL_ALLOC, a + 10, 1));
+	ro = bind(&k, 0, top, 1, claim(a + 10, 1), EXO_RIGHT_ALL);
+	NEED(ro);
+	SLOW(ro, a + 10, 0, f);
+	SLOW(ro, a + 10, EXO_IO_WRITE, f);
+	NEED(quick(w, a, 0, f, &r));
+	ends(r);
+	/* a block left the root; a quarantine; a failed flush; the disk is gone, and another is there */
+	NEED(!slot(&k, top, 1, (struct slot){0}, EXO_DECL_FREE, a + 10, 1));
+	SLOW(w, a, 0, f);
+	NEED(!bound(&k, w, a, 1, 0) && quick(w, a, 0, f, &r));
+	ends(r);
+	seen = d->roots[root].quarantine;
+	d->roots[root].quarantine = EXO_QUARANTINE_CLAIM;
+	SLOW(w, a, 0, f);
+	d->roots[root].quarantine = seen;
+	d->failed = true;
+	SLOW(w, a, EXO_IO_WRITE, f);
+	d->failed = false;
+	d->readonly = true;
+	SLOW(w, a, EXO_IO_WRITE, f);
+	d->readonly = false;
+	d->state = EXO_DISK_LEAVING;
+	SLOW(w, a, 0, f);
+	d->state = EXO_DISK_LIVE;
+	for (i = 0; i < FRAMES; i++) {
+		struct exo_unbind u = {.frames = (uintptr_t)&i, .count = 1};
+
+		if (k.e->grants[i] & (EXO_GRANT_READ | EXO_GRANT_WRITE))
+			NEED(!CALL(&k, EXO_NR_UNBIND, u));
+	}
+	NEED(quick(w, a, EXO_IO_WRITE, f, &r));
+	CHECK(kit_detach(&k, 0) == -EBUSY);
+	ends(r);
+	NEED(!kit_detach(&k, 0));
+	SLOW(w, a, 0, f);
+	NEED(!kit_attach(&k, 0));
+	SLOW(w, a, 0, f);
+	kit_stop(&k);
+}
+
 #define PLACES 4u
 #define EXTENTS 6u
 
@@ -301,6 +433,9 @@ static void history(u64 seed, u32 steps)
 			same = named(&k, b[j].root, b[j].parent, b[j].index, b[j].c, first, 1, flags);
 			CHECK_MSG(err == same && reason == k.reason && detail == k.detail,
 				  "step %u: bound %d reason %u, named %d reason %u", n, err, reason, same, k.reason);
+			same = command(&k, b[j].binding, first, 1, flags | EXO_CMD_FRAME, frames[0]);
+			CHECK_MSG(err == same && reason == k.reason, "step %u: bound %d reason %u, command %d reason %u", n,
+				  err, reason, same, k.reason);
 			right += !err;
 			wrong += err != 0;
 		}
@@ -315,6 +450,7 @@ int main(void)
 
 	refusals();
 	detached();
+	quick_way();
 	for (seed = 1; seed <= 4; seed++)
 		history(seed, 10000);
 	return check_done();
