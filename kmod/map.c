@@ -64,6 +64,14 @@ void exo_plat_zap(u32 frame)
 	unmap_mapping_range(exo_map_file->f_mapping, (loff_t)(EXO_MAP_POOL + ((u64)frame << PAGE_SHIFT)), PAGE_SIZE, 1);
 }
 
+static vm_fault_t exo_pool_enter(struct vm_area_struct *vma, unsigned long addr, u32 frame, bool writable)
+{
+	vm_flags_t flags = writable ? vma->vm_flags : vma->vm_flags & ~VM_SHARED;
+
+	__set_bit(frame, exo_mapped);
+	return vmf_insert_pfn_prot(vma, addr, exo_frame_pfn(frame), vm_get_page_prot(flags));
+}
+
 /*
  * Core's lock is held from begin to end, so a revocation sees either no entry yet or the one made here. An entry that
  * is already there: for `fault`, another thread was faster, and the access is tried again; for `mkwrite`, it is the
@@ -76,7 +84,6 @@ static vm_fault_t exo_pool_install(struct vm_fault *vmf, bool write, bool mkwrit
 	u64 frame = vmf->pgoff - EXO_POOL_PGOFF;
 	bool writable = false;
 	vm_fault_t ret = VM_FAULT_SIGBUS;
-	vm_flags_t flags;
 
 	if (vmf->pgoff < EXO_POOL_PGOFF || frame >= exo_frame_count())
 		return VM_FAULT_SIGBUS;
@@ -84,11 +91,9 @@ static vm_fault_t exo_pool_install(struct vm_fault *vmf, bool write, bool mkwrit
 		return VM_FAULT_SIGBUS;
 	if (write && !writable)
 		goto end;
-	flags = writable ? vma->vm_flags : vma->vm_flags & ~VM_SHARED;
-	__set_bit(frame, exo_mapped);
 	if (mkwrite)
 		zap_vma_ptes(vma, vmf->address & PAGE_MASK, PAGE_SIZE);
-	ret = vmf_insert_pfn_prot(vma, vmf->address & PAGE_MASK, exo_frame_pfn(frame), vm_get_page_prot(flags));
+	ret = exo_pool_enter(vma, vmf->address & PAGE_MASK, frame, writable);
 end:
 	exo_fault_end(env);
 	return ret;
@@ -120,6 +125,41 @@ static const struct vm_operations_struct exo_pool_ops = {
 	.fault = exo_pool_fault,
 	.pfn_mkwrite = exo_pool_mkwrite,
 };
+
+/* Is `addr` where the frame is in a mapping of this env's pool? The address and the frame are the caller's, so neither is believed. */
+static bool exo_pool_here(const struct vm_area_struct *vma, const struct exo_env *env, unsigned long addr, u32 frame)
+{
+	return vma && vma->vm_ops == &exo_pool_ops && vma->vm_file->private_data == env && addr >= vma->vm_start &&
+	       addr < vma->vm_end && vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT) == EXO_POOL_PGOFF + frame;
+}
+
+/*
+ * Under mmap_lock, as a fault. It is not waited for: whoever holds it long is not worth it, and faults still find the way. An entry that
+ * stands stays as it is.
+ */
+void exo_plat_map(struct exo_env *env, u64 at, const u32 *frames, u32 n)
+{
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma = NULL;
+	bool writable;
+	u32 i;
+
+	if (!mm || !PAGE_ALIGNED(at) || !mmap_read_trylock(mm))
+		return;
+	exo_fault_lock(env);
+	for (i = 0; i < n; i++) {
+		unsigned long addr = at + ((u64)frames[i] << PAGE_SHIFT);
+
+		if (!exo_pool_here(vma, env, addr, frames[i]))
+			vma = vma_lookup(mm, addr);
+		if (!exo_pool_here(vma, env, addr, frames[i]) || !(vma->vm_flags & VM_READ))
+			continue;
+		if (!exo_fault_allows(env, frames[i], false, &writable))
+			exo_pool_enter(vma, addr, frames[i], writable);
+	}
+	exo_fault_end(env);
+	mmap_read_unlock(mm);
+}
 
 static int exo_pool_mmap(struct vm_area_struct *vma)
 {

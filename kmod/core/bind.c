@@ -6,6 +6,7 @@
 #include "internal.h"
 
 #define TRIES 64u /* rounds of reading before a pool that is too small is called that */
+#define FEW 8u	  /* blocks that the stack has room for */
 
 struct bind {
 	struct exo_ask *a;
@@ -173,6 +174,9 @@ static int pass(struct bind *b)
 		return err;
 	if (b->nmissing && (b->q->head.flags & EXO_BIND_NO_READ))
 		return exo_no(b->a, -ENOENT, EXO_R_NOT_IN_CORE, b->missing[0]);
+	/* All in core: the lock is not given up. */
+	if (!b->nmissing)
+		return grant(b);
 	pin_all(b, true);
 	err = make_zero(b);
 	if (!err && b->nmissing) {
@@ -188,10 +192,15 @@ static int pass(struct bind *b)
 	return err;
 }
 
+/* The arrays of `frames`, `missing` and `over`, in this order of need for alignment: missing first. */
+#define ARRAYS(n) ((n) * (sizeof(u64) + 2 * sizeof(u32)))
+
 int exo_do_bind(struct exo_ask *a, void *arg)
 {
 	struct exo_bind *q = arg;
 	struct bind b = {.a = a, .q = q};
+	u64 few[ARRAYS(FEW) / sizeof(u64)];
+	void *mem = few;
 	int err;
 
 	if (!q->count || q->count > EXO_MAX_BIND)
@@ -202,12 +211,16 @@ int exo_do_bind(struct exo_ask *a, void *arg)
 		return exo_no(a, -EPERM, EXO_R_META_WRITE, q->first);
 	if ((q->head.flags & EXO_BIND_OVERWRITE) && q->rights != EXO_RIGHT_ALL)
 		return exo_no(a, -EINVAL, EXO_R_FLAGS, EXO_BIND_OVERWRITE);
-	err = exo_disk_get(a, q->disk, q->rights == EXO_RIGHT_ALL, &b.d);
-	if (err)
-		return err;
-	b.frames = exo_plat_alloc(q->count * sizeof(*b.frames));
-	b.missing = exo_plat_alloc(q->count * sizeof(*b.missing));
-	b.over = exo_plat_alloc(q->count * sizeof(*b.over));
+	if (q->count > FEW) {
+		mem = exo_plat_alloc(ARRAYS(q->count));
+		if (!mem)
+			return exo_nomem(a);
+	} else {
+		memset(few, 0, sizeof(few));
+	}
+	b.missing = mem;
+	b.frames = (u32 *)(b.missing + q->count);
+	b.over = b.frames + q->count;
 	b.w.cap = q->cap;
 	b.w.root = q->root;
 	b.w.index = q->index;
@@ -216,24 +229,25 @@ int exo_do_bind(struct exo_ask *a, void *arg)
 	b.w.claim = q->claim;
 	b.w.first = q->first;
 	b.w.count = q->count;
-	if (!b.frames || !b.missing || !b.over)
-		err = exo_nomem(a);
 	/* An address that cannot take the answer is found before anything is granted. */
-	if (!err)
-		err = exo_give(a, q->frames, b.frames, q->count * sizeof(*b.frames));
+	err = exo_give(a, q->frames, b.frames, q->count * sizeof(*b.frames));
 	if (!err) {
 		exo_lock(a->c);
-		do {
-			err = pass(&b);
-		} while (err == 1);
-		exo_plat_wake(a->c->lock);
+		err = exo_disk_get_locked(a, q->disk, q->rights == EXO_RIGHT_ALL, &b.d);
+		if (!err) {
+			do {
+				err = pass(&b);
+			} while (err == 1);
+			exo_disk_put_locked(a, b.d);
+		}
+		exo_count_locked(a, err);
 		exo_unlock(a->c);
 	}
 	if (!err)
 		err = exo_give(a, q->frames, b.frames, q->count * sizeof(*b.frames));
-	exo_plat_free(b.frames);
-	exo_plat_free(b.missing);
-	exo_plat_free(b.over);
-	exo_disk_put(a, b.d);
+	if (!err && q->map)
+		exo_plat_map(a->e, q->map, b.frames, q->count);
+	if (mem != few)
+		exo_plat_free(mem);
 	return err;
 }

@@ -48,6 +48,9 @@ int exo_call(struct exo_env *e, u32 nr, u64 arg);
  */
 int exo_fault_begin(struct exo_env *e, u32 frame, bool write, bool *writable);
 void exo_fault_end(struct exo_env *e);
+/* The two for many frames that were not asked for by a fault: lock, ask for each, install what is allowed, unlock by exo_fault_end. */
+void exo_fault_lock(struct exo_env *e);
+int exo_fault_allows(struct exo_env *e, u32 frame, bool write, bool *writable);
 
 /*
  * A mapping of the pool begins or ends; `force`: it is a piece of one that exists. -EMFILE: too many. A frame is taken from all

@@ -359,21 +359,21 @@ void exo_env_unmap(struct exo_env *e)
 	exo_unlock(e->c);
 }
 
-/* Core's lock stays held from a 0 of begin to end, so that a revocation cannot slip in between check and install. */
-int exo_fault_begin(struct exo_env *e, u32 frame, bool write, bool *writable)
+void exo_fault_lock(struct exo_env *e)
+{
+	exo_lock(e->c);
+}
+
+int exo_fault_allows(struct exo_env *e, u32 frame, bool write, bool *writable)
 {
 	struct exo_core *c = e->c;
 	u8 g;
 
 	if (frame >= c->frames)
 		return -EACCES;
-	exo_lock(c);
 	g = e->grants[frame];
-	if (!g || (write && !(g & (EXO_GRANT_WRITE | EXO_GRANT_PRIVATE)))) {
-		exo_unlock(c);
+	if (!g || (write && !(g & (EXO_GRANT_WRITE | EXO_GRANT_PRIVATE))))
 		return -EACCES;
-	}
-	c->stats->faults++;
 	if (g & EXO_GRANT_PRIVATE) {
 		*writable = true;
 		return 0;
@@ -383,6 +383,20 @@ int exo_fault_begin(struct exo_env *e, u32 frame, bool write, bool *writable)
 		exo_buf_dirty(c, frame);
 	*writable = (g & EXO_GRANT_WRITE) && (c->side[frame].doomed || (c->bufs[frame].flags & EXO_BUF_DIRTY));
 	return 0;
+}
+
+/* Core's lock stays held from a 0 of begin to end, so that a revocation cannot slip in between check and install. */
+int exo_fault_begin(struct exo_env *e, u32 frame, bool write, bool *writable)
+{
+	int err;
+
+	exo_lock(e->c);
+	err = exo_fault_allows(e, frame, write, writable);
+	if (err)
+		exo_unlock(e->c);
+	else
+		e->c->stats->faults++;
+	return err;
 }
 
 void exo_fault_end(struct exo_env *e)

@@ -70,6 +70,12 @@ void *exo_plat_frame(u32 frame);
  * it. */
 void exo_plat_zap(u32 frame);
 /*
+ * Enter frames of the env into the calling process's mapping of the pool, in which frame 0 is, or would be, at the user address `at`: each
+ * as a read fault would, if exo_fault_allows it. A hint: what cannot be done is left out. Core's lock not held.
+ */
+struct exo_env;
+void exo_plat_map(struct exo_env *e, u64 at, const u32 *frames, u32 n);
+/*
  * A frame is about to change hands (content already dead). The platform makes sure that nobody keeps a reference to the
  * old memory, replacing the page if need be, and zeroes it. Called with core's lock held. 0 or -ENOMEM.
  */

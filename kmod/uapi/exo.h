@@ -754,6 +754,8 @@ struct exo_txns {
  * Blocks that are not in core are read, unless EXO_BIND_NO_READ (then NOT_IN_CORE). An
  * uninitialised block gives a zeroed frame and no read. Binding again adds rights.
  * A frame mapped writable becomes dirty at the first store after each write of it.
+ * With `map` the frames are entered into the caller's own mapping of the pool at once, as the page faults of loads would do it
+ * one by one later. That is a hint: where the address leads to no mapping of this env's pool, nothing is entered and nothing fails.
  * Fails if: NOT_CLAIMED, NOT_IN_CORE (parent), META_WRITE, CAP, ACL, QUARANTINED, CONTESTED (write), FRAME_LIMIT,
  * NO_FRAMES, IO.
  * When a bound block is FREEd, by anybody, the registry forgets the buffer, but who has it bound keeps the frame: it is no block's any more, is
@@ -780,6 +782,7 @@ struct exo_bind {
 	__u32 count;		/* 1..EXO_MAX_BIND */
 	__u32 rights;		/* EXO_RIGHT_READ, or EXO_RIGHT_ALL */
 	__aligned_u64 frames;	/* __u32 [count], written */
+	__aligned_u64 map;	/* where frame 0 of EXO_MAP_POOL would be in the caller's mapping; 0: nothing is mapped */
 };
 struct exo_unbind {
 	struct exo_head head;

@@ -213,6 +213,7 @@ int cache_bind(struct cffs *fs, const struct claim *c, u64 first, u32 count, boo
 		.count = count,
 		.rights = write ? EXO_RIGHT_ALL : EXO_RIGHT_READ,
 		.frames = (uintptr_t)frames,
+		.map = (uintptr_t)exo_frame_ptr(fs->v, 0),
 	};
 	bool synced = false;
 	int err;

@@ -70,6 +70,27 @@ static bool answer_fault(u8 *addr, bool write)
 	return true;
 }
 
+void exo_plat_map(struct exo_env *env, u64 at, const u32 *frames, u32 n)
+{
+	struct sim_env *e;
+	bool writable;
+	u32 i;
+
+	host_unlocked("map");
+	pthread_mutex_lock(&views_mutex);
+	for (e = views; e && e->env != env; e = e->next)
+		;
+	pthread_mutex_unlock(&views_mutex);
+	if (!e || at != (u64)(uintptr_t)e->view)
+		return;
+	exo_fault_lock(env);
+	for (i = 0; i < n; i++)
+		if (!exo_fault_allows(env, frames[i], false, &writable) &&
+		    mprotect(e->view + frames[i] * FRAME, FRAME, PROT_READ | (writable ? PROT_WRITE : 0)))
+			host_breach("mprotect of a pool page failed");
+	exo_fault_end(env);
+}
+
 static void on_fault(int sig, siginfo_t *info, void *context)
 {
 	ucontext_t *u = context;

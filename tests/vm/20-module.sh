@@ -4,7 +4,7 @@
 # vm: --disk 64M --disk 64M --mem 512
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/sub.sh"
-plan 132
+plan 152
 
 refused "a pool of 0" "Invalid" load_module pool_mb=0
 refused "a pool below 4 MiB" "Invalid" load_module pool_mb=3

@@ -193,6 +193,112 @@ static void data(int fd, char *pool, uint32_t disk)
 	vm_unbind(fd, &f, 1);
 }
 
+static int bind_at(int fd, const struct exo_root_add *r, uint32_t count, uint32_t rights, uint32_t flags, uint32_t *frames,
+		   uint64_t at)
+{
+	struct exo_bind b = {
+		.head.flags = flags,
+		.disk = r->disk,
+		.root = r->out_root,
+		.parent = EXO_NOBLOCK,
+		.claim = { .start = r->out_start, .count = r->count },
+		.first = r->out_start,
+		.count = count,
+		.rights = rights,
+		.frames = vm_ptr(frames),
+		.map = at,
+	};
+
+	return vm_call(fd, EXO_NR_BIND, &b);
+}
+
+#define BLOCKS 8u
+
+/* How many faults do these loads, or stores, take? */
+static uint64_t touch(const volatile struct exo_stats *s, char *pool, const uint32_t *f, uint32_t n, bool store)
+{
+	uint64_t before = s->faults;
+	uint32_t i;
+
+	for (i = 0; i < n; i++) {
+		volatile char *p = pool + f[i] * 4096ul;
+
+		if (store)
+			*p = (char)(10 + i);
+		else
+			(void)*p;
+	}
+	return s->faults - before;
+}
+
+/* BIND enters what it binds into the caller's mapping; where it is told a lie, it enters nothing, and says nothing. */
+static void entered(int fd, char *pool, uint32_t disk)
+{
+	struct exo_root_add r = vm_volume(fd, disk, "map-at-bind", BLOCKS);
+	const volatile struct exo_stats *s = map(fd, 4096, PROT_READ, MAP_SHARED, EXO_MAP_STATS);
+	size_t bytes = vm_frames(fd) * 4096ul;
+	struct exo_run run = { .start = r.out_start, .count = BLOCKS };
+	struct exo_write w = { .disk = disk, .nruns = 1, .runs = vm_ptr(&run) };
+	char *plain = mmap(NULL, bytes, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *none, *theirs;
+	uint32_t f[BLOCKS], g[BLOCKS], i;
+	int other = vm_open();
+
+	need(s != MAP_FAILED && plain != MAP_FAILED, "mmap");
+	need(!bind_at(fd, &r, BLOCKS, EXO_RIGHT_READ, 0, f, vm_ptr(pool)), "BIND for reading, entered");
+	check(touch(s, pool, f, BLOCKS, false) == 0, "what BIND entered takes no fault");
+	check(vm_poke(pool + f[0] * 4096ul, 1) == SIGBUS, "a store without the right is still a signal");
+	need(!vm_unbind(fd, f, BLOCKS), "UNBIND");
+	check(vm_peek(pool + f[0] * 4096ul) == -SIGBUS && vm_peek(pool + f[7] * 4096ul) == -SIGBUS, "unbound, all is gone");
+
+	need(!bind_at(fd, &r, BLOCKS, EXO_RIGHT_ALL, 0, f, vm_ptr(pool)), "BIND for writing, entered");
+	check(touch(s, pool, f, BLOCKS, false) == 0 && touch(s, pool, f, BLOCKS, true) == BLOCKS,
+	      "the first store to what is clean is a fault");
+	need(!vm_call(fd, EXO_NR_WRITE, &w) && w.out_blocks == BLOCKS, "all of them were dirty, and WRITE cleans them");
+	check(touch(s, pool, f, BLOCKS, true) == BLOCKS, "and so is the first after a WRITE");
+	need(!vm_unbind(fd, f, BLOCKS), "UNBIND");
+	need(!bind_at(fd, &r, BLOCKS, EXO_RIGHT_ALL, EXO_BIND_OVERWRITE, f, vm_ptr(pool)), "BIND what is dirty");
+	check(touch(s, pool, f, BLOCKS, true) == 0, "what is dirty already is entered for stores");
+	need(!vm_unbind(fd, f, BLOCKS), "UNBIND");
+
+	need(!bind_at(fd, &r, BLOCKS, EXO_RIGHT_READ, 0, f, vm_ptr(plain)), "BIND with the address of other memory");
+	for (i = 0; i < BLOCKS; i++)
+		if (plain[f[i] * 4096ul])
+			break;
+	check(i == BLOCKS, "leaves that memory alone");
+	check(touch(s, pool, f, BLOCKS, false) == BLOCKS, "and enters nothing");
+	need(!vm_unbind(fd, f, BLOCKS), "UNBIND");
+	/* Somebody else's mapping: in this process, but of another environment. */
+	theirs = vm_pool(other);
+	need(!bind_at(fd, &r, BLOCKS, EXO_RIGHT_READ, 0, f, vm_ptr(theirs)), "BIND with another environment's mapping");
+	check(vm_peek(theirs + f[0] * 4096ul) == -SIGBUS, "enters nothing there");
+	check(bind_at(other, &r, BLOCKS, EXO_RIGHT_READ, 0, g, vm_ptr(pool)) == 0 && !memcmp(f, g, sizeof(f)), "and the other way round");
+	need(!vm_unbind(fd, f, BLOCKS), "UNBIND");
+	check(vm_peek(pool + f[0] * 4096ul) == -SIGBUS, "another's BIND gives this one's mapping nothing");
+	close(other);
+	munmap(theirs, bytes);
+	/* A frame's address a page off, half a page, around the end of the address space, in the kernel, and the registry's mapping. */
+	none = map(fd, 4096, PROT_READ, MAP_SHARED, EXO_MAP_REGISTRY);
+	{
+		const uint64_t lies[] = { vm_ptr(pool) + 4096, vm_ptr(pool) - 4096, vm_ptr(pool) + 2048, 4096, ~0ull, ~0xfffull,
+					  0xffff888000000000ull, vm_ptr(none) - f[0] * 4096ul };
+
+		for (i = 0; i < sizeof(lies) / sizeof(*lies); i++) {
+			need(!bind_at(fd, &r, 1, EXO_RIGHT_READ, 0, g, lies[i]), "BIND with a wrong address");
+			check(touch(s, pool, g, 1, false) == 1, "enters nothing");
+			need(!vm_unbind(fd, g, 1), "UNBIND");
+		}
+	}
+	munmap(none, 4096);
+	/* Mapped, but not to be read. */
+	none = map(fd, bytes, PROT_NONE, MAP_SHARED, EXO_MAP_POOL);
+	need(none != MAP_FAILED, "map the pool without a right");
+	need(!bind_at(fd, &r, BLOCKS, EXO_RIGHT_READ, 0, f, vm_ptr(none)), "BIND with its address");
+	check(vm_peek(none + f[0] * 4096ul) == -SIGSEGV, "it stays unreadable");
+	need(!vm_unbind(fd, f, BLOCKS), "UNBIND");
+	munmap(none, bytes);
+	munmap(plain, bytes);
+}
+
 int main(int argc, char **argv)
 {
 	int fd = vm_open();
@@ -210,5 +316,6 @@ int main(int argc, char **argv)
 	zap_everywhere(fd, pool);
 	strangers(pool, fd);
 	data(fd, pool, disk);
+	entered(fd, pool, disk);
 	return vm_result();
 }
