@@ -19,6 +19,8 @@ VM = os.path.join(TOP, "scripts", "vm")
 # translates them once, not once a process: a third less of the host's time, the same counts.
 APPEND = "init_on_alloc=0 norandmaps"
 BOOT_LIMIT = 300
+# So much slower may a busy host be than a quiet one, by which limits are meant.
+BUSY = 8
 # count: while a processor runs, the guest's clock advances by a nanosecond an instruction, so timer interrupts take the same share
 # of the counts however slow the host is; while all wait, it follows the host's clock. icount: it also jumps over
 # waiting, so the clock is nothing but a count of instructions. free: each processor on its own, by the host's clock.
@@ -150,7 +152,7 @@ def boot_once(spec, contenders, steps, mode, progress, profile):
     with open(path, "w", encoding="utf-8") as f:
         f.write(script(spec, contenders, steps, TOP, share, settle, profile))
     by_phase = {s.phase: s for s in steps}
-    limit = BOOT_LIMIT + spec.timeout * (len(steps) + 2 * len(contenders) + 2)
+    limit = BUSY * (BOOT_LIMIT + spec.timeout * (len(steps) + 2 * len(contenders) + 2))
     if mode == "icount" and spec.disks:
         raise MachineError(f"{spec.name} waits for disks of the host; under --icount that takes no time, so it would prove nothing")
     begun = started = time.monotonic()
@@ -158,10 +160,10 @@ def boot_once(spec, contenders, steps, mode, progress, profile):
     with open(os.path.join(folder, "vm.err"), "w", encoding="utf-8") as errors:
         process = subprocess.Popen(command(spec, mode, folder, path, limit, profile), stdout=subprocess.PIPE, stderr=errors,
                                    stdin=subprocess.DEVNULL, text=True, errors="replace", cwd=TOP, start_new_session=True)
-        watch = Watch(process, BOOT_LIMIT, silent)
+        watch = Watch(process, BUSY * BOOT_LIMIT, silent)
         try:
             for line in process.stdout:
-                watch.again(spec.timeout)
+                watch.again(BUSY * spec.timeout)
                 words = line.split()
                 if not line.startswith("@"):
                     stray.append(line.rstrip())
@@ -193,7 +195,7 @@ def boot_once(spec, contenders, steps, mode, progress, profile):
     if not done or status:
         with open(os.path.join(folder, "vm.err"), encoding="utf-8", errors="replace") as f:
             stray += f.read().splitlines()
-        result.problem = (f"no command of it may take more than {spec.timeout} seconds, and one did: " if silent.is_set() else
+        result.problem = (f"nothing was heard of it for {BUSY * spec.timeout} seconds or, before its first word, {BUSY * BOOT_LIMIT}: " if silent.is_set() else
                           f"the machine ended with status {status} before its last step: ") + " / ".join(stray[-6:])
     for row in read_lines(os.path.join(folder, "phases.jsonl")):
         result.guest[row["phase"]] = row
