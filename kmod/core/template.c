@@ -239,6 +239,19 @@ static int take_slot(struct exo_ask *a, struct exo_disk *d, const struct exo_tmp
 	return 0;
 }
 
+/* A flush that fails leaves open what is on the disk, also of what others wrote: see exo_flush_disk. */
+static int flush_slot(struct exo_disk *d)
+{
+	int err = exo_plat_flush(d->dev);
+
+	if (!err)
+		return 0;
+	exo_lock(d->c);
+	d->failed = true;
+	exo_unlock(d->c);
+	return err;
+}
+
 /* The code is durable before the header that makes the slot one: a crash leaves no half template. */
 static int write_slot(struct exo_disk *d, u32 id, const struct exo_tmpl_head *h, const u64 *code, u32 blocks)
 {
@@ -250,12 +263,12 @@ static int write_slot(struct exo_disk *d, u32 id, const struct exo_tmpl_head *h,
 		return -ENOMEM;
 	err = exo_io_blocks(d->dev, EXO_OP_WRITE, at + 1, (void *)code, blocks);
 	if (!err)
-		err = exo_plat_flush(d->dev);
+		err = flush_slot(d);
 	exo_tmpl_put(h, mem);
 	if (!err)
 		err = exo_io_blocks(d->dev, EXO_OP_WRITE, at, mem, 1);
 	if (!err)
-		err = exo_plat_flush(d->dev);
+		err = flush_slot(d);
 	exo_plat_free(mem);
 	return err;
 }
@@ -284,7 +297,7 @@ static int install(struct exo_ask *a, struct exo_disk *d, struct exo_template_ad
 		return err;
 	a->reason = 0;
 	exo_lock(c);
-	err = look_up(a, d, h, &id);
+	err = d->failed ? exo_no(a, -EIO, EXO_R_IO, 0) : look_up(a, d, h, &id);
 	if (err == 1)
 		err = take_slot(a, d, h, &id) ?: 1;
 	exo_unlock(c);

@@ -57,6 +57,7 @@ struct batch {
 	struct exo_done **done;
 	u8 *bounce;
 	bool *bad;
+	bool lost; /* a flush failed: what was written before it, by anybody, may be gone */
 };
 
 static u32 runs_of(u8 mask)
@@ -198,8 +199,11 @@ static void batch_io(struct batch *b)
 		if (exo_plat_io(dev, EXO_OP_WRITE, &b->early[i], 1, &where))
 			b->bad[b->early_of[i]] = true;
 	if (b->nfirst && exo_plat_flush(dev))
-		for (i = 0; i < b->nfirst; i++)
-			b->bad[b->early_of[i]] = true;
+		b->lost = true;
+	for (i = 0; b->lost && i < b->n; i++)
+		b->bad[i] = true;
+	if (b->lost)
+		return;
 	for (i = 0; i < b->n && !b->bad[i]; i++)
 		;
 	if (i == b->n && !exo_plat_io(dev, EXO_OP_WRITE, b->seg, b->n, &where))
@@ -266,6 +270,7 @@ int exo_write_frames(struct exo_ask *a, struct exo_disk *d, const u32 *frames, u
 	batch_io(&b);
 	exo_lock(c);
 	c->stats->writes++;
+	d->failed |= b.lost;
 	for (i = 0; i < n; i++) {
 		u32 f = frames[i];
 

@@ -364,8 +364,55 @@ static void devices(void)
 	kit_stop(&k);
 }
 
+static bool gone(void)
+{
+	return (kit_info(&k).out_flags & EXO_DISK_FAILED) && kit_flush(&k) == -EIO;
+}
+
+/*
+ * Every flush that fails says that what was written before may be gone, whoever asked for it: the one between the first sectors of a
+ * block and the rest, and those of a template. A later one that succeeds does not make it durable.
+ */
+static void flushes(void)
+{
+	struct exo_template_add ta = {.partition = PART};
+	u64 insns[256], at;
+	u32 root;
+
+	kit_start(&k, FRAMES, BLOCKS, SIM_VOLATILE);
+	NEED(!kit_root_add(&k, "r", k.tmpl, EXO_NOBLOCK, 1, 0, &root, &at));
+	txn_slot(&t, at, kit_version(&k, at), 0, 0, (struct slot){3000, 1, 0, 0, 0});
+	txn_decl(&t, EXO_DECL_ALLOC, 0, 3000, 1);
+	NEED(!txn_go(&k, &t) && !kit_sync(&k, EXO_NOROOT));
+	txn_slot(&t, at, kit_version(&k, at), 0, 0, (struct slot){0});
+	txn_slot(&t, at, kit_version(&k, at), 1, 0, (struct slot){3000, 1, 0, 0, 0});
+	txn_decl(&t, EXO_DECL_MOVE, 0, 3000, 1);
+	NEED(!txn_go(&k, &t));
+	sim_disk_fail(k.disk, SIM_FAIL_FLUSH, 0, BLOCKS, 0, 1);
+	CHECK(kit_write(&k, at, 1) == -EIO && k.reason == EXO_R_IO && k.detail == at);
+	CHECK(gone() && (kit_buf(&k, at)->flags & EXO_BUF_DIRTY));
+	NEED(!kit_detach(&k, EXO_DETACH_DISCARD));
+	sim_disk_fail(k.disk, 0, 0, 0, 0, 0);
+	for (root = 0; root < 2; root++) {
+		NEED(!kit_attach(&k, 0));
+		ta.disk = k.d;
+		ta.insns = (uintptr_t)insns;
+		ta.ninsns = kit_program(insns);
+		snprintf(ta.name, sizeof(ta.name), "t%u", root);
+		sim_disk_fail(k.disk, SIM_FAIL_FLUSH, 0, BLOCKS, root, 1);
+		CHECK(CALL(&k, EXO_NR_TEMPLATE_ADD, ta) == -EIO && k.reason == EXO_R_IO);
+		sim_disk_fail(k.disk, 0, 0, 0, 0, 0);
+		CHECK(gone());
+		CHECK(CALL(&k, EXO_NR_TEMPLATE_ADD, ta) == -EIO && k.reason == EXO_R_IO);
+		NEED(!kit_detach(&k, EXO_DETACH_DISCARD));
+	}
+	NEED(!kit_attach(&k, 0));
+	kit_stop(&k);
+}
+
 int main(void)
 {
+	flushes();
 	memory(0);
 	memory(SIM_VOLATILE);
 	renewals();
