@@ -511,7 +511,40 @@ void world_stop(struct world *w)
 
 u32 world_rnd(struct world *w, u32 n)
 {
-	return n ? (u32)(sim_random(&w->rng) % n) : 0;
+	u32 v;
+
+	if (!w->choice)
+		return n ? (u32)(sim_random(&w->rng) % n) : 0;
+	if (w->choices < 2) {
+		w->choices = 0;
+		return 0;
+	}
+	v = w->choice[0] | (u32)w->choice[1] << 8;
+	w->choice += 2;
+	w->choices -= 2;
+	return n ? v % n : 0;
+}
+
+void world_learned(struct world *w)
+{
+	if (!w->m.wrong[0])
+		world_learn(w, OP_OTHER);
+	if (!w->m.wrong[0])
+		world_compare(w);
+	world_log(w);
+}
+
+/* What may go wrong only with a tree that is durable, and images that are not: in one step, so that nothing comes between. */
+static void hunt(struct world *w)
+{
+	if (world_rnd(w, 2)) {
+		do_sync(w, true);
+		if (w->m.wrong[0])
+			return;
+		world_learned(w);
+	}
+	if (!w->m.wrong[0])
+		world_invert(w);
 }
 
 /* Each step draws from its own number, so that a history with steps left out is still a history. */
@@ -526,6 +559,8 @@ void world_step(struct world *w, u64 step)
 	what = world_rnd(w, 1000);
 	if (what < 20 || step < 2)
 		do_root_add(w);
+	else if (what < 35)
+		hunt(w);
 	else if (what < 420)
 		world_txn(w);
 	else if (what < 460)

@@ -172,6 +172,24 @@ static void do_move_to(struct world *w, struct draft *d, struct world_claim *c, 
 	declare(w, d, EXO_DECL_MOVE, is, s.start, s.count);
 }
 
+/* The claim of a block, in a node in core. */
+static bool claim_of(struct world *w, u32 x, struct world_claim *c)
+{
+	for (c->node = 0; c->node < M_BLOCKS; c->node++) {
+		const struct m_block *b = &w->m.b[c->node];
+
+		c->kind = b->kind;
+		for (c->part = 0; b->core && b->known && b->kind && c->part < m_parts(&w->m, b->kind); c->part++) {
+			for (c->slot = 0; c->slot < M_SLOTS; c->slot++) {
+				memcpy(&c->s, b->mem + c->part * w->m.size[b->kind] + c->slot * sizeof(c->s), sizeof(c->s));
+				if (m_mask(c->s.start, c->s.count) & m_bit(x))
+					return true;
+			}
+		}
+	}
+	return false;
+}
+
 static void do_move(struct world *w, struct draft *d)
 {
 	struct world_claim c;
@@ -295,13 +313,19 @@ static void do_order(struct world *w, struct draft *d)
 		txn_decl(&d->t, EXO_DECL_ORDER, pa | pb << 8, a->block, b->block);
 }
 
+static void begin(struct draft *d)
+{
+	memset(d->kind, 0, sizeof(d->kind));
+	d->t.n = d->t.nd = d->t.used = 0;
+	d->isnew = d->used = 0;
+	d->root = M_ROOTS;
+}
+
 static void draft(struct world *w, struct draft *d)
 {
 	u32 n = 1 + (world_rnd(w, 3) == 0) * world_rnd(w, 4), i, owned = 0;
 
-	memset(d->kind, 0, sizeof(d->kind));
-	d->t.n = d->t.nd = d->t.used = 0;
-	d->isnew = d->used = 0;
+	begin(d);
 	for (i = 0; i < M_BLOCKS; i++)
 		owned += w->m.b[i].state == M_OWNED;
 	for (i = 0; i < n && !full(d); i++) {
@@ -416,22 +440,86 @@ static struct exo_txn call_of(struct world *w, struct draft *d, u32 cap)
 				.ranges_room = 64};
 }
 
+static void go(struct world *w, struct draft *d, u32 env, u32 cap)
+{
+	struct exo_txn q = call_of(w, d, cap);
+	int err = CALL(&w->k[env], EXO_NR_TXN, q);
+
+	w->k[0].detail = q.head.out_detail;
+	judge(w, d, env, cap, err, q.head.out_reason, q.out_nranges, d->t.versions);
+}
+
 void world_txn(struct world *w)
 {
 	static struct draft d;
-	struct exo_txn q;
-	u32 env, cap;
-	int err;
+	u32 env;
 
 	draft(w, &d);
 	if (!d.t.n)
 		return;
 	env = world_env(w, d.root);
-	cap = world_rnd(w, 60) ? 0 : 40;
-	q = call_of(w, &d, cap);
-	err = CALL(&w->k[env], EXO_NR_TXN, q);
-	w->k[0].detail = q.head.out_detail;
-	judge(w, &d, env, cap, err, q.head.out_reason, q.out_nranges, d.t.versions);
+	go(w, &d, env, world_rnd(w, 60) ? 0 : 40);
+}
+
+static void move_one(struct world *w, struct draft *d, struct world_claim *c, u32 to)
+{
+	u32 part, slot;
+
+	if (d->used & m_mask(c->s.start, c->s.count))
+		return;
+	pick_slot(w, d, to, &part, &slot);
+	do_move_to(w, d, c, to, part, slot);
+	d->root = w->m.b[to].root;
+}
+
+static void send(struct world *w, struct draft *d)
+{
+	if (d->t.n)
+		go(w, d, world_env(w, d->root), 0);
+}
+
+/*
+ * What was above goes below: a node leaves its parent for another place, and then that parent goes below the node, in the same
+ * transaction or the next. On the medium the one is still reached through the other.
+ */
+void world_invert(struct world *w)
+{
+	static struct draft d;
+	u32 tries, x, above = 0, to = 0, deep = 0, good = M_BLOCKS;
+	struct world_claim c, up;
+
+	for (tries = 0; tries < 100 && good == M_BLOCKS; tries++) {
+		x = world_node(w);
+		if (x == M_BLOCKS)
+			return;
+		if (!claim_of(w, x, &c) || !claim_of(w, c.node, &up) || w->m.b[x].owners > 1)
+			continue;
+		above = c.node;
+		to = world_node(w);
+		deep = world_node(w);
+		if (!m_below(&w->m, to, above) && m_below(&w->m, deep, x) && w->m.b[to].root == w->m.b[x].root &&
+		    (deep != x || tries > 60))
+			good = x;
+	}
+	if (good == M_BLOCKS)
+		return;
+	begin(&d);
+	move_one(w, &d, &c, to);
+	if (world_rnd(w, 2)) {
+		send(w, &d);
+		begin(&d);
+	}
+	if (!w->m.wrong[0] && claim_of(w, above, &up) && up.node != deep)
+		move_one(w, &d, &up, deep);
+	send(w, &d);
+}
+
+void world_txn_raw(struct world *w, const struct txn *t, u32 env, u32 cap)
+{
+	static struct draft d;
+
+	d.t = *t;
+	go(w, &d, env, cap);
 }
 
 /* Several, made without knowing what the others do. */

@@ -16,6 +16,8 @@ struct world {
 	size_t log; /* entries of the disk's log that the model has seen */
 	bool over;  /* this disk has no future: start another */
 	u64 seed, step, rng;
+	const u8 *choice; /* when not NULL: what world_rnd draws from, two bytes a time, and zeroes behind its end */
+	size_t choices;
 	bool loud;
 	u64 accepted, refused, why[128], calls[32], cuts, contested;
 	char said[256]; /* the step, in words */
@@ -24,6 +26,7 @@ struct world {
 void world_start(struct world *w, u64 seed);
 void world_stop(struct world *w);
 void world_step(struct world *w, u64 step);
+void world_learned(struct world *w); /* after a call that was not a step */
 
 /* compare.c: after a call. */
 enum world_op { OP_OTHER, OP_WRITE };
@@ -37,6 +40,8 @@ void world_log(struct world *w);      /* forget the log when nothing of it is pe
 /* edits.c: transactions. */
 void world_txn(struct world *w);
 void world_txns(struct world *w);
+void world_invert(struct world *w);
+void world_txn_raw(struct world *w, const struct txn *t, u32 env, u32 cap); /* this one; its edits' bytes stay where they are */
 
 u32 world_rnd(struct world *w, u32 n);
 void world_say(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
