@@ -63,18 +63,3 @@ TESTS_HOST += $(B)/tests/cheetah_live
 $(B)/tests/cheetah_live: tests/host/cheetah_live.py $(B)/tests/cheetah/cheetah-dir $(B)/tests/cheetah/cheetah-dir-san
 	$(call say,COPY,$@)
 	$(Q)install -m 755 $< $@
-
-# make fuzz-http: the same bytes whole and cut, by libFuzzer.
-$(B)/fuzz/http: tests/fuzz/http.c tests/host/http_drive.h tests/host/http_mem.h $(CHEETAH_HTTP) \
-	$(filter-out cheetah/store/%,$(CHEETAH_SITE)) $(wildcard cheetah/*/*.h)
-	$(call say,FUZZ-CC,$@)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(FUZZ_CC) -D_GNU_SOURCE -Wno-unused-function -o $@ $(filter %.c,$^)
-
-.PHONY: fuzz-http
-fuzz-http: $(B)/fuzz/http
-	$(Q)mkdir -p $(B)/fuzz/http.corpus
-	$(Q)cp tests/fuzz/http.seed/* $(B)/fuzz/http.corpus/
-	$(Q)$(call fuzz,http,4096,http.corpus)
-
-#: make fuzz-http  fuzz the web server's parser and session, FUZZ_SECONDS long
