@@ -6,25 +6,32 @@
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
-#include "type.h"
-
-static _Thread_local struct exo_cred_fs other;
-static _Thread_local bool acting;
+#include "thread.h"
 
 EXO_PUBLIC int exo_fs_set_cred(const struct exo_fs_cred *cred)
 {
-	if (cred && (cred->ngroups > EXO_FS_GROUPS || (cred->ngroups && !cred->groups) ||
-		     cred->flags & ~EXO_FS_CHECKED))
+	struct exo_fs_thread *t = exo_fs_thread();
+	static uint64_t ids;
+	struct exo_cred_fs is;
+
+	if (cred &&
+	    (cred->ngroups > EXO_FS_GROUPS || (cred->ngroups && !cred->groups) || cred->flags & ~EXO_FS_CHECKED))
 		return -EINVAL;
-	acting = cred;
+	t->acting = cred;
 	if (!cred)
 		return 0;
-	other.uid = cred->uid;
-	other.gid = cred->gid;
-	other.checked = cred->flags & EXO_FS_CHECKED;
-	other.ngroups = cred->ngroups;
+	memset(&is, 0, sizeof(is));
+	is.uid = cred->uid;
+	is.gid = cred->gid;
+	is.checked = cred->flags & EXO_FS_CHECKED;
+	is.ngroups = cred->ngroups;
 	if (cred->ngroups)
-		memcpy(other.groups, cred->groups, cred->ngroups * sizeof(gid_t));
+		memcpy(is.groups, cred->groups, cred->ngroups * sizeof(gid_t));
+	/* Who acts for the same one again keeps the number, and what was learned under it. */
+	if (!t->cred_id || memcmp(&is, &t->other, sizeof(is))) {
+		t->other = is;
+		t->cred_id = __atomic_add_fetch(&ids, 1, __ATOMIC_RELAXED);
+	}
 	return 0;
 }
 
@@ -40,7 +47,9 @@ void exo_cred_fill(struct exo_cred_fs *c)
 
 const struct exo_cred_fs *exo_cred(const struct exo_fs *fs)
 {
-	return acting ? &other : &fs->cred;
+	const struct exo_fs_thread *t = exo_fs_thread();
+
+	return t->acting ? &t->other : &fs->cred;
 }
 
 bool exo_cred_member(const struct exo_fs *fs, gid_t gid)

@@ -2,12 +2,62 @@
 /* files.c: the public calls on open files and directories. */
 #include "call.h"
 
+#define SPARE_MAX 64
+
+/* ---- handles: those that were closed are used again; under the tree's lock ---- */
+
+static struct exo_file *file_new(struct exo_fs *fs)
+{
+	struct exo_file *f = fs->spare;
+
+	if (!f)
+		return calloc(1, sizeof(*f));
+	fs->spare = (struct exo_file *)f->node;
+	fs->nspare--;
+	*f = (struct exo_file){0};
+	return f;
+}
+
+static void file_free(struct exo_fs *fs, struct exo_file *f)
+{
+	if (f->pins)
+		free(f->pins);
+	if (fs->nspare == SPARE_MAX) {
+		free(f);
+		return;
+	}
+	f->node = (struct exo_node *)fs->spare;
+	fs->spare = f;
+	fs->nspare++;
+}
+
+void exo_files_free(struct exo_fs *fs)
+{
+	struct exo_file *f;
+
+	while ((f = fs->spare)) {
+		fs->spare = (struct exo_file *)f->node;
+		free(f);
+	}
+}
+
+/* ---- opening ---- */
+
 /* What opening for these flags asks of a node. */
 static int mask_of(int oflags)
 {
 	int acc = oflags & O_ACCMODE, mask = acc == O_RDONLY ? R_OK : acc == O_WRONLY ? W_OK : R_OK | W_OK;
 
 	return oflags & O_PATH ? 0 : oflags & O_TRUNC ? mask | W_OK : mask;
+}
+
+/* May a file be made there? */
+static int may_make(struct exo_fs *fs, struct exo_node *dir, const struct exo_walk *w, int oflags)
+{
+	return fs->flags & EXO_FS_RDONLY ? -EROFS
+	       : w->slash		 ? -EISDIR
+	       : oflags & O_DIRECTORY	 ? -EINVAL
+					 : exo_node_may(fs, dir, W_OK | X_OK);
 }
 
 /* The node to open: 0, 1 when it was created, or an error. */
@@ -30,7 +80,8 @@ static int open_node(struct exo_fs *fs, struct exo_node *at, const char *path, i
 	for (;;) {
 		if (oflags & (O_EXCL | O_NOFOLLOW)) {
 			err = exo_walk_last(fs, at, path, oflags & O_EXCL ? -EEXIST : -EISDIR, &w, &dir);
-			if (!err) {
+			/* Where it may be made, making it says whether it is there. */
+			if (!err && (!(oflags & O_EXCL) || may_make(fs, dir, &w, oflags))) {
 				err = fs->type->lookup(fs, dir, w.name, &n);
 				if (err && err != -ENOENT)
 					fs->type->put(fs, dir);
@@ -56,10 +107,7 @@ static int open_node(struct exo_fs *fs, struct exo_node *at, const char *path, i
 				*out = n;
 			return err;
 		}
-		err = fs->flags & EXO_FS_RDONLY ? -EROFS
-		      : w.slash			? -EISDIR
-		      : oflags & O_DIRECTORY	? -EINVAL
-						: exo_node_may(fs, dir, W_OK | X_OK);
+		err = may_make(fs, dir, &w, oflags);
 		if (!err)
 			err = fs->type->create(fs, dir, w.name, &what, out);
 		fs->type->put(fs, dir);
@@ -148,8 +196,8 @@ static int flags_ok(const struct exo_fs *fs, int *oflags)
 	return 0;
 }
 
-EXO_PUBLIC int exo_at_open(struct exo_fs *fs, struct exo_file *at, const char *path, int oflags, mode_t mode,
-			   struct exo_file **out)
+static __attribute__((noinline)) int open_slowly(struct exo_fs *fs, struct exo_node *at, const char *path, int oflags,
+						 mode_t mode, struct exo_file **out)
 {
 	int err = flags_ok(fs, &oflags);
 	struct exo_file *f;
@@ -157,21 +205,54 @@ EXO_PUBLIC int exo_at_open(struct exo_fs *fs, struct exo_file *at, const char *p
 	*out = NULL;
 	if (err)
 		return err;
-	f = calloc(1, sizeof(*f));
-	if (!f)
-		return -ENOMEM;
 	exo_fs_enter(fs);
-	BY_PATH(err, open_file(fs, at_node(at), path, oflags, mode, f));
+	f = file_new(fs);
+	if (!f)
+		return exo_fs_leave(fs, -ENOMEM);
+	BY_PATH(err, open_file(fs, at, path, oflags, mode, f));
 	if (err)
-		free(f);
+		file_free(fs, f);
 	else
 		*out = f;
 	return exo_fs_leave(fs, err);
 }
 
+/* Bits with which opening a file for reading asks no more than to find it. */
+#define PLAIN (O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_LARGEFILE)
+
+/* A file that was opened before, with nothing changed on the way to it since; everything else the long way. */
+static inline int open_at(struct exo_fs *fs, struct exo_node *at, const char *path, int oflags, mode_t mode,
+			  struct exo_file **out)
+{
+	struct exo_node *n;
+	struct exo_file *f;
+
+	if (oflags & ~PLAIN || !path || !fs->type->open_known)
+		return open_slowly(fs, at, path, oflags, mode, out);
+	exo_fs_enter(fs);
+	n = fs->spare ? fs->type->open_known(fs, at, path, strlen(path)) : NULL;
+	if (!n) {
+		exo_fs_unlock(&fs->lock);
+		return open_slowly(fs, at, path, oflags, mode, out);
+	}
+	f = fs->spare;
+	fs->spare = (struct exo_file *)f->node;
+	fs->nspare--;
+	*f = (struct exo_file){.fs = fs, .node = n, .oflags = oflags};
+	*out = f;
+	exo_fs_unlock(&fs->lock);
+	return 0;
+}
+
+EXO_PUBLIC int exo_at_open(struct exo_fs *fs, struct exo_file *at, const char *path, int oflags, mode_t mode,
+			   struct exo_file **out)
+{
+	return open_at(fs, at_node(at), path, oflags, mode, out);
+}
+
 EXO_PUBLIC int exo_file_open(struct exo_fs *fs, const char *path, int oflags, mode_t mode, struct exo_file **out)
 {
-	return exo_at_open(fs, NULL, path, oflags, mode, out);
+	return open_at(fs, NULL, path, oflags, mode, out);
 }
 
 EXO_PUBLIC int exo_file_reopen(struct exo_file *old, int oflags, struct exo_file **out)
@@ -186,13 +267,13 @@ EXO_PUBLIC int exo_file_reopen(struct exo_file *old, int oflags, struct exo_file
 	err = flags_ok(fs, &oflags);
 	if (err)
 		return err;
-	f = calloc(1, sizeof(*f));
-	if (!f)
-		return -ENOMEM;
 	exo_fs_enter(fs);
+	f = file_new(fs);
+	if (!f)
+		return exo_fs_leave(fs, -ENOMEM);
 	err = S_ISLNK(old->node->mode) && !(oflags & O_PATH) ? -ELOOP : open_found(fs, old->node, oflags, false, f);
 	if (err) {
-		free(f);
+		file_free(fs, f);
 	} else {
 		old->node->refs++;
 		*out = f;
@@ -208,12 +289,12 @@ EXO_PUBLIC void exo_file_close(struct exo_file *f)
 		return;
 	fs = f->fs;
 	exo_fs_enter(fs);
-	if (!(f->oflags & O_PATH))
+	if (f->oflags & O_PATH)
+		fs->type->put(fs, f->node);
+	else
 		fs->type->file_close(fs, f);
-	fs->type->put(fs, f->node);
-	exo_fs_leave(fs, 0);
-	free(f->pins);
-	free(f);
+	file_free(fs, f);
+	exo_fs_unlock(&fs->lock);
 }
 
 EXO_PUBLIC int exo_file_stat(struct exo_file *f, struct stat *st)
@@ -226,7 +307,7 @@ EXO_PUBLIC ssize_t exo_file_pread(struct exo_file *f, void *buf, size_t n, off_t
 {
 	if (off < 0)
 		return -EINVAL;
-	if ((f->oflags & O_ACCMODE) == O_WRONLY || f->oflags & O_PATH)
+	if (f->oflags & (O_WRONLY | O_PATH))
 		return -EBADF;
 	exo_fs_enter(f->fs);
 	return exo_fs_leave(f->fs, f->fs->type->pread(f->fs, f, buf, n < SSIZE_MAX ? n : SSIZE_MAX, off));

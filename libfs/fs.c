@@ -15,33 +15,25 @@ extern const struct exo_fs_type cffs_type, logfs_type;
 
 const struct exo_fs_type *const exo_fs_types[] = {&cffs_type, &logfs_type, NULL};
 
-static _Thread_local struct exo_why last_why;
+_Thread_local struct exo_fs_thread *exo_fs_thread_mine;
+
+struct exo_fs_thread *exo_fs_thread_first(void)
+{
+	static _Thread_local struct exo_fs_thread mine;
+
+	exo_fs_thread_mine = &mine;
+	return &mine;
+}
 
 struct exo_why *exo_fs_why_here(void)
 {
-	return &last_why;
+	exo_fs_thread()->said = true;
+	return &exo_fs_thread()->why;
 }
 
 EXO_PUBLIC const struct exo_why *exo_fs_why(void)
 {
-	return &last_why;
-}
-
-void exo_fs_enter(struct exo_fs *fs)
-{
-	pthread_mutex_lock(&fs->lock);
-	last_why.code = EXO_R_NONE;
-	last_why.text[0] = last_why.hint[0] = 0;
-}
-
-ssize_t exo_fs_leave(struct exo_fs *fs, ssize_t result)
-{
-	if (result >= 0) {
-		last_why.code = EXO_R_NONE;
-		last_why.text[0] = last_why.hint[0] = 0;
-	}
-	pthread_mutex_unlock(&fs->lock);
-	return result;
+	return &exo_fs_thread()->why;
 }
 
 static const struct exo_fs_type *find_type(const char *name)
@@ -65,19 +57,6 @@ EXO_PUBLIC int exo_fs_mkfs(struct exo *x, uint32_t disk, const struct exo_mkfs *
 		why = &local;
 	memset(why, 0, sizeof(*why));
 	return type->mkfs(x, disk, opt, why);
-}
-
-int exo_fs_init_lock(pthread_mutex_t *lock)
-{
-	pthread_mutexattr_t attr;
-	int err = pthread_mutexattr_init(&attr);
-
-	if (!err) {
-		pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
-		err = pthread_mutex_init(lock, &attr);
-		pthread_mutexattr_destroy(&attr);
-	}
-	return -err;
 }
 
 EXO_PUBLIC int exo_fs_open(struct exo_fs **out, struct exo *x, uint32_t disk, const char *name, unsigned flags,
@@ -112,14 +91,14 @@ EXO_PUBLIC int exo_fs_open(struct exo_fs **out, struct exo *x, uint32_t disk, co
 	type = find_type(t.out_name);
 	if (!type)
 		return -EMEDIUMTYPE;
-	last_why.code = EXO_R_NONE;
+	exo_fs_forget();
 	err = type->open(out, x, disk, &root, flags, why);
 	if (err)
 		return err;
 	(*out)->type = type;
 	exo_cred_fill(&(*out)->cred);
-	err = exo_fs_init_lock(&(*out)->lock);
-	if (!err && flags & EXO_FS_HOST) {
+	exo_fs_lock_init(&(*out)->lock);
+	if (flags & EXO_FS_HOST) {
 		(*out)->escape = calloc(1, sizeof(*(*out)->escape));
 		if (!(*out)->escape)
 			err = -ENOMEM;
@@ -135,7 +114,7 @@ EXO_PUBLIC void exo_fs_close(struct exo_fs *fs)
 {
 	if (!fs)
 		return;
-	pthread_mutex_destroy(&fs->lock);
+	exo_files_free(fs);
 	free(fs->escape);
 	fs->type->close(fs);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * path.c: from a path to a node, the same for every type. ".." at the top is the top, and an absolute target starts there,
- * unless the tree has an outside (EXO_FS_HOST): then the walk ends with -EXO_ESCAPED.
- * Symlinks are spliced into the rest of the path, at most 40 of them, and the spliced path may not outgrow the buffer.
+ * path.c: from a path to a node, the same for every type. ".." at the top is the top, and an absolute target starts
+ * there, unless the tree has an outside (EXO_FS_HOST): then the walk ends with -EXO_ESCAPED. Symlinks are spliced into
+ * the rest of the path, at most 40 of them, and the spliced path may not outgrow the buffer.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -72,6 +72,7 @@ static int walk(struct exo_fs *fs, struct exo_node *start, const char *path, boo
 {
 	struct exo_node *at, *next;
 	const char *rest;
+	bool held = true; /* `at` was not just looked up: somebody may have changed it */
 	int links = 0, err;
 
 	if (!path)
@@ -119,6 +120,9 @@ static int walk(struct exo_fs *fs, struct exo_node *start, const char *path, boo
 			err = -ENOTDIR;
 			goto fail;
 		}
+		if (held && fs->type->refresh)
+			fs->type->refresh(fs, at);
+		held = false;
 		err = exo_node_may(fs, at, X_OK);
 		if (err)
 			goto fail;
@@ -134,6 +138,7 @@ static int walk(struct exo_fs *fs, struct exo_node *start, const char *path, boo
 			if (n.len == 2 && at->parent) {
 				hold(&next, at->parent);
 				replace(fs, &at, next);
+				held = true;
 			}
 			continue;
 		}
@@ -162,6 +167,7 @@ static int walk(struct exo_fs *fs, struct exo_node *start, const char *path, boo
 			if (w->buf[0] == '/') {
 				next = fs->type->top(fs);
 				replace(fs, &at, next);
+				held = true;
 			}
 			continue;
 		}
@@ -183,16 +189,29 @@ fail:
 
 int exo_walk(struct exo_fs *fs, struct exo_node *at, const char *path, unsigned flags, struct exo_node **out)
 {
+	size_t len = path ? strlen(path) : 0;
 	struct exo_walk w;
+	int err;
 
-	if (flags & EXO_WALK_EMPTY && path && !*path) {
+	if (!len && path && flags & EXO_WALK_EMPTY) {
 		if (at)
 			hold(out, at);
 		else
 			*out = fs->type->top(fs);
 		return 0;
 	}
-	return walk(fs, at, path, false, !(flags & EXO_WALK_NOFOLLOW), 0, &w, out, NULL);
+	if (len && fs->type->known) {
+		struct exo_node *node = fs->type->known(fs, at, path, len);
+
+		if (node) {
+			hold(out, node);
+			return 0;
+		}
+	}
+	err = walk(fs, at, path, false, !(flags & EXO_WALK_NOFOLLOW), 0, &w, out, NULL);
+	if (!err && fs->type->learn && !S_ISLNK((*out)->mode))
+		fs->type->learn(fs, at, path, len, *out);
+	return err;
 }
 
 int exo_walk_last(struct exo_fs *fs, struct exo_node *at, const char *path, int dots, struct exo_walk *w,

@@ -10,9 +10,9 @@
 #define EXO_FS_TYPE_H
 
 #include <limits.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include "libexo-fs.h"
+#include "lock.h"
 
 #define EXO_PUBLIC __attribute__((visibility("default")))
 #define EXO_FS_GROUPS 64
@@ -44,11 +44,13 @@ struct exo_fs {
 	uint32_t disk;
 	uint32_t root;	/* number in the root catalogue */
 	unsigned flags; /* EXO_FS_* of open */
-	pthread_mutex_t lock;
-	struct exo_mapping *maps; /* maps.c */
-	struct exo_space space;	  /* space.c */
+	struct exo_fs_lock lock;
+	struct exo_file *spare; /* closed handles, to be used again; linked by `node` */
+	uint32_t nspare;
+	struct exo_mapping *maps;  /* maps.c */
+	struct exo_space space;	   /* space.c */
 	struct exo_escape *escape; /* EXO_FS_HOST: where the last path that led out goes on */
-	struct exo_cred_fs cred; /* of the process, when the tree was opened; exo_cred() says who acts now */
+	struct exo_cred_fs cred;   /* of the process, when the tree was opened; exo_cred() says who acts now */
 };
 
 /* First member of a type's in-core inode. The type keeps it current; `refs` counts users, each parent link is one. */
@@ -112,7 +114,19 @@ struct exo_fs_type {
 	int (*statvfs)(struct exo_fs *fs, struct statvfs *st);
 
 	struct exo_node *(*top)(struct exo_fs *fs); /* with a reference */
+	/*
+	 * Optional, all or none. known: the node that a path named when it was walked before, without a reference, if
+	 * the walk would find it again and the caller may go that way; NULL: walk. `at` NULL: the top. learn: a walk
+	 * from `at` ended at `node`, which is no symlink. open_known: known, with a reference, and opened as file_open
+	 * does it, if it is a file that the caller may read.
+	 */
+	struct exo_node *(*known)(struct exo_fs *fs, struct exo_node *at, const char *path, size_t len);
+	void (*learn)(struct exo_fs *fs, struct exo_node *at, const char *path, size_t len, struct exo_node *node);
+	struct exo_node *(*open_known)(struct exo_fs *fs, struct exo_node *at, const char *path, size_t len);
 	void (*put)(struct exo_fs *fs, struct exo_node *node);
+	/* What lookup gives is current. Optional: bring mode and owner of a node that was held for long up to date, if
+	 * it still is there. */
+	void (*refresh)(struct exo_fs *fs, struct exo_node *node);
 	int (*lookup)(struct exo_fs *fs, struct exo_node *dir, struct exo_name name, struct exo_node **out);
 	/* Refuses an existing name with -EEXIST, a kind that the type does not have with -EOPNOTSUPP. */
 	int (*create)(struct exo_fs *fs, struct exo_node *dir, struct exo_name name, const struct exo_create *what,
@@ -136,7 +150,7 @@ struct exo_fs_type {
 	int (*removexattr)(struct exo_fs *fs, struct exo_node *node, const char *name);
 
 	int (*file_open)(struct exo_fs *fs, struct exo_file *f);
-	void (*file_close)(struct exo_fs *fs, struct exo_file *f);
+	void (*file_close)(struct exo_fs *fs, struct exo_file *f); /* and puts the node */
 	ssize_t (*pread)(struct exo_fs *fs, struct exo_file *f, void *buf, size_t n, uint64_t off);
 	ssize_t (*pwrite)(struct exo_fs *fs, struct exo_file *f, const void *buf, size_t n, uint64_t off, bool append);
 	int (*truncate)(struct exo_fs *fs, struct exo_node *node, uint64_t size);
@@ -146,9 +160,9 @@ struct exo_fs_type {
 	int (*fsync)(struct exo_fs *fs, struct exo_node *node, bool data); /* data: not the times */
 	ssize_t (*peek)(struct exo_fs *fs, struct exo_file *f, uint64_t off, const void **data);
 	/*
-	 * Memory of a file: the frames of blocks [first, first + count), each held until unmap; EXO_NOFRAME for a hole, which
-	 * with `write` gets a block instead, and for what lies behind the end, whose bytes in the last block are zeroed.
-	 * Until unmap the node stays, also without a name.
+	 * Memory of a file: the frames of blocks [first, first + count), each held until unmap; EXO_NOFRAME for a hole,
+	 * which with `write` gets a block instead, and for what lies behind the end, whose bytes in the last block are
+	 * zeroed. Until unmap the node stays, also without a name.
 	 */
 	int (*map)(struct exo_fs *fs, struct exo_file *f, uint64_t first, uint32_t count, bool write, uint32_t *frames);
 	void (*unmap)(struct exo_fs *fs, struct exo_node *node, uint32_t count, const uint32_t *frames, bool write);
@@ -176,15 +190,18 @@ struct exo_why *exo_fs_why_here(void);
 /* type.c. The UDF object of a type: in `dir`, or EXO_UDF_DIR, or where it is installed. */
 int exo_type_udf(const char *dir, const char *object, struct exo_udf_code *code, struct exo_why *why);
 /*
- * The first half of mkfs: template and a new root of one block, still zeroes, as the user; `add` is filled in. The second, after
- * the type put its first content there, or failed to: the root becomes durable, or goes. Gives back `err` if it was one.
+ * The first half of mkfs: template and a new root of one block, still zeroes, as the user; `add` is filled in. The
+ * second, after the type put its first content there, or failed to: the root becomes durable, or goes. Gives back `err`
+ * if it was one.
  */
-int exo_type_root(struct exo *x, uint32_t disk, const struct exo_mkfs *opt, const char *object, struct exo_root_add *add,
-		  struct exo_why *why);
+int exo_type_root(struct exo *x, uint32_t disk, const struct exo_mkfs *opt, const char *object,
+		  struct exo_root_add *add, struct exo_why *why);
 int exo_type_root_done(struct exo *x, const struct exo_root_add *add, int err, struct exo_why *why);
-/* The capability slot to act with on a root: the narrowest that may do what `flags` ask; a public one is read with any. */
+/* The capability slot to act with on a root: the narrowest that may do what `flags` ask; a public one is read with any.
+ */
 int exo_type_cap(struct exo *x, const struct exo_root_get *root, unsigned flags);
-/* What a refusal that no retry mends means to the caller of a file system: -errno; `err` where the reason says no more. */
+/* What a refusal that no retry mends means to the caller of a file system: -errno; `err` where the reason says no more.
+ */
 int exo_type_error(uint32_t reason, int err);
 
 /*

@@ -83,9 +83,8 @@ EXO_PUBLIC int exo_fs_forked(struct exo_fs *fs, struct exo *x)
 	if (!fs->type->forked)
 		return -EOPNOTSUPP;
 	/* Nobody holds it in this process, whatever it looks like. */
-	err = exo_fs_init_lock(&fs->lock);
-	if (!err)
-		err = exo_root_get(x, fs->disk, fs->root, &root, NULL);
+	exo_fs_lock_init(&fs->lock);
+	err = exo_root_get(x, fs->disk, fs->root, &root, NULL);
 	if (err)
 		return err;
 	fs->maps = NULL;

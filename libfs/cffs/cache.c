@@ -7,8 +7,9 @@
  * counts as held only at the version at which it was bound, or to which a transaction of ours took it; after anybody
  * else's change it is bound again.
  *
- * A frame is pinned while an operation (or a peek) uses it; unpinned ones form an LRU and are given back when the env's
- * limit or the pool's end is reached. Giving back loses nothing: dirty buffers stay in the registry.
+ * A frame is pinned while an operation (or a peek) uses it. When the env's limit or the pool's end is reached, those
+ * that were not used for a turn are given back; so a use costs no more than setting a mark. Giving back loses nothing:
+ * dirty buffers stay in the registry.
  */
 #include <stdint.h>
 #include "cffs.h"
@@ -68,19 +69,27 @@ static void give_back(struct cffs *fs, const u32 *frames, u32 n)
 			exo_unbind(fs->fs.x, 1, &frames[i], NULL);
 }
 
-/* Forget and unbind up to `want` of the least recently used. How many. */
+/*
+ * Forget and unbind up to `want`, those first whose turn it is: one that was used since its last turn, or is pinned,
+ * goes to the end instead. How many.
+ */
 static u32 shrink(struct cffs *fs, u32 want)
 {
-	u32 frames[256], n, done = 0;
+	u32 frames[256], n, done = 0, turns = 2 * fs->nheld;
 
-	while (done < want && fs->lru_first) {
-		for (n = 0; n < 256 && done + n < want && fs->lru_first; n++) {
+	while (done < want && fs->lru_first && turns) {
+		for (n = 0; n < 256 && done + n < want && fs->lru_first && turns; turns--) {
 			u32 f = fs->lru_first - 1;
 
 			lru_del(fs, f);
+			if (fs->held[f].pins || fs->held[f].recent) {
+				fs->held[f].recent = 0;
+				lru_add(fs, f);
+				continue;
+			}
 			memset(&fs->held[f], 0, sizeof(fs->held[f]));
 			fs->nheld--;
-			frames[n] = f;
+			frames[n++] = f;
 		}
 		give_back(fs, frames, n);
 		done += n;
@@ -106,20 +115,6 @@ void cache_exit(struct cffs *fs)
 	give_back(fs, frames, n);
 	free(fs->held);
 	fs->held = NULL;
-}
-
-void cache_pin(struct cffs *fs, u32 frame)
-{
-	struct held *h = &fs->held[frame];
-
-	if (!h->pins++)
-		lru_del(fs, frame);
-}
-
-void cache_unpin(struct cffs *fs, u32 frame)
-{
-	if (!--fs->held[frame].pins)
-		lru_add(fs, frame);
 }
 
 u32 cache_find(struct cffs *fs, u64 block, u64 *version)
@@ -185,14 +180,12 @@ static void keep(struct cffs *fs, u32 f, u64 block, bool write, bool meta)
 
 	if (!h->bound) {
 		h->bound = 1;
-		h->pins = 1;
-		h->prev = h->next = 0;
 		fs->nheld++;
-	} else {
-		cache_pin(fs, f);
-		if (h->block != block)
-			h->write = 0;
+		lru_add(fs, f);
+	} else if (h->block != block) {
+		h->write = 0;
 	}
+	cache_pin(fs, f);
 	h->block = block;
 	h->version = exo_version(fs->v, f);
 	h->write |= write;

@@ -19,7 +19,7 @@
 #include <string.h>
 #include "../bytes.h"
 #include "../stamp.h"
-#include "../type.h"
+#include "../thread.h"
 #include "format.h"
 
 typedef uint8_t u8;
@@ -85,8 +85,12 @@ struct claim {
 #define DIRTY_CTIME 4u
 #define DIRTY_ATIME 8u
 
+struct known;
+struct leaves;
+
 struct node {
-	struct exo_node n; /* first */
+	struct exo_node n;   /* first */
+	struct known *known; /* the path that leads here; known.c */
 	struct node *hash_next, *name_next, *lru_prev, *lru_next, *dirty_prev, *dirty_next;
 	struct loc loc;
 	u64 version; /* di was decoded at this version of this frame; frame EXO_NOFRAME: never */
@@ -101,22 +105,34 @@ struct node {
 	struct inode di;
 	unsigned dirty; /* DIRTY_*: di is newer than the disk in these */
 	u32 opens;
-	bool gone; /* its name was removed; lives on in the orphan directory while open */
-	bool tmp;  /* it had none yet */
-	bool lost; /* was looked for everywhere, and is not in the tree */
-	bool in_lru;
-	u64 near; /* directory: where its last small file went; file: block to allocate near, 0: none */
+	bool gone;   /* its name was removed; lives on in the orphan directory while open */
+	bool tmp;    /* it had none yet */
+	bool lost;   /* was looked for everywhere, and is not in the tree */
+	bool in_lru; /* also while it is in use: who trims passes over it */
+	bool recent; /* used since the last time that it was passed over */
+	u64 near;    /* directory: where its last small file went; file: block to allocate near, 0: none */
 	/* The last extent used, good while its container's frame still has that version. */
 	struct claim last;
-	char *name;	 /* with which it is found again under n.parent */
-	struct wbuf *wb; /* bytes written and not yet given to blocks; file.c */
+	/*
+	 * The block that was read last, NULL: none. Good while the inode's block still has the version `read_at`, and
+	 * its own frame is held, and is in the registry, with the version `read_version`. Nothing is gathered for the
+	 * file.
+	 */
+	const u8 *read_data;
+	const u64 *read_inode, *read_block; /* versions in the registry */
+	struct held *read_held;
+	u64 read_at, read_version, read_key;
+	struct leaves *leaves; /* a directory's ways to its leaves; dir.c */
+	char *name;	       /* with which it is found again under n.parent */
+	struct wbuf *wb;       /* bytes written and not yet given to blocks; file.c */
 };
 
 struct held {
 	u64 block, version; /* the version that was seen last */
 	u32 pins;
-	u32 prev, next; /* LRU of unpinned ones: frame + 1 or 0 */
+	u32 prev, next; /* of all, the one that waits longest for its turn first: frame + 1 or 0 */
 	u8 bound, write, meta;
+	u8 recent; /* used since its last turn */
 };
 
 struct image {
@@ -159,6 +175,10 @@ struct cffs {
 	u64 root_block;
 	u32 template_id, cap;
 	u64 seed[2];
+	struct { /* what name_hash was asked for last: an operation asks several times */
+		char name[40];
+		u32 len, hash;
+	} hashed;
 	/* cache.c */
 	struct held *held; /* [frames of the pool] */
 	u32 lru_first, lru_last, nheld, limit;
@@ -167,7 +187,11 @@ struct cffs {
 	u32 mask, nnodes, nlru;
 	struct node *lru_head, *lru_tail, *dirty_head;
 	struct node *top, *orphans;
+	struct known *known; /* known.c */
+	u32 npending;	     /* nodes that have more to write than the time of access */
+	u32 ticks;
 	int64_t flushed; /* when dirty nodes were last written */
+	int64_t now;	 /* some time of the last few operations */
 	/* alloc.c */
 	struct exo_run avoid[CFFS_AVOID];
 	u32 navoid;
@@ -221,7 +245,7 @@ void inode_get(const u8 *part, u32 slot, struct inode *di);
 void inode_put(u8 *part, u32 slot, const struct inode *di); /* all but the name's place, hash and extra */
 int inode_check(const struct inode *di);		    /* -EUCLEAN */
 bool inode_owns(const struct inode *di);
-u32 name_hash(const struct cffs *fs, const char *name, size_t len);
+u32 name_hash(struct cffs *fs, const char *name, size_t len);
 
 /* partition.c: entries of one partition. Bytes are hostile: everything is bounded by the partition. */
 int part_kind(const u8 *part); /* 0 empty, CFFS_KIND_*, -EUCLEAN */
@@ -244,13 +268,37 @@ int entry_refer(u8 *part, u32 slot, u32 place, u32 link);
 /* New name for a slot: 0 or -ENOSPC. */
 int entry_rename(u8 *part, u32 slot, u32 hash, const char *name, size_t len);
 
+/*
+ * Is the copy in the node what the tree holds? Versions never come back, so one load and one comparison tell, also of a
+ * frame that is not bound any more.
+ */
+static inline bool node_current(const struct cffs *fs, const struct node *n)
+{
+	return n->frame != EXO_NOFRAME && exo_unchanged(fs->v, n->frame, n->version);
+}
+
 /* cache.c */
 int cache_init(struct cffs *fs);
 void cache_exit(struct cffs *fs);
 u32 cache_find(struct cffs *fs, u64 block, u64 *version);		/* held frame, or EXO_NOFRAME */
 void cache_changed(struct cffs *fs, u32 frame, u64 block, u64 version); /* by a transaction of ours */
-void cache_pin(struct cffs *fs, u32 frame);
-void cache_unpin(struct cffs *fs, u32 frame);
+/* While it is pinned, a frame stays bound. */
+static inline void cache_pin(struct cffs *fs, u32 frame)
+{
+	fs->held[frame].pins++;
+	fs->held[frame].recent = 1;
+}
+
+static inline void cache_unpin(struct cffs *fs, u32 frame)
+{
+	fs->held[frame].pins--;
+}
+
+/* Is the frame, of which the caller knows that it held its block at that version, still bound, and still that? */
+static inline bool cache_stands(const struct cffs *fs, u32 frame, u64 version)
+{
+	return fs->held[frame].version == version && exo_unchanged(fs->v, frame, version);
+}
 /* Bind blocks [first, first + count) of a claim; frames[] get a pin each. */
 int cache_bind(struct cffs *fs, const struct claim *c, u64 first, u32 count, bool write, bool overwrite, u32 *frames);
 int root_get(struct cffs *fs, struct ref *out);			       /* meta_get of the root block */
@@ -333,7 +381,15 @@ int map_change(struct cffs *fs, struct node *node, const struct ref *home, const
 int nodes_init(struct cffs *fs);
 void nodes_exit(struct cffs *fs);
 struct node *node_hold(struct cffs *fs, struct node *node);
-void node_put(struct cffs *fs, struct node *node);
+void node_idle(struct cffs *fs, struct node *node); /* its last reference went */
+static inline void node_put(struct cffs *fs, struct node *node)
+{
+	if (--node->n.refs)
+		return;
+	node->recent = true;
+	if (node->gone || !node->in_lru)
+		node_idle(fs, node);
+}
 /* The node of an inode seen at loc in dir under a name; with a reference. */
 struct node *node_get(struct cffs *fs, struct node *dir, const char *name, size_t len, const struct loc *loc,
 		      const struct ref *r, const struct inode *di);
@@ -357,9 +413,37 @@ int node_store(struct cffs *fs, struct node *node, const struct ref *r);
 void node_stored(struct cffs *fs, struct node *node);
 int node_flush(struct cffs *fs, struct node *node);
 int nodes_flush(struct cffs *fs);
-void nodes_tick(struct cffs *fs);
-void node_accessed(struct cffs *fs, struct node *node);
+void nodes_ticked(struct cffs *fs);
+void node_read(struct cffs *fs, struct node *node);
 void node_touched(struct cffs *fs, struct node *node); /* mtime and ctime are now */
+
+/* known.c: paths that were walked. */
+int known_init(struct cffs *fs);
+void known_exit(struct cffs *fs);
+void known_forget(struct node *node); /* it goes */
+struct exo_node *cffs_known(struct exo_fs *fs, struct exo_node *at, const char *path, size_t len);
+struct exo_node *cffs_open_known(struct exo_fs *fs, struct exo_node *at, const char *path, size_t len);
+void cffs_learn(struct exo_fs *fs, struct exo_node *at, const char *path, size_t len, struct exo_node *node);
+
+/*
+ * Directories' times are written late, so that creating many files does not rewrite one inode each time; but not too
+ * late. Looking at the clock costs as much as the rest of a cached open, so who only reads does it now and then.
+ */
+#define CFFS_TICKS 64
+static inline void nodes_tick(struct cffs *fs)
+{
+	if (fs->npending || !(++fs->ticks % CFFS_TICKS))
+		nodes_ticked(fs);
+}
+
+/* The time of access moves as relatime moves it: when the last one is older than a change or a day. */
+static inline void node_accessed(struct cffs *fs, struct node *node)
+{
+	int64_t last = node->di.time[T_ATIME];
+
+	if (last <= node->di.time[T_MTIME] || last <= node->di.time[T_CTIME] || last <= fs->now - 86400000000000ll)
+		node_read(fs, node);
+}
 
 /* dir.c */
 struct found {

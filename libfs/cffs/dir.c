@@ -6,13 +6,68 @@
  * Another process may split a leaf between the look at the map and the look at the leaf. So "not there" counts only if
  * the map's blocks still have the version that was read; "there" needs only the leaf's own. Changes need neither: the
  * transaction names the leaf's version.
+ *
+ * The way through the map to a leaf is kept with the directory's node, and taken again while every block on it has the
+ * version that was read then: a map block is a set of 240 extents, and going through it costs more than all the rest of
+ * a lookup.
  */
+#include <stdint.h>
 #include "cffs.h"
 
 bool name_ok(const char *name, size_t len)
 {
 	return len && len <= CFFS_NAME_MAX && !memchr(name, '/', len) && !memchr(name, 0, len) &&
 	       !(name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.')));
+}
+
+#define WAYS 16 /* kept for a directory, by the first bits of the hash */
+
+struct leaves {
+	struct {
+		struct ref home;
+		u32 low; /* the way is right for hashes from here to path.next, exclusive */
+		struct mpath path;
+	} way[WAYS];
+};
+
+static bool way_taken(struct cffs *fs, struct node *dir, u32 hash, struct found *f)
+{
+	u32 w = hash / (UINT32_MAX / WAYS + 1);
+	const struct mpath *p;
+	int i;
+
+	if (!dir->leaves || fs->txn.open)
+		return false;
+	p = &dir->leaves->way[w].path;
+	if (!p->n || hash < dir->leaves->way[w].low || hash >= p->next ||
+	    dir->leaves->way[w].home.version != f->home.version || dir->leaves->way[w].home.frame != f->home.frame)
+		return false;
+	for (i = 0; i < p->n; i++)
+		if (!cache_stands(fs, p->at[i].c.parent.frame, p->at[i].c.parent.version))
+			return false;
+	for (i = 0; i < p->n; i++) {
+		f->path.at[i] = p->at[i];
+		cache_pin(fs, p->at[i].c.parent.frame);
+	}
+	f->path.n = p->n;
+	f->path.next = p->next;
+	return true;
+}
+
+static void way_keep(struct cffs *fs, struct node *dir, u32 hash, const struct found *f)
+{
+	u32 w = hash / (UINT32_MAX / WAYS + 1), low;
+
+	if (fs->txn.open || !f->path.n || !meta_same(fs, &f->home) || !map_same(fs, &f->path))
+		return;
+	if (!dir->leaves)
+		dir->leaves = calloc(1, sizeof(*dir->leaves));
+	if (!dir->leaves)
+		return;
+	low = f->path.at[f->path.n - 1].c.ext.key;
+	dir->leaves->way[w].home = f->home;
+	dir->leaves->way[w].low = low < hash ? low : hash;
+	dir->leaves->way[w].path = f->path;
 }
 
 int dir_leaf_for(struct cffs *fs, struct node *dir, u32 hash, struct found *f)
@@ -27,9 +82,12 @@ int dir_leaf_for(struct cffs *fs, struct node *dir, u32 hash, struct found *f)
 		return err;
 	if (!S_ISDIR(dir->di.mode))
 		return -ENOTDIR;
-	err = map_find(fs, dir, &f->home, hash, &f->path);
-	if (err || !f->path.n)
-		return err;
+	if (!way_taken(fs, dir, hash, f)) {
+		err = map_find(fs, dir, &f->home, hash, &f->path);
+		if (err || !f->path.n)
+			return err;
+		way_keep(fs, dir, hash, f);
+	}
 	return meta_get(fs, &f->path.at[f->path.n - 1].c, &f->leaf);
 }
 

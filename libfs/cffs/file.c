@@ -23,7 +23,7 @@ int file_extent(struct cffs *fs, struct node *node, const struct ref *home, u32 
 	int err;
 
 	if (!fs->txn.open && last->ext.count && key >= last->ext.key && key - last->ext.key < last->ext.count &&
-	    cache_find(fs, last->parent.block, NULL) == last->parent.frame && meta_same(fs, &last->parent)) {
+	    cache_stands(fs, last->parent.frame, last->parent.version)) {
 		*c = *last;
 		cache_pin(fs, c->parent.frame);
 		return 0;
@@ -66,11 +66,8 @@ int cffs_file_open(struct exo_fs *fs, struct exo_file *f)
 }
 
 /* Errors of late writes are reported by sync; what could not be written stays in the node for the next one. */
-void file_release(struct cffs *fs, struct node *n, u32 count)
+static void released(struct cffs *fs, struct node *n)
 {
-	n->opens -= count;
-	if (n->opens)
-		return;
 	if (n->gone) {
 		if (n->n.parent == &fs->orphans->n && !(fs->fs.flags & EXO_FS_RDONLY))
 			orphan_purge(fs, n);
@@ -83,15 +80,29 @@ void file_release(struct cffs *fs, struct node *n, u32 count)
 	nodes_tick(fs);
 }
 
+void file_release(struct cffs *fs, struct node *n, u32 count)
+{
+	n->opens -= count;
+	if (!n->opens)
+		released(fs, n);
+}
+
 void cffs_file_close(struct exo_fs *xfs, struct exo_file *f)
 {
 	struct cffs *fs = cffs_of(xfs);
+	struct node *n = node_of(f->node);
 	u32 i;
 
 	for (i = 0; i < f->room; i++)
 		if (f->pins[i])
 			cache_unpin(fs, f->pins[i] - 1);
-	file_release(fs, node_of(f->node), 1);
+	if (!--n->opens) {
+		if (n->gone || n->wb || n->dirty & DIRTY_SIZE)
+			released(fs, n);
+		else
+			nodes_tick(fs);
+	}
+	node_put(fs, n);
 }
 
 /* Small files next to each other: bring the neighbours in with the same request. Only allocated blocks are of use. */
@@ -155,6 +166,13 @@ static int read_block(struct cffs *fs, struct node *node, const struct ref *home
 		return err;
 	err = get_block(fs, &c, key, want, &frame);
 	if (!err) {
+		node->read_key = key;
+		node->read_data = exo_frame_ptr(fs->v, frame);
+		node->read_held = &fs->held[frame];
+		node->read_version = fs->held[frame].version;
+		node->read_block = (const u64 *)&fs->v->bufs[frame].version;
+		node->read_inode = (const u64 *)&fs->v->bufs[home->frame].version;
+		node->read_at = home->version;
 		memcpy(buf, (const u8 *)exo_frame_ptr(fs->v, frame) + off, len);
 		cache_unpin(fs, frame);
 	}
@@ -212,9 +230,8 @@ static ssize_t read_once(struct cffs *fs, struct exo_file *f, u8 *buf, size_t n,
 	return done ? (ssize_t)done : err;
 }
 
-ssize_t cffs_pread(struct exo_fs *xfs, struct exo_file *f, void *buf, size_t n, uint64_t off)
+static __attribute__((noinline)) ssize_t read_slowly(struct cffs *fs, struct exo_file *f, void *buf, size_t n, u64 off)
 {
-	struct cffs *fs = cffs_of(xfs);
 	ssize_t got;
 
 	if (S_ISDIR(f->node->mode))
@@ -223,6 +240,36 @@ ssize_t cffs_pread(struct exo_fs *xfs, struct exo_file *f, void *buf, size_t n, 
 	if (got > 0 && !(f->oflags & O_NOATIME))
 		node_accessed(fs, node_of(f->node));
 	return got;
+}
+
+static inline bool is(const u64 *version, u64 was)
+{
+	return __atomic_load_n(version, __ATOMIC_ACQUIRE) == was;
+}
+
+/* The usual case is inside one block, which was read before, of an inode that did not change since. */
+ssize_t cffs_pread(struct exo_fs *xfs, struct exo_file *f, void *buf, size_t n, uint64_t off)
+{
+	struct node *node = node_of(f->node);
+	u64 in = off - node->read_key * BLK;
+
+	if (!node->read_data || in >= BLK || !is(node->read_inode, node->read_at) ||
+	    !is(node->read_block, node->read_version) || node->read_held->version != node->read_version ||
+	    off >= node->di.size)
+		return read_slowly(cffs_of(xfs), f, buf, n, off);
+	if (n > node->di.size - off)
+		n = node->di.size - off;
+	if (n > BLK - in)
+		return read_slowly(cffs_of(xfs), f, buf, n, off);
+	/* When it is read in order, the next block is, too. */
+	if (f->next != off)
+		f->window = 0;
+	f->next = off + n;
+	node->read_held->recent = 1;
+	memcpy(buf, node->read_data + in, n);
+	if (!(f->oflags & O_NOATIME))
+		node_accessed(cffs_of(xfs), node);
+	return n;
 }
 
 /* ---- zero copy ---- */

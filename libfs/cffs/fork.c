@@ -33,6 +33,7 @@ int cffs_forked(struct exo_fs *xfs, struct exo *x, const struct exo_root_get *ro
 	fs->held = NULL;
 	fs->lru_first = fs->lru_last = fs->nheld = 0;
 	xfs->x = x;
+	known_exit(fs);
 	for (i = 0; i <= fs->mask; i++)
 		for (n = fs->hash[i]; n; n = n->hash_next) {
 			write_drop(fs, n);
@@ -40,6 +41,10 @@ int cffs_forked(struct exo_fs *xfs, struct exo *x, const struct exo_root_get *ro
 			n->frame = n->eframe = EXO_NOFRAME;
 			memset(&n->last, 0, sizeof(n->last));
 			n->last.parent = NO_REF;
+			n->read_data = NULL;
+			free(n->leaves);
+			n->leaves = NULL;
+			n->known = NULL;
 		}
 	/* Numbers that the parent will give away. */
 	fs->ino_next = fs->ino_end = 0;
@@ -50,7 +55,9 @@ int cffs_forked(struct exo_fs *xfs, struct exo *x, const struct exo_root_get *ro
 	fs->map = exo_freemap(x, xfs->disk);
 	if (!fs->map)
 		return -errno;
-	err = cache_init(fs);
+	err = known_init(fs);
+	if (!err)
+		err = cache_init(fs);
 	if (!err) {
 		CFFS_RETRY(err, fs, node_pin(fs, fs->top, &r));
 		meta_put(fs, &r);

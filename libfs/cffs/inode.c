@@ -93,7 +93,17 @@ bool inode_owns(const struct inode *di)
 	return false;
 }
 
-u32 name_hash(const struct cffs *fs, const char *name, size_t len)
+u32 name_hash(struct cffs *fs, const char *name, size_t len)
 {
-	return (u32)exo_siphash13(fs->seed, name, len);
+	u32 hash;
+
+	if (len && fs->hashed.len == len && !memcmp(fs->hashed.name, name, len))
+		return fs->hashed.hash;
+	hash = (u32)exo_siphash13(fs->seed, name, len);
+	if (len <= sizeof(fs->hashed.name)) {
+		memcpy(fs->hashed.name, name, len);
+		fs->hashed.len = len;
+		fs->hashed.hash = hash;
+	}
+	return hash;
 }

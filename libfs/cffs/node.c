@@ -6,7 +6,7 @@
  * parent.
  *
  * A reference is held by an open file, by each child's parent link, and by whoever works with it. Nodes without one
- * stay in an LRU, so that walking a path again costs a hash lookup and a version compare.
+ * stay, in an LRU, so that walking a path again costs a hash lookup and a version compare.
  */
 #include "cffs.h"
 
@@ -45,7 +45,6 @@ struct node *node_known(struct cffs *fs, struct node *dir, const char *name, siz
 {
 	u32 hash = name_hash(fs, name, len);
 	struct node *n;
-	u64 version;
 
 	for (n = fs->names[name_bucket(fs, &dir->n, hash)]; n; n = n->name_next)
 		if (n->name_hash == hash && n->n.parent == &dir->n && n->name_len == len && !memcmp(n->name, name, len))
@@ -53,10 +52,7 @@ struct node *node_known(struct cffs *fs, struct node *dir, const char *name, siz
 	if (!n || n->gone)
 		return NULL;
 	/* The entry is where it was, and a leaf does not change directories. */
-	if (n->ext ? n->eframe == EXO_NOFRAME || cache_find(fs, n->eblock, &version) != n->eframe ||
-			     version != n->eversion
-		   : n->frame == EXO_NOFRAME || cache_find(fs, n->loc.block, &version) != n->frame ||
-			     version != n->version)
+	if (n->ext ? n->eframe == EXO_NOFRAME || !exo_unchanged(fs->v, n->eframe, n->eversion) : !node_current(fs, n))
 		return NULL;
 	return n;
 }
@@ -101,7 +97,6 @@ static void lru_in(struct cffs *fs, struct node *n)
 
 struct node *node_hold(struct cffs *fs, struct node *node)
 {
-	lru_out(fs, node);
 	node->n.refs++;
 	return node;
 }
@@ -110,6 +105,7 @@ static void node_free(struct cffs *fs, struct node *n)
 {
 	struct node **at, *parent = n->n.parent ? node_of(n->n.parent) : NULL;
 
+	known_forget(n);
 	name_out(fs, n);
 	for (at = &fs->hash[bucket(fs, n->n.ino)]; *at && *at != n; at = &(*at)->hash_next)
 		;
@@ -119,46 +115,55 @@ static void node_free(struct cffs *fs, struct node *n)
 	lru_out(fs, n);
 	node_clean(fs, n);
 	write_drop(fs, n);
+	free(n->leaves);
 	free(n->name);
 	free(n);
 	if (parent)
 		node_put(fs, parent);
 }
 
-/* Keep the number of idle nodes bounded; one with pending changes is written first, or stays. */
+/*
+ * Keep the number of idle nodes bounded. What is in use leaves the LRU until it is put; what was used since its last
+ * turn gets another; one with pending changes is written first, or stays.
+ */
 static void trim(struct cffs *fs)
 {
 	struct node *n;
-	u32 left = fs->nlru;
+	u32 left = 2 * fs->nlru;
 
 	while (fs->nlru > CFFS_NODES && left--) {
 		n = fs->lru_head;
+		lru_out(fs, n);
+		if (n->n.refs)
+			continue;
+		if (n->recent) {
+			n->recent = false;
+			lru_in(fs, n);
+			continue;
+		}
 		if ((n->dirty || n->wb) && !fs->txn.open) {
 			node_hold(fs, n);
 			write_flush(fs, n);
 			node_flush(fs, n);
 			n->n.refs--;
-			lru_in(fs, n);
 		}
 		if (n->dirty == DIRTY_ATIME)
 			node_clean(fs, n);
-		if (n->dirty || n->wb) {
-			lru_out(fs, n);
+		if (n->dirty || n->wb)
 			lru_in(fs, n);
-			continue;
-		}
-		node_free(fs, n);
+		else
+			node_free(fs, n);
 	}
 }
 
-void node_put(struct cffs *fs, struct node *node)
+void node_idle(struct cffs *fs, struct node *node)
 {
-	if (--node->n.refs)
-		return;
 	if (node->gone && !node->opens) {
 		node_free(fs, node);
 		return;
 	}
+	if (node->in_lru)
+		return;
 	lru_in(fs, node);
 	if (fs->nlru > CFFS_NODES + CFFS_NODES / 8 && !fs->txn.open)
 		trim(fs);
@@ -283,6 +288,7 @@ static int decode(struct cffs *fs, struct node *n, const struct ref *r)
 {
 	u8 part[CFFS_PART];
 	struct inode di;
+	const char *name;
 	int kind;
 
 	memcpy(part, (const u8 *)exo_frame_ptr(fs->v, r->frame) + n->loc.part * CFFS_PART, CFFS_PART);
@@ -291,9 +297,17 @@ static int decode(struct cffs *fs, struct node *n, const struct ref *r)
 	kind = part_kind(part);
 	if (kind != (n->ext ? CFFS_KIND_INODE : CFFS_KIND_DIR))
 		return -ESTALE;
-	if (!part_used(part, n->loc.slot) || entry_get(part, n->loc.slot, &di, NULL) || di.ino != n->n.ino ||
+	if (!part_used(part, n->loc.slot) || entry_get(part, n->loc.slot, &di, &name) || di.ino != n->n.ino ||
 	    (di.mode & S_IFMT) != (n->n.mode & S_IFMT) || di.flags & CFFS_F_REF)
 		return -ESTALE;
+	if (!n->ext) {
+		/* Another process may have given it another name in the same place; or the whole place to a directory.
+		 */
+		if (!n->n.parent || get64(part + CFFS_H_OWNER) != n->n.parent->ino)
+			return -ESTALE;
+		if (!set_place(fs, n, NULL, name, di.name_len))
+			return -ENOMEM;
+	}
 	adopt(n, &di, r->frame, r->version);
 	return 0;
 }
@@ -346,6 +360,11 @@ int node_pin(struct cffs *fs, struct node *node, struct ref *r)
 	int err, tries;
 	u32 f;
 
+	if (node->frame != EXO_NOFRAME && cache_stands(fs, node->frame, node->version)) {
+		cache_pin(fs, node->frame);
+		*r = (struct ref){node->loc.block, node->version, node->frame};
+		return 0;
+	}
 	*r = NO_REF;
 	for (tries = 0; tries < CFFS_TRIES; tries++) {
 		f = cache_find(fs, node->loc.block, &r->version);
@@ -381,6 +400,8 @@ void node_dirty(struct cffs *fs, struct node *node, unsigned bits)
 			fs->dirty_head->dirty_prev = node;
 		fs->dirty_head = node;
 	}
+	if (!(node->dirty & ~DIRTY_ATIME) && bits & ~DIRTY_ATIME)
+		fs->npending++;
 	node->dirty |= bits;
 }
 
@@ -394,6 +415,8 @@ void node_clean(struct cffs *fs, struct node *node)
 		fs->dirty_head = node->dirty_next;
 	if (node->dirty_next)
 		node->dirty_next->dirty_prev = node->dirty_prev;
+	if (node->dirty & ~DIRTY_ATIME)
+		fs->npending--;
 	node->dirty = 0;
 }
 
@@ -403,13 +426,9 @@ void node_touched(struct cffs *fs, struct node *dir)
 	node_dirty(fs, dir, DIRTY_MTIME | DIRTY_CTIME);
 }
 
-/* As relatime: when the last one is older than a change or a day. */
-void node_accessed(struct cffs *fs, struct node *node)
+void node_read(struct cffs *fs, struct node *node)
 {
-	int64_t last = node->di.time[T_ATIME];
-
-	if (fs->fs.flags & EXO_FS_RDONLY ||
-	    (last > node->di.time[T_MTIME] && last > node->di.time[T_CTIME] && last > fs->flushed - 86400000000000ll))
+	if (fs->fs.flags & EXO_FS_RDONLY)
 		return;
 	node->di.time[T_ATIME] = stamp_now();
 	node_dirty(fs, node, DIRTY_ATIME);
@@ -504,15 +523,14 @@ int nodes_flush(struct cffs *fs)
 			err = one;
 		node_put(fs, n);
 	}
-	fs->flushed = stamp_now();
+	fs->flushed = fs->now = stamp_now();
 	return err;
 }
 
-/* Directories' times are written late, so that creating many files does not rewrite one inode each time; but not too
- * late. */
-void nodes_tick(struct cffs *fs)
+void nodes_ticked(struct cffs *fs)
 {
-	if (fs->dirty_head && !fs->txn.open && stamp_now() - fs->flushed > FLUSH_NS)
+	fs->now = stamp_now();
+	if (fs->npending && !fs->txn.open && fs->now - fs->flushed > FLUSH_NS)
 		nodes_flush(fs);
 }
 
@@ -521,7 +539,7 @@ int nodes_init(struct cffs *fs)
 	fs->mask = 4096 - 1;
 	fs->hash = calloc(fs->mask + 1, sizeof(*fs->hash));
 	fs->names = calloc(fs->mask + 1, sizeof(*fs->names));
-	return fs->hash && fs->names ? 0 : -ENOMEM;
+	return fs->hash && fs->names ? known_init(fs) : -ENOMEM;
 }
 
 /* Everything goes, children before parents because a child holds its parent. */
@@ -534,11 +552,13 @@ void nodes_exit(struct cffs *fs)
 		for (n = fs->hash[i]; n; n = next) {
 			next = n->hash_next;
 			write_drop(fs, n);
+			free(n->leaves);
 			free(n->name);
 			free(n);
 		}
 	}
 	free(fs->hash);
 	free(fs->names);
+	known_exit(fs);
 	fs->hash = fs->names = NULL;
 }

@@ -143,7 +143,7 @@ int cffs_open(struct exo_fs **out, struct exo *x, uint32_t disk, const struct ex
 	fs->template_id = root->out_template;
 	fs->root_block = root->out_start;
 	fs->policy = &cffs_grouping;
-	fs->flushed = stamp_now();
+	fs->flushed = fs->now = stamp_now();
 	cap = exo_type_cap(x, root, flags);
 	if (cap < 0) {
 		exo_why_fill(why, EXO_NR_BIND, cap, EXO_R_CAP, root->root);
@@ -205,6 +205,18 @@ static void put(struct exo_fs *fs, struct exo_node *node)
 	node_put(cffs_of(fs), node_of(node));
 }
 
+static void refresh(struct exo_fs *xfs, struct exo_node *node)
+{
+	struct cffs *fs = cffs_of(xfs);
+	struct ref r;
+
+	if (node_current(fs, node_of(node)) || node_of(node)->gone)
+		return;
+	/* An error will be the lookup's. */
+	if (!node_pin(fs, node_of(node), &r))
+		meta_put(fs, &r);
+}
+
 const struct exo_fs_type cffs_type = {
 	.name = CFFS_TYPE,
 	.mkfs = cffs_mkfs,
@@ -216,6 +228,10 @@ const struct exo_fs_type cffs_type = {
 	.statvfs = cffs_statvfs,
 	.top = top,
 	.put = put,
+	.refresh = refresh,
+	.known = cffs_known,
+	.learn = cffs_learn,
+	.open_known = cffs_open_known,
 	.lookup = cffs_lookup,
 	.create = cffs_create,
 	.tmpfile = cffs_tmpfile,

@@ -324,6 +324,7 @@ int write_flush(struct cffs *fs, struct node *node)
 		n = -ENOSPC;
 	}
 	node->wb = w;
+	node->read_data = NULL;
 	return n;
 }
 
@@ -362,6 +363,7 @@ static int gather(struct cffs *fs, struct node *node, const u8 *buf, size_t n, u
 		w->off = off;
 		node->wb = w;
 		fs->fs.space.gathered += BLK;
+		node->read_data = NULL;
 	}
 	if (off != w->off + w->len || n > GATHER_MAX - w->len)
 		return 0;

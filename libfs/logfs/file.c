@@ -27,12 +27,11 @@ void logfs_file_close(struct exo_fs *xfs, struct exo_file *f)
 	f->npins = 0;
 	if (!(xfs->flags & EXO_FS_RDONLY))
 		file_flush(fs, l);
-	if (--l->opens)
-		return;
-	if (!lino_fresh(fs, l) && !l->di.nlink && !(xfs->flags & EXO_FS_RDONLY)) {
+	if (!--l->opens && !lino_fresh(fs, l) && !l->di.nlink && !(xfs->flags & EXO_FS_RDONLY)) {
 		file_forget(fs, l);
 		inode_free(fs, l->n.ino);
 	}
+	xfs->type->put(xfs, f->node);
 }
 
 /* Bytes of one extent or hole, through frames that are bound for as long as the copy takes. */
