@@ -79,7 +79,7 @@ static int chmod_path(struct exo_fs *fs, struct exo_node *at, const char *path, 
 
 	if (err)
 		return err;
-	if (!exo_cred_all(fs) && !S_ISDIR(n->mode) && !exo_cred_member(fs, n->gid))
+	if (!exo_cred_all(fs) && !exo_cred_member(fs, n->gid))
 		a.mode &= ~S_ISGID;
 	err = S_ISLNK(n->mode) ? -EOPNOTSUPP : exo_node_owner(fs, n) ? fs->type->setattr(fs, n, &a) : -EPERM;
 	fs->type->put(fs, n);

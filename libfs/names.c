@@ -14,13 +14,13 @@ static int create(struct exo_fs *fs, struct exo_node *at, const char *path, cons
 	if (err)
 		return err;
 	err = exo_node_may(fs, dir, W_OK | X_OK);
+	if (!err && w.slash && !S_ISDIR(what->mode))
+		err = -ENOENT;
 	/* The name's existence is the better answer. */
 	if (err && !fs->type->lookup(fs, dir, w.name, &n)) {
 		fs->type->put(fs, n);
 		err = -EEXIST;
 	}
-	if (!err && w.slash && !S_ISDIR(what->mode))
-		err = -ENOENT;
 	if (!err)
 		err = fs->type->create(fs, dir, w.name, what, &n);
 	if (!err)

@@ -81,7 +81,7 @@
 	FDS(fallocate, fallocate)                                                                                      \
 	FDS(fsync, fsync)                                                                                              \
 	FDS(fdatasync, fdatasync)                                                                                      \
-	FDS(sync_file_range, fdatasync)                                                                                \
+	FDS(sync_file_range, sync_file_range)                                                                                \
 	FDS(syncfs, syncfs)                                                                                            \
 	FDS(fadvise64, advice)                                                                                         \
 	FDS(readahead, readahead)                                                                                      \

@@ -270,13 +270,19 @@ long in_fdatasync(struct op *op)
 {
 	return exo_file_datasync(op->o->f);
 }
+long in_sync_file_range(struct op *op)
+{
+	if (op->a[1] < 0 || op->a[2] < 0 || op->a[1] > INT64_MAX - op->a[2] || op->a[3] & ~7l)
+		return -EINVAL;
+	return exo_file_datasync(op->o->f);
+}
 long in_syncfs(struct op *op)
 {
 	return op->o->oflags & O_PATH ? -EBADF : exo_fs_sync(op->o->t->fs);
 }
 long in_advice(struct op *op)
 {
-	return op->o->oflags & O_PATH ? -EBADF : (int)op->a[3] < 0 || (int)op->a[3] > POSIX_FADV_NOREUSE ? -EINVAL : 0;
+	return op->o->oflags & O_PATH ? -EBADF : op->a[2] < 0 || (int)op->a[3] < 0 || (int)op->a[3] > POSIX_FADV_NOREUSE ? -EINVAL : 0;
 }
 long in_readahead(struct op *op)
 {

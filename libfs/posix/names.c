@@ -62,11 +62,27 @@ long in_openat(struct op *op)
 	return open_path(op, op->a[2], op->a[3]);
 }
 
+#define KNOWN_RESOLVE                                                                                                  \
+	(RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH | RESOLVE_IN_ROOT |           \
+	 RESOLVE_CACHED)
+
 long in_openat2(struct op *op)
 {
 	const struct open_how *how = (const void *)op->a[2];
 
+	const uint64_t flags = O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC |
+			       O_DIRECT | 0100000 /* O_LARGEFILE */ | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC |
+			       O_PATH | O_TMPFILE | FASYNC;
+	const char *more = (const char *)(how + 1);
+	long i;
+
 	if (op->a[3] < (long)sizeof(*how))
+		return -EINVAL;
+	for (i = 0; i < op->a[3] - (long)sizeof(*how); i++)
+		if (more[i])
+			return -E2BIG;
+	if (how->flags & ~flags || how->resolve & ~(uint64_t)KNOWN_RESOLVE || how->mode & ~(uint64_t)07777 ||
+	    (how->mode && !(how->flags & (O_CREAT | __O_TMPFILE))))
 		return -EINVAL;
 	/* Confinements that the walk does not know are refused rather than overlooked. */
 	if (how->resolve & ~(RESOLVE_NO_MAGICLINKS | RESOLVE_CACHED))
@@ -90,6 +106,8 @@ static long stat_to(struct op *op, unsigned flags, struct stat *to)
 	return err;
 }
 
+#define STAT_FLAGS (AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE)
+
 long in_stat(struct op *op)
 {
 	return stat_to(op, 0, (void *)op->a[1]);
@@ -100,7 +118,7 @@ long in_lstat(struct op *op)
 }
 long in_newfstatat(struct op *op)
 {
-	return stat_to(op, at_flags(op->a[3]), (void *)op->a[2]);
+	return op->a[3] & ~STAT_FLAGS ? -EINVAL : stat_to(op, at_flags(op->a[3]), (void *)op->a[2]);
 }
 
 static void statx_time(struct statx_timestamp *to, const struct timespec *from)
@@ -115,7 +133,8 @@ long in_statx(struct op *op)
 	struct stat st;
 	long err;
 
-	if (op->a[3] & STATX__RESERVED || (op->a[2] & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE)
+	if (op->a[2] & ~STAT_FLAGS || op->a[3] & STATX__RESERVED ||
+	    (op->a[2] & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE)
 		return -EINVAL;
 	err = stat_to(op, at_flags(op->a[2]), &st);
 	if (err)
@@ -235,8 +254,10 @@ long in_futimesat(struct op *op)
 }
 long in_utimensat(struct op *op)
 {
-	unsigned flags = at_flags(op->a[3]);
+	unsigned flags = at_flags(op->a[3]) | SELF(0);
 
+	if (op->a[3] & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
 	/* Without a path it is futimens. */
 	if (!*PATH(0) && !op->a[1])
 		flags |= EXO_FS_EMPTY;
@@ -245,7 +266,7 @@ long in_utimensat(struct op *op)
 
 long in_truncate(struct op *op)
 {
-	return exo_at_truncate(FS(0), AT(0), PATH(0), op->a[1], 0);
+	return exo_at_truncate(FS(0), AT(0), PATH(0), op->a[1], SELF(0));
 }
 
 /* ---- names ---- */
