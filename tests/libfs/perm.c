@@ -84,6 +84,14 @@ int main(void)
 	WANT(exo_fs_mkdir(fs, "tmp/group", 02775), 0);
 	WANT(exo_fs_chown(fs, "tmp/group", -1, 50, 0), 0);
 	WANT(exo_fs_chmod(fs, "tmp/group", 02775), 0);
+	/* Set-group-id of a group that one is not in cannot be given. */
+	WANT(exo_fs_mkdir(fs, "tmp/foreign", 0755), 0);
+	act_as(fs, 0, 0, 0);
+	WANT(exo_fs_chown(fs, "tmp/foreign", -1, 77, 0), 0);
+	act_as(fs, 1000, 1000, 50);
+	WANT(exo_fs_chmod(fs, "tmp/foreign", 02755), 0);
+	WANT(exo_fs_stat(fs, "tmp/foreign", 0, &st), 0);
+	CHECK(!(st.st_mode & S_ISGID));
 
 	act_as(fs, 1001, 1001, 50);
 	WANT(opens(fs, "tmp/mine", O_RDONLY), 0);
