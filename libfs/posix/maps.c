@@ -52,7 +52,8 @@ static long map_shared(struct op *op, struct ofd *o, size_t len)
 	if (err) {
 		raw2(SYS_munmap, p, len);
 		__wrap_free(s);
-		return err;
+		/* As mmap(2) says it of a file system without mappings: logfs. */
+		return err == -EOPNOTSUPP ? -ENODEV : err;
 	}
 	if (prot != op->a[2])
 		raw3(SYS_mprotect, p, len, op->a[2]);

@@ -16,7 +16,8 @@ $(POSIX_PROGS): $(B)/tests/posix/%: $(B)/obj/tests/posix/%.o $(B)/obj/tests/posi
 # The same on this machine's FUSE, the server being exo-fuse's code over the simulator; posix-TYPE runs all.
 POSIX_MOUNTS := $(B)/tests/posix-cffs $(B)/tests/posix-logfs
 POSIX_FULL := $(B)/tests/posix-full-cffs $(B)/tests/posix-full-logfs
-TESTS_HOST += $(POSIX_MOUNTS) $(POSIX_FULL)
+POSIX_WORK := $(B)/tests/posix-programs-cffs $(B)/tests/posix-programs-logfs
+TESTS_HOST += $(POSIX_MOUNTS) $(POSIX_FULL) $(POSIX_WORK)
 $(POSIX_MOUNTS): $(B)/tests/posix-%: tests/posix/build.mk | $(B)/tests/simmount
 	$(Q)printf '#!/bin/sh\nexec $(B)/tests/simmount $* tests/posix/all.sh\n' >$@ && chmod +x $@
 SIMMOUNT_FUSE := $(patsubst libfs/fuse/%.c,$(B)/san/fuse/%.o,$(wildcard libfs/fuse/*.c))
@@ -33,3 +34,13 @@ $(POSIX_FULL): $(B)/tests/posix-full-%: tests/posix/build.mk | $(B)/tests/simmou
 	$(Q)printf '#!/bin/sh\nset -e\n$(B)/tests/simmount -b 5120 $* $(B)/tests/posix/full -s\n' >$@
 	$(Q)[ $* = logfs ] || printf '$(B)/tests/simmount -q 1500 $* $(B)/tests/posix/full -s\n' >>$@
 	$(Q)chmod +x $@
+
+# Programs that were never changed: bash, coreutils, tar, git, sqlite3, gcc, make, rsync, python3.
+$(POSIX_WORK): $(B)/tests/posix-programs-%: tests/posix/build.mk | $(B)/tests/simmount
+	$(Q)printf '#!/bin/sh\nexec $(B)/tests/simmount $* tests/posix/programs.sh\n' >$@ && chmod +x $@
+
+.PHONY: test-programs
+test-programs: all
+	$(Q)scripts/deps vm test
+	$(Q)scripts/vm --disk 4G --mem 2048 --timeout 7200 -- tests/vm/programs.sh
+#: make test-programs  unmodified programs in a VM, with whole trees: mounted and under the preload (long)
