@@ -12,7 +12,7 @@
 #include <string.h>
 #include "xcp.h"
 
-#define FRAMES 2048u /* of a turn, at most */
+#define FRAMES 1024u /* of a turn, at most: the module zeroes each, and a disk seeks between two turns */
 #define FILES 2048u  /* queued at a time */
 #define SLICE EXO_MAX_BIND
 
