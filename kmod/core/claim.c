@@ -39,7 +39,7 @@ static int parent_claims(struct exo_ask *a, struct exo_disk *d, const struct exo
 int exo_claim_check(struct exo_ask *a, struct exo_disk *d, const struct exo_want *w, u32 *root)
 {
 	struct exo_core *c = a->c;
-	u32 frame = EXO_NOFRAME;
+	u32 frame = EXO_NOFRAME, tmpl = 0;
 	u64 bad;
 	int err;
 
@@ -57,10 +57,12 @@ int exo_claim_check(struct exo_ask *a, struct exo_disk *d, const struct exo_want
 		if (!(c->bufs[frame].flags & EXO_BUF_META) || (c->bufs[frame].flags & EXO_BUF_UNKNOWN))
 			return exo_no(a, -EINVAL, EXO_R_NOT_META, w->parent);
 		*root = c->bufs[frame].root;
+		tmpl = c->bufs[frame].template_id;
 	}
 	err = exo_root_usable(a, d, *root);
 	if (!err)
-		err = exo_need_root(a, w->cap, d, *root, w->rights);
+		err = exo_need_below(a, w->cap, d, *root, w->rights,
+				     frame == EXO_NOFRAME ? d->roots[*root].h.tmpl : tmpl);
 	if (err)
 		return err;
 	/* Only who may read the root learns what its metadata claims. */

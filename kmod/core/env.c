@@ -149,6 +149,20 @@ int exo_need_root(struct exo_ask *a, u32 slot, struct exo_disk *d, u32 root, u32
 	return exo_cap_dominates(k, &r->h.owner, rights) ? 0 : exo_no(a, -EACCES, EXO_R_CAP, root);
 }
 
+int exo_need_below(struct exo_ask *a, u32 slot, struct exo_disk *d, u32 root, u32 rights, u32 tmpl)
+{
+	const struct exo_cap *k;
+	int err;
+
+	if (!(d->roots[root].h.flags & EXO_ROOT_SHARED) || !d->tmpl[tmpl].h.acl_ninsns ||
+	    (rights == EXO_RIGHT_READ && (d->roots[root].h.flags & EXO_ROOT_PUBLIC_READ)))
+		return exo_need_root(a, slot, d, root, rights);
+	err = exo_slot(a, slot, &k);
+	if (err)
+		return err;
+	return (k->rights & rights) == rights ? 0 : exo_no(a, -EACCES, EXO_R_CAP, root);
+}
+
 int exo_root_usable(struct exo_ask *a, struct exo_disk *d, u32 root)
 {
 	const struct exo_root *r;

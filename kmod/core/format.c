@@ -238,7 +238,7 @@ int exo_root_get_entry(struct exo_root_head *h, const u8 *sector)
 	h->tmpl = (u32)get(sector, &at, 4);
 	h->flags = (u32)get(sector, &at, 4);
 	if (!exo_name_ok(h->name) || !exo_cap_valid(&h->owner) || h->owner.rights != EXO_RIGHT_ALL ||
-	    h->tmpl >= EXO_MAX_TEMPLATES || (h->flags & ~(EXO_ROOT_PUBLIC_READ | EXO_ROOT_TEMPORARY)))
+	    h->tmpl >= EXO_MAX_TEMPLATES || (h->flags & ~EXO_ROOT_KNOWN))
 		return -1;
 	return 1;
 }

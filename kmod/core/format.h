@@ -46,6 +46,8 @@ struct exo_root_head {
 	u32 tmpl, flags;
 };
 
+#define EXO_ROOT_KNOWN (EXO_ROOT_PUBLIC_READ | EXO_ROOT_TEMPORARY | EXO_ROOT_SHARED)
+
 void exo_layout(u64 blocks, struct exo_layout *l);
 u64 exo_sum(const void *data, size_t bytes);
 

@@ -175,6 +175,8 @@ static inline struct exo_node *exo_frame_node(struct exo_core *c, u32 frame)
 int exo_slot(struct exo_ask *a, u32 slot, const struct exo_cap **cap);
 int exo_need_admin(struct exo_ask *a, u32 slot);
 int exo_need_root(struct exo_ask *a, u32 slot, struct exo_disk *d, u32 root, u32 rights);
+/* The same for what an acl will be asked about if `tmpl` has one: a shared root asks for no more than some capability. */
+int exo_need_below(struct exo_ask *a, u32 slot, struct exo_disk *d, u32 root, u32 rights, u32 tmpl);
 int exo_root_usable(struct exo_ask *a, struct exo_disk *d, u32 root); /* live, not quarantined, not leaving */
 
 /*

@@ -61,6 +61,8 @@ static int check_add(struct exo_ask *a, struct exo_disk *d, const struct exo_roo
 	if (h->tmpl &&
 	    (h->tmpl >= EXO_MAX_TEMPLATES || d->tmpl[h->tmpl].state != EXO_TMPL_LIVE || !d->tmpl[h->tmpl].udf))
 		return exo_no(a, -ENOENT, EXO_R_NO_TEMPLATE, h->tmpl);
+	if ((h->flags & EXO_ROOT_SHARED) && (!h->tmpl || !d->tmpl[h->tmpl].h.acl_ninsns))
+		return exo_no(a, -EINVAL, EXO_R_FLAGS, EXO_ROOT_SHARED);
 	if (!h->count || (h->tmpl && h->count > META_MAX))
 		return exo_no(a, -EINVAL, EXO_R_RANGE, h->count);
 	if (!exo_cap_root(&h->owner) && d->super.user_quota && (!h->quota || h->quota > d->super.user_quota))
@@ -175,9 +177,8 @@ int exo_do_root_add(struct exo_ask *a, void *arg)
 		return exo_no(a, -EACCES, EXO_R_CAP, 0);
 	if (!exo_name_ok(q->name))
 		return exo_no(a, -EINVAL, EXO_R_NAME, 0);
-	if (q->root_flags & ~(EXO_ROOT_PUBLIC_READ | EXO_ROOT_TEMPORARY))
-		return exo_no(a, -EOPNOTSUPP, EXO_R_FLAGS,
-			      q->root_flags & ~(EXO_ROOT_PUBLIC_READ | EXO_ROOT_TEMPORARY));
+	if (q->root_flags & ~EXO_ROOT_KNOWN)
+		return exo_no(a, -EOPNOTSUPP, EXO_R_FLAGS, q->root_flags & ~EXO_ROOT_KNOWN);
 	memcpy(h.name, q->name, EXO_NAME_MAX);
 	h.owner = *k;
 	err = exo_disk_get(a, q->disk, true, &d);

@@ -177,7 +177,7 @@ static int find_block(struct txn *t, struct txn_block *b)
 	b->last = exo_frame_node(c, b->frame)->last | exo_frame_node(c, b->frame)->wlast;
 	err = exo_root_usable(a, t->d, b->root);
 	if (!err)
-		err = exo_need_root(a, t->q->cap, t->d, b->root, EXO_RIGHT_WRITE);
+		err = exo_need_below(a, t->q->cap, t->d, b->root, EXO_RIGHT_WRITE, b->tmpl);
 	if (err)
 		return err;
 	if (exo_contest_find(t->d, b->block))

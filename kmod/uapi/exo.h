@@ -327,7 +327,7 @@ struct exo_udf_claim {
 /*
  * acl-UDF: eBPF as an owns-UDF, and as deterministic: it decides who may change a partition of its template, and who may bind or
  * transfer what a partition claims. Optional; without one the capability of the root decides alone, and with one it still decides
- * first: an acl can only refuse more. Map index 0 is its input, read-only: the partition before, the partition after, and
+ * first, unless the root is EXO_ROOT_SHARED: an acl can only refuse more. Map index 0 is its input, read-only: the partition before, the partition after, and
  * struct exo_acl_in, one behind the other (EXO_ACL_BYTES). There is no map index 1. It gets struct exo_udf_ctx. Returns 0 to allow;
  * any other number refuses the whole call with EPERM, EXO_R_ACL.
  *
@@ -337,7 +337,7 @@ struct exo_udf_claim {
  *  BIND_READ   asked by BIND and IO: before = the partition that makes the claim, after = zeroes, claim_slot = the slot
  *  BIND_WRITE  in which its owns-UDF reports the claim. WRITE is for `rights` with WRITE and for EXO_IO_WRITE.
  *
- * Not asked: for the extent of a root itself (parent EXO_NOBLOCK), for ROOT_DEL, and for READ, WRITE, FLUSH and SYNC, which show and change
+ * Not asked: for the extent of a root itself (parent EXO_NOBLOCK; of a SHARED root anybody may read it), for ROOT_DEL, and for READ, WRITE, FLUSH and SYNC, which show and change
  * nothing; there the capability decides alone, or nobody needs to. A grant is a secure binding: it stands until it
  * is given back or revoked, also when a later edit would make acl refuse it. Metadata is bound by the block, so who may
  * bind one sees all its partitions.
@@ -601,10 +601,17 @@ struct exo_template_get {
  * which starts as zeroes; any length for template 0, a raw data volume). The capability in slot `cap` must
  * have both rights; it becomes the root's owner: every later call on the root must name one that dominates it.
  * The new root is durable after the next SYNC, whose order keeps rule 1.
- * Fails if: name taken; extent not free; no such template; catalogue or owner's share (16) full; quota.
+ * Fails if: name taken; extent not free; no such template; catalogue or owner's share (16) full; quota; SHARED without an acl
+ * (EXO_R_FLAGS, EINVAL).
  */
 #define EXO_ROOT_PUBLIC_READ 1u	/* anybody may read */
 #define EXO_ROOT_TEMPORARY 2u	/* dropped at the next attach */
+/*
+ * For users without a capability in common: whoever names a slot that holds any capability with the rights that the call needs
+ * may bind, transfer and edit below the root, where the template of the metadata has an acl, which then decides alone. Where it has
+ * none, and for ROOT_DEL, the owner's capability decides as ever. The root's template must have an acl.
+ */
+#define EXO_ROOT_SHARED 4u
 struct exo_root_add {
 	struct exo_head head;
 	__u32 disk;
@@ -664,7 +671,7 @@ struct exo_root_get {
  * TXN: a set of edits of metadata blocks, accepted or refused as one. See DESIGN.md section 3.
  *
  * Every edited block must be in core and known as metadata (bound once, or ALLOCated), and the capability must
- * dominate its root with the write right. `version` is the registry's version that the caller read; for a block that
+ * dominate its root with the write right (SHARED roots: see there). `version` is the registry's version that the caller read; for a block that
  * this same transaction ALLOCates with a template, EXO_VERSION_NEW (it starts as zeroes).
  * Several edits may name the same block; all must name the same version; later ones win on overlap.
  * Conservation: the claims lost and gained over all touched partitions must be exactly the declared ones, with templates.
@@ -751,7 +758,7 @@ struct exo_txns {
  * BIND: the right to see blocks [first, first + count), all inside `claim`, as frames in EXO_MAP_POOL.
  * `parent` is a metadata block in core whose partition number `index` makes exactly that claim; or EXO_NOBLOCK for the
  * extent of `root` itself. Needs a capability that dominates the root with READ (unless it is public), and WRITE
- * for `rights` WRITE, which only plain data can have.
+ * for `rights` WRITE, which only plain data can have; of a SHARED root any capability will do.
  * If the parent's template has an acl, it is asked (EXO_ACL_BIND_READ or EXO_ACL_BIND_WRITE).
  * Blocks that are not in core are read, unless EXO_BIND_NO_READ (then NOT_IN_CORE). An
  * uninitialised block gives a zeroed frame and no read. Binding again adds rights.

@@ -22,6 +22,7 @@ static void root_json(const struct exo_root_get *r)
 	json_u64("quota", r->out_quota);
 	json_str("owner", owner);
 	json_bool("public_read", r->out_flags & EXO_ROOT_PUBLIC_READ);
+	json_bool("shared", r->out_flags & EXO_ROOT_SHARED);
 	json_bool("temporary", r->out_flags & EXO_ROOT_TEMPORARY);
 	json_str("quarantine", quarantine_words(r->out_quarantine));
 	json_u64("quarantine_detail", r->out_quarantine_detail);
@@ -38,7 +39,8 @@ static void root_text(const struct exo_root_get *r)
 	printf("%4" PRIu32 " %8" PRIu32 " %12" PRIu64 " %12" PRIu64 " %12s  ", r->root, r->out_template,
 	       (uint64_t)r->out_start, (uint64_t)r->out_used, quota);
 	print_escaped(r->name);
-	printf("  %s%s%s\n", owner, r->out_flags & EXO_ROOT_PUBLIC_READ ? ", public" : "",
+	printf("  %s%s%s%s\n", owner, r->out_flags & EXO_ROOT_PUBLIC_READ ? ", public" : "",
+	       r->out_flags & EXO_ROOT_SHARED ? ", shared" : "",
 	       r->out_flags & EXO_ROOT_TEMPORARY ? ", temporary" : "");
 	if (r->out_quarantine)
 		printf("     quarantined: %s (%" PRIu64 ")\n", quarantine_words(r->out_quarantine),

@@ -377,6 +377,125 @@ static void told_who(void)
 	kit_stop(&k);
 }
 
+/* Slot 0 claims one block, from the word at 4, if the word at 8 is 1, of the kind that the word at 12 says. */
+static const u64 link_owns[] = {
+	REGION(1, 0, 0),     REGION(2, 1, 0),	   LDX_(SZ_W, 3, 1, 4),	 STX_(SZ_D, 2, 3, 0), LDX_(SZ_W, 3, 1, 8),
+	STX_(SZ_W, 2, 3, 8), LDX_(SZ_W, 3, 1, 12), STX_(SZ_W, 2, 3, 12), MOV(0, 0),	      EXIT};
+
+static int root_del(struct kit *k, u32 root)
+{
+	struct exo_root_del q = {.disk = k->d, .cap = k->cap, .root = root};
+
+	return CALL(k, EXO_NR_ROOT_DEL, q);
+}
+
+/*
+ * A root that its owner shares: users without a capability in common, and the acl between them. Metadata without an
+ * acl, and the root as a whole, stay with the owner.
+ */
+static void shared(const struct exo_udf_code *code)
+{
+	const u64 yes[] = {MOV(0, 0), EXIT};
+	struct exo_udf_code plain = {.insns = (uint64_t *)probe_owns,
+				     .ninsns = sizeof(probe_owns) / 8,
+				     .partition = PART},
+			    link = {.insns = (uint64_t *)link_owns,
+				    .ninsns = sizeof(link_owns) / 8,
+				    .acl = (uint64_t *)yes,
+				    .nacl = sizeof(yes) / 8,
+				    .partition = PART};
+	struct owned o = {.magic = MAGIC, .used = 1, .uid = 1002};
+	struct exo_template_add ta;
+	u32 id, none, both, root, other, frame, word[3] = {0, 1, 2};
+	u64 top, top2, data = 3000;
+	struct exo_claim claim;
+	struct kit k, a, c;
+
+	kit_start(&k, FRAMES, BLOCKS, SIM_VOLATILE);
+	a = kit_as(&k, &alice);
+	c = kit_as(&k, &carol);
+	strcpy(plain.name, "plain");
+	strcpy(link.name, "link");
+	NEED(!add(&a, code, &id) && !add(&a, &plain, &none));
+	CHECK(kit_root_add(&a, "no", none, EXO_NOBLOCK, 1, EXO_ROOT_SHARED, &root, &top) == -EINVAL &&
+	      a.reason == EXO_R_FLAGS && a.detail == EXO_ROOT_SHARED);
+	CHECK(kit_root_add(&a, "no", 0, EXO_NOBLOCK, 1, EXO_ROOT_SHARED, &root, &top) == -EINVAL &&
+	      a.reason == EXO_R_FLAGS);
+	CHECK(kit_root_add(&a, "no", id, EXO_NOBLOCK, 1, 8, &root, &top) == -EOPNOTSUPP && a.detail == 8);
+	NEED(!kit_root_add(&a, "all", id, EXO_NOBLOCK, 1, EXO_ROOT_SHARED, &root, &top));
+	NEED(!kit_root_add(&a, "one", id, EXO_NOBLOCK, 1, 0, &other, &top2));
+	while (!kit_free(&k, data))
+		data++;
+	claim = (struct exo_claim){data, 1, 0, 0};
+	/* Carol has nothing in common with Alice. Without the flag the capability decides, with it the acl. */
+	CHECK(kit_bind(&c, other, EXO_NOBLOCK, 0, (struct exo_claim){top2, 1, id, 0}, EXO_RIGHT_READ, 0, &frame) ==
+		      -EACCES &&
+	      c.reason == EXO_R_CAP);
+	CHECK(!kit_bind(&c, root, EXO_NOBLOCK, 0, (struct exo_claim){top, 1, id, 0}, EXO_RIGHT_READ, 0, &frame));
+	o.entry[0] = (struct exo_udf_claim){.start = data, .count = 1};
+	txn_bytes(&t, top, kit_version(&c, top), 0, &o, sizeof(o));
+	txn_decl(&t, EXO_DECL_ALLOC, 0, data, 1);
+	CHECK(!txn_go(&c, &t));
+	txn_bytes(&t, top, kit_version(&c, top), 12, &word[1], 4);
+	CHECK(txn_go(&a, &t) == -EPERM && refused_with(&a, top, 0) == 1);
+	CHECK(kit_bind(&a, 0, top, 0, claim, EXO_RIGHT_READ, 0, &frame) == -EPERM && refused_with(&a, top, 0) == 3);
+	CHECK(!kit_bind(&c, 0, top, 0, claim, EXO_RIGHT_ALL, 0, &frame) && !kit_unbind(&c, frame));
+	/* A slot without a capability is none. */
+	c.cap = 63;
+	CHECK(kit_bind(&c, 0, top, 0, claim, EXO_RIGHT_READ, 0, &frame) == -EACCES && c.reason == EXO_R_SLOT);
+	txn_bytes(&t, top, kit_version(&c, top), 12, &word[1], 4);
+	CHECK(txn_go(&c, &t) == -EACCES && c.reason == EXO_R_SLOT);
+	c.cap = 0;
+	/* The whole tree is its owner's to drop, and nobody else's. */
+	CHECK(root_del(&c, root) == -EACCES && c.reason == EXO_R_CAP);
+	CHECK(!kit_unbind(&c, kit_frame(&c, top)));
+	/* As before after a walk: the flag is on the disk. */
+	CHECK(kit_sync(&k, EXO_NOROOT) >= 0 && !kit_detach(&k, 0));
+	NEED(!kit_attach(&k, EXO_ATTACH_WALK));
+	a.d = c.d = k.d;
+	CHECK(!kit_bind(&c, root, EXO_NOBLOCK, 0, (struct exo_claim){top, 1, id, 0}, EXO_RIGHT_READ, 0, &frame));
+	txn_bytes(&t, top, kit_version(&c, top), 12, &word[1], 4);
+	CHECK(!txn_go(&c, &t) && !kit_unbind(&c, frame));
+	CHECK(!root_del(&a, root));
+
+	/* Below an acl that allows everything: metadata without an acl. */
+	NEED(!add(&a, &plain, &none));
+	ta = (struct exo_template_add){.disk = k.d,
+				       .partition = PART,
+				       .ninsns = link.ninsns,
+				       .insns = (uintptr_t)link.insns,
+				       .acl_insns = (uintptr_t)link.acl,
+				       .acl_ninsns = link.nacl,
+				       .nrefs = 1,
+				       .refs = {none}};
+	strcpy(ta.name, "link");
+	NEED(!CALL(&a, EXO_NR_TEMPLATE_ADD, ta));
+	both = ta.out_template;
+	NEED(!kit_root_add(&a, "mixed", both, EXO_NOBLOCK, 1, EXO_ROOT_SHARED, &root, &top));
+	CHECK(!kit_bind(&c, root, EXO_NOBLOCK, 0, (struct exo_claim){top, 1, both, 0}, EXO_RIGHT_READ, 0, &frame));
+	for (data = 3000; !kit_free(&k, data) || !kit_free(&k, data + 1); data++)
+		;
+	word[0] = (u32)data;
+	txn_bytes(&t, top, kit_version(&a, top), 4, word, sizeof(word));
+	txn_decl(&t, EXO_DECL_ALLOC, none, data, 1);
+	CHECK(!txn_go(&a, &t));
+	claim = (struct exo_claim){data, 1, none, 0};
+	CHECK(!kit_bind(&c, 0, top, 0, claim, EXO_RIGHT_READ, 0, &frame));
+	word[0] = (u32)data + 1;
+	txn_bytes(&t, data, kit_version(&c, data), 4, word, 8);
+	txn_decl(&t, EXO_DECL_ALLOC, 0, data + 1, 1);
+	CHECK(txn_go(&c, &t) == -EACCES && c.reason == EXO_R_CAP);
+	txn_bytes(&t, data, kit_version(&a, data), 4, word, 8);
+	txn_decl(&t, EXO_DECL_ALLOC, 0, data + 1, 1);
+	CHECK(!txn_go(&a, &t));
+	claim = (struct exo_claim){data + 1, 1, 0, 0};
+	CHECK(kit_bind(&c, 0, data, 0, claim, EXO_RIGHT_READ, 0, &frame) == -EACCES && c.reason == EXO_R_CAP);
+	CHECK(kit_bind(&c, 0, data, 0, claim, EXO_RIGHT_ALL, 0, &frame) == -EACCES && c.reason == EXO_R_CAP);
+	sim_env_close(a.senv);
+	sim_env_close(c.senv);
+	kit_stop(&k);
+}
+
 /* TEMPLATE_ADD and TEMPLATE_GET: the old length of their structs, limits, gates, what comes back. */
 static void installing(const struct exo_udf_code *code)
 {
@@ -496,6 +615,7 @@ int main(int argc, char **argv)
 	NEED(!exo_udf_read(argc > 1 ? argv[1] : "build/udf/example_owned.o", &code, &why));
 	CHECK(code.acl && code.nacl && code.partition == PART);
 	users(&code);
+	shared(&code);
 	told();
 	told_who();
 	installing(&code);
