@@ -88,6 +88,13 @@ struct exo_udf_meta {
 		__asm__("%0 = *(" type " *)(%1 + %2)" : "=r"(v_) : "r"(exo_udf_in), "i"((int)(off)));                  \
 		v_;                                                                                                    \
 	})
+/* The same, read anew each time: an acl looks at so many words that a compiler which kept them would run out of stack. */
+#define EXO_LOOK_(bytes, type, off)                                                                                    \
+	({                                                                                                             \
+		exo_u64 v_;                                                                                            \
+		__asm__ volatile("%0 = *(" type " *)(%1 + %2)" : "=r"(v_) : "r"(exo_udf_in), "i"((int)(off)));         \
+		v_;                                                                                                    \
+	})
 /* All give exo_u64: an unsigned number without the shifts that narrowing costs. */
 #define exo_in_u64(off) EXO_IN_(8, "u64", off)
 #define exo_in_u32(off) EXO_IN_(4, "u32", off)
@@ -95,14 +102,14 @@ struct exo_udf_meta {
 #define exo_in_u8(off) EXO_IN_(1, "u8", off)
 
 /* The partition before and after: EXO_ACL_EDIT; with EXO_ACL_BIND_*, `new` is zeroes. */
-#define exo_acl_old_u64(off) exo_in_u64(off)
-#define exo_acl_old_u32(off) exo_in_u32(off)
-#define exo_acl_old_u16(off) exo_in_u16(off)
-#define exo_acl_old_u8(off) exo_in_u8(off)
-#define exo_acl_new_u64(off) exo_in_u64(exo_partition_ + (off))
-#define exo_acl_new_u32(off) exo_in_u32(exo_partition_ + (off))
-#define exo_acl_new_u16(off) exo_in_u16(exo_partition_ + (off))
-#define exo_acl_new_u8(off) exo_in_u8(exo_partition_ + (off))
+#define exo_acl_old_u64(off) EXO_LOOK_(8, "u64", off)
+#define exo_acl_old_u32(off) EXO_LOOK_(4, "u32", off)
+#define exo_acl_old_u16(off) EXO_LOOK_(2, "u16", off)
+#define exo_acl_old_u8(off) EXO_LOOK_(1, "u8", off)
+#define exo_acl_new_u64(off) EXO_LOOK_(8, "u64", exo_partition_ + (off))
+#define exo_acl_new_u32(off) EXO_LOOK_(4, "u32", exo_partition_ + (off))
+#define exo_acl_new_u16(off) EXO_LOOK_(2, "u16", exo_partition_ + (off))
+#define exo_acl_new_u8(off) EXO_LOOK_(1, "u8", exo_partition_ + (off))
 
 /* struct exo_acl_in of the module's ABI, whose comments are the reference. */
 #define EXO_ACL_EDIT 1
@@ -114,12 +121,12 @@ struct exo_udf_meta {
 #define exo_acl_uid() exo_in_u32(EXO_ACL_IN_(4))
 #define exo_acl_ngids() exo_in_u32(EXO_ACL_IN_(8))
 #define exo_acl_claim_slot() exo_in_u32(EXO_ACL_IN_(12))
-#define exo_acl_time() exo_in_u64(EXO_ACL_IN_(16))  /* nanoseconds since 1970 */
+#define exo_acl_time() EXO_LOOK_(8, "u64", EXO_ACL_IN_(16))  /* nanoseconds since 1970 */
 #define exo_acl_admin() exo_in_u32(EXO_ACL_IN_(24)) /* 1: relies on the root of the name space */
-#define exo_acl_cap_name(i) exo_in_u32(EXO_ACL_IN_(32 + 4 * (i)))
+#define exo_acl_cap_name(i) EXO_LOOK_(4, "u32", EXO_ACL_IN_(32 + 4 * (i)))
 #define exo_acl_cap_depth() exo_in_u32(EXO_ACL_IN_(64))
 #define exo_acl_cap_rights() exo_in_u32(EXO_ACL_IN_(68))
-#define exo_acl_gid(i) exo_in_u32(EXO_ACL_IN_(72 + 4 * (i))) /* 0 from ngids on */
+#define exo_acl_gid(i) EXO_LOOK_(4, "u32", EXO_ACL_IN_(72 + 4 * (i))) /* 0 from ngids on */
 
 #define EXO_OUT_(type, off, value)                                                                                     \
 	__asm__ volatile("*(" type " *)(%0 + %1) = %2" : : "r"(exo_udf_out), "i"((int)(off)), "r"((exo_u64)(value)))

@@ -72,7 +72,8 @@
 #define CFFS_F_INLINE 1	  /* symlink whose target stands behind the name */
 #define CFFS_F_REF 2	  /* no inode but a reference to one in the table */
 #define CFFS_F_PREALLOC 4 /* blocks behind the end are wanted, and hold nothing */
-#define CFFS_F_KNOWN 7
+#define CFFS_F_FLAT 8	  /* directory: names are in no order, one in a partition (shared trees) */
+#define CFFS_F_KNOWN 15
 
 #define CFFS_MAP_EXTS 30 /* of a map or table partition, from CFFS_H_SIZE on */
 #define CFFS_LEVEL_MAX 5
@@ -102,7 +103,7 @@
 
 /* Super partition. */
 #define CFFS_SUP_VERSION 32  /* u32: CFFS_VERSION */
-#define CFFS_SUP_FLAGS 36    /* u32: features that a reader must know; none yet */
+#define CFFS_SUP_FLAGS 36    /* u32: CFFS_FEATURE_*: a reader must know them */
 #define CFFS_SUP_NEXT_INO 40 /* u64 */
 #define CFFS_SUP_SEED 48     /* u64[2]: key of the name hash */
 #define CFFS_SUP_MOVES 64    /* u64: directory moves so far; makes two of them at a time collide */
@@ -111,6 +112,18 @@
 #define CFFS_OLD_MAGIC 0x31464643
 #define CFFS_TOP_INO 1
 #define CFFS_ORPHANS_INO 2
+
+#define CFFS_FEATURE_SHARED 1 /* all inodes in the table; the template has an acl */
+
+/* What the acl-UDF of shared trees refuses with. */
+#define CFFS_ACL_OWNER 1  /* the owner's alone */
+#define CFFS_ACL_WRITE 2  /* no write permission */
+#define CFFS_ACL_READ 3	  /* no read permission */
+#define CFFS_ACL_FORGED 4 /* a new inode that is not the caller's, or a device */
+#define CFFS_ACL_FIXED 5  /* nobody's: super, table, numbers, kinds */
+#define CFFS_ACL_STICKY 6 /* another's name in a sticky directory */
+#define CFFS_ACL_SETID 7  /* a program that acts for another */
+#define CFFS_FRESH 34	  /* a name in a sticky directory is stamped with the time, at most 2^34 ns (17 s) ago */
 
 #define CFFS_NAME_MAX 255
 #define CFFS_FILE_BLOCKS 0xffffffffu /* keys are 0 .. this - 1: 16 TiB less one block */
