@@ -46,6 +46,16 @@ static const struct exo_fs_type *find_type(const char *name)
 	return NULL;
 }
 
+static const struct exo_fs_type *type_of(const char *template)
+{
+	int i;
+
+	for (i = 0; exo_fs_types[i]; i++)
+		if (exo_fs_types[i]->also && !strcmp(exo_fs_types[i]->also, template))
+			return exo_fs_types[i];
+	return find_type(template);
+}
+
 EXO_PUBLIC int exo_fs_mkfs(struct exo *x, uint32_t disk, const struct exo_mkfs *opt, struct exo_why *why)
 {
 	const struct exo_fs_type *type = opt && opt->type ? find_type(opt->type) : NULL;
@@ -88,7 +98,7 @@ EXO_PUBLIC int exo_fs_open(struct exo_fs **out, struct exo *x, uint32_t disk, co
 	if (err)
 		return err;
 	t.out_name[sizeof(t.out_name) - 1] = 0;
-	type = find_type(t.out_name);
+	type = type_of(t.out_name);
 	if (!type)
 		return -EMEDIUMTYPE;
 	exo_fs_forget();

@@ -85,6 +85,14 @@ int exo_type_cap(struct exo *x, const struct exo_root_get *root, unsigned flags)
 	n = exo_cap_list(x, caps);
 	if (n < 0)
 		return n;
+	/* Anything will do; the root of the name space, if it is there, says that we may do all. */
+	for (i = 0; root->out_flags & EXO_ROOT_SHARED && i < EXO_MAX_CAPS; i++)
+		if ((caps[i].rights & want) == want && (best < 0 || caps[i].depth < depth)) {
+			best = i;
+			depth = caps[i].depth;
+		}
+	if (best >= 0)
+		return best;
 	for (i = 0; i < EXO_MAX_CAPS; i++) {
 		if (!caps[i].rights || !dominates(&caps[i], &root->out_owner, want))
 			continue;

@@ -103,6 +103,7 @@ struct exo_name {
  */
 struct exo_fs_type {
 	const char *name; /* and that of the root's template */
+	const char *also; /* optional: another template's */
 	int (*mkfs)(struct exo *x, uint32_t disk, const struct exo_mkfs *opt, struct exo_why *why);
 	int (*open)(struct exo_fs **out, struct exo *x, uint32_t disk, const struct exo_root_get *root, unsigned flags,
 		    struct exo_why *why);

@@ -182,10 +182,10 @@ EXO_ACL(cffs_shared_acl)
 		mine |= RULE(25, ~own & changed);
 		stuck = DIFF8(SLOT(CFFS_S_LEVEL)) | DIFF8(SLOT(CFFS_S_REF));
 		exo_unroll(int i = SLOT(CFFS_S_EXT); i < SLOT(CFFS_S_SIZE); i += 8) GATHER(stuck, DIFF64(i));
-		if (write)
-			return CFFS_ACL_WRITE;
 		if (mine)
 			return CFFS_ACL_OWNER;
+		if (write)
+			return CFFS_ACL_WRITE;
 		if (setid)
 			return CFFS_ACL_SETID;
 		return RULE(26, sticky & stuck) ? CFFS_ACL_STICKY : 0;

@@ -38,7 +38,10 @@ static int run_mkfs(const struct args *a)
 		m.type = "cffs";
 	m.udf_dir = opt_value(a, "udf-dir");
 	m.root_flags = (opt_given(a, "public-read") ? EXO_ROOT_PUBLIC_READ : 0) |
-		       (opt_given(a, "temporary") ? EXO_ROOT_TEMPORARY : 0);
+		       (opt_given(a, "temporary") ? EXO_ROOT_TEMPORARY : 0) |
+		       (opt_given(a, "shared") ? EXO_ROOT_SHARED : 0);
+	if (opt_given(a, "shared") && strcmp(m.type, "cffs"))
+		return usage_error(a, "--shared: only cffs has trees that several users share");
 	if ((status = parse_quota(a, "quota", &m.quota)) || (status = parse_mode(a, &m.mode)))
 		return status;
 	x = env_open();
@@ -162,6 +165,7 @@ static const struct opt mkfs_opts[] = {
 	{"quota", 0, "SIZE", "most that the tree may hold"},
 	{"mode", 0, "MODE", "of the top directory, octal (default: 0755)"},
 	{"public-read", 0, NULL, "anybody may read it"},
+	{"shared", 0, NULL, "for all users: its files' permissions are enforced by the module (cffs)"},
 	{"temporary", 0, NULL, "dropped at the next attach"},
 	{"udf-dir", 0, "DIR", "where the UDFs are (default: $EXO_UDF_DIR, or the installed ones)"},
 	{NULL},

@@ -46,7 +46,7 @@ int cffs_getattr(struct exo_fs *xfs, struct exo_node *xnode, struct stat *st)
 	return 0;
 }
 
-static int set_once(struct cffs *fs, struct node *n, const struct exo_attr *a)
+static int set_once(struct cffs *fs, struct node *n, const struct exo_attr *a, bool flat)
 {
 	struct inode was;
 	struct ref home;
@@ -72,6 +72,10 @@ static int set_once(struct cffs *fs, struct node *n, const struct exo_attr *a)
 		stamp_from(&a->mtime, &n->di.time[T_MTIME]);
 	n->di.time[T_CTIME] = stamp_now();
 	err = node_store(fs, n, &home);
+	if (!err && flat) {
+		err = inode_owns(&was) ? -EAGAIN : flat_begin(fs, txn_part(fs, &home, n->loc.part), &n->di);
+		n->di.flags |= CFFS_F_FLAT;
+	}
 	if (!err)
 		err = txn_commit(fs);
 	else
@@ -89,9 +93,19 @@ out:
 	return err;
 }
 
+/* A directory of a shared tree becomes sticky: that takes another way of keeping names, and none may be there yet. */
+static int before_sticky(struct cffs *fs, struct node *n)
+{
+	int err = dir_empty(fs, n);
+
+	return err > 0 ? dir_clear(fs, n) : err ? err : -ENOTEMPTY;
+}
+
 int cffs_setattr(struct exo_fs *xfs, struct exo_node *xnode, const struct exo_attr *a)
 {
 	struct cffs *fs = cffs_of(xfs);
+	bool flat = fs->shared && S_ISDIR(xnode->mode) && a->set & EXO_SET_MODE && a->mode & S_ISVTX &&
+		    !(node_of(xnode)->di.flags & CFFS_F_FLAT);
 	int64_t ns;
 	int err;
 
@@ -102,8 +116,12 @@ int cffs_setattr(struct exo_fs *xfs, struct exo_node *xnode, const struct exo_at
 		return -EINVAL;
 	/* Gathered bytes carry the time of their write; what is set now must win over it. */
 	err = write_flush(fs, node_of(xnode));
+	if (!err && flat)
+		err = before_sticky(fs, node_of(xnode));
 	if (!err)
-		CFFS_RETRY(err, fs, set_once(fs, node_of(xnode), a));
+		CFFS_RETRY(err, fs, set_once(fs, node_of(xnode), a, flat));
+	if (!err && a->set & (EXO_SET_MODE | EXO_SET_OWNER))
+		err = headers_check(fs, node_of(xnode), true, NULL);
 	return err;
 }
 
@@ -116,8 +134,8 @@ int drop_setid(struct cffs *fs, struct node *node)
 	if (!(node->n.mode & bits) || !exo_cred(&fs->fs)->uid)
 		return 0;
 	a.mode = node->n.mode & 07777 & ~bits;
-	CFFS_RETRY(err, fs, set_once(fs, node, &a));
-	return err;
+	CFFS_RETRY(err, fs, set_once(fs, node, &a, false));
+	return err ? err : headers_check(fs, node, true, NULL);
 }
 
 int cffs_statvfs(struct exo_fs *xfs, struct statvfs *st)

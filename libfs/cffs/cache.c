@@ -169,6 +169,10 @@ int err_retry(struct cffs *fs, int err, const struct exo_why *why)
 		if (why->code == EXO_R_FRAME_LIMIT || fs->starved++ >= 3)
 			return -ENOMEM;
 		return exo_sync(fs->fs.x, fs->fs.disk, EXO_NOROOT, NULL) < 0 ? -ENOMEM : -EAGAIN;
+	case EXO_R_ACL:
+		return EXO_ACL_CODE(why->detail) == CFFS_ACL_WRITE || EXO_ACL_CODE(why->detail) == CFFS_ACL_READ
+			       ? -EACCES
+			       : -EPERM;
 	default:
 		return exo_type_error(why->code, err);
 	}

@@ -35,7 +35,7 @@ typedef uint64_t u64;
 #define CFFS_ORDERS 8	/* orders that one transaction may ask for */
 #define CFFS_AVOID 16
 #define CFFS_INO_BATCH 4096
-#define CFFS_NODES 4096		  /* unreferenced nodes to keep */
+#define CFFS_NODES 4096 /* unreferenced nodes to keep */
 /* A longer target gets a block: with any name, an inline one must fit into a partition, or it could not be renamed. */
 #define CFFS_INLINE_MAX (CFFS_PART - CFFS_SLOT(1) - CFFS_NAME_MAX)
 #define CFFS_ATTRS_MAX (1u << 20) /* bytes of all extended attributes of an inode */
@@ -196,6 +196,10 @@ struct cffs {
 	struct exo_run avoid[CFFS_AVOID];
 	u32 navoid;
 	bool keep_atime; /* what is pending is written, times of access, too */
+	bool shared;	 /* CFFS_FEATURE_SHARED: shared.c */
+	bool admin;	 /* the module knows us as the root of the name space, */
+	u32 uid;	 /* or as this user, whoever the library acts for */
+	u64 seq;	 /* upper part of the last inode number that shared.c gave */
 	u32 searching;	 /* find.c runs */
 	u32 starved;	 /* times in a row that the disk was synced because no frame was left */
 	u32 full;	 /* times in a row that the disk was synced because nothing was free */
@@ -330,13 +334,17 @@ struct xspot { /* a partition for one */
 	struct ref r; /* pinned */
 };
 bool xinode_ok(const u8 *part);
-void xinode_init(u8 *part, const struct inode *di, const char *target); /* without a name yet */
-bool xlink_counts(const u8 *part, u32 k);
-int xlink_add(u8 *part, u32 *k); /* a name more; -EMLINK */
+void xinode_init(u8 *part, const struct inode *di, const char *target, bool shared); /* without a name yet */
+bool xlink_counts(const u8 *part, u32 k, u64 dir);				     /* as a name in that directory */
+bool xlink_taken(const u8 *part, u32 k);					     /* in any */
+u64 xlink_parent(const u8 *part, u32 k);  /* shared trees: in which; 0: none */
+u32 xlink_room(const u8 *part);		  /* numbers that there may be */
+int xlink_add(u8 *part, u64 dir, u32 *k); /* a name more; -EMLINK */
 void xlink_del(u8 *part, u32 k);
 int table_pin(struct cffs *fs, u32 place, struct ref *r, u32 *part); /* -ESTALE: nothing there */
 int table_spot(struct cffs *fs, struct xspot *s);		     /* not inside a transaction */
 void table_crowded(struct cffs *fs);				     /* others use that block, too: go on to the next */
+void table_header(u8 *part, u32 level);				     /* of a table partition without extents */
 u8 *table_take(struct cffs *fs, const struct xspot *s);		     /* in a transaction; NULL: somebody else did */
 #define CFFS_PLACE_NONE 0xffffffffu				     /* for a block of the table itself */
 int table_each(struct cffs *fs, int (*fn)(void *arg, u32 place, const struct ref *r), void *arg);
@@ -364,6 +372,7 @@ struct mpath {
 	} at[CFFS_LEVEL_MAX + 2];
 	u64 next; /* least key behind the chosen one, at most; 1 << 32: none */
 };
+void map_header(u8 *part, const struct node *node, u32 level);
 int map_find(struct cffs *fs, struct node *node, const struct ref *home, u32 key, struct mpath *p);
 void map_done(struct cffs *fs, struct mpath *p);
 bool map_same(struct cffs *fs, const struct mpath *p);
@@ -400,6 +409,7 @@ struct node *node_peek(struct cffs *fs, u64 ino); /* without a reference; NULL i
 /* The node last seen under this name, if its leaf is unchanged since; without a reference. NULL: look in the directory.
  */
 struct node *node_known(struct cffs *fs, struct node *dir, const char *name, size_t len);
+bool node_fresh(struct cffs *fs, struct node *n);		 /* di is what stands there */
 int node_pin(struct cffs *fs, struct node *node, struct ref *r); /* current di, its block pinned; -ESTALE when gone */
 void node_dirty(struct cffs *fs, struct node *node, unsigned bits);
 void node_clean(struct cffs *fs, struct node *node);
@@ -490,6 +500,7 @@ int cffs_readdir(struct exo_fs *fs, struct exo_node *dir, uint64_t cookie,
 		 int (*fn)(void *arg, const struct exo_dirent *d), void *arg);
 int cffs_scan(struct exo_fs *fs, struct exo_node *dir, uint64_t cookie, exo_entry_fn fn, void *arg);
 int cffs_make(struct exo_fs *fs, struct exo_node *dir, struct exo_make *v, u32 n); /* make.c */
+bool ref_counts(struct cffs *fs, const struct node *dir, const struct inode *entry);
 
 /* names.c. The node of an entry that was found; -ENOENT: a reference that does not count. */
 int entry_node(struct cffs *fs, struct node *dir, const char *name, size_t len, const struct found *f,
@@ -522,6 +533,50 @@ int cffs_tmpfile(struct exo_fs *fs, struct exo_node *dir, mode_t mode, struct ex
 int link_entry(struct cffs *fs, struct node *n, struct node *dir, struct exo_name name); /* of one in the table */
 int node_externalize(struct cffs *fs, struct node *node); /* its inode moves into the table, if it is not there */
 
+/* shared.c: trees of users who do not trust each other; also called, and harmless, for others. */
+int shared_identity(struct cffs *fs);
+bool shared_mine(const struct cffs *fs, const struct node *n);	   /* the module lets us do what is the owner's */
+bool shared_writable(const struct cffs *fs, const struct node *n); /* and what takes the right to write */
+u64 shared_ino(struct cffs *fs, u32 place);
+bool shared_place_ok(u64 ino, u32 place);
+/* The entry that refers to an inode in the table. */
+void ref_init(struct cffs *fs, struct inode *di, mode_t mode, u64 ino, u32 link, u32 place);
+void ref_stamp(struct cffs *fs, struct inode *di);
+int shared_create(struct cffs *fs, struct node *dir, struct exo_name name, const struct exo_create *what,
+		  struct node **out);
+int shared_tmpfile(struct cffs *fs, struct node *dir, const struct exo_create *what, struct node **out);
+int shared_move(struct cffs *fs, struct node *n, const struct ref *home, u32 link, u64 to, u32 *k);
+int shared_park(struct cffs *fs, struct node *n, const struct ref *home, u32 link);
+int shared_parked(struct cffs *fs, struct node *n);
+int shared_clear(struct cffs *fs, struct node *dir);
+
+/* headers.c */
+bool header_same(const u8 *part, const struct inode *di);
+int headers_check(struct cffs *fs, struct node *node, bool fix, u32 *wrong);
+int headers_trust(struct cffs *fs, struct node *node, const struct claim *c); /* 0: content may go there */
+
+/* flat.c: directories with CFFS_F_FLAT. find, leaf: f->home is pinned; afterwards f->leaf is, too. */
+/* One leaf. nth: its extent, counted through. Not 0: stop with that. */
+typedef int (*flat_leaf_fn)(void *arg, struct ref *leaf, u32 nth);
+/* One extent of the map, in use or not. */
+typedef int (*flat_ext_fn)(void *arg, struct ref *map, u32 part, u32 slot, u32 nth);
+int flat_exts(struct cffs *fs, struct node *dir, const struct ref *home, flat_ext_fn fn, void *arg);
+int flat_leaves(struct cffs *fs, struct node *dir, const struct ref *home, flat_leaf_fn fn, void *arg);
+typedef int (*flat_fn)(void *arg, const u8 *leaf, u64 block, u32 nth);
+int flat_find(struct cffs *fs, struct node *dir, const char *name, size_t len, struct found *f);
+int flat_leaf(struct cffs *fs, struct node *dir, u64 block, struct found *f);
+int flat_add(struct cffs *fs, struct node *dir, struct found *f, struct inode *di, const char *name, size_t len,
+	     struct loc *loc);
+int flat_begin(struct cffs *fs, u8 *part,
+	       const struct inode *di);		  /* in a transaction: an inode without blocks becomes one */
+int flat_grow(struct cffs *fs, struct node *dir); /* a leaf more */
+int flat_each(struct cffs *fs, struct node *dir, flat_fn fn, void *arg);
+int flat_blocks(struct cffs *fs, struct node *dir, int (*fn)(void *arg, struct ref *r, bool map), void *arg);
+int flat_empty(struct cffs *fs, struct node *dir);
+int flat_clear(struct cffs *fs, struct node *dir);
+int flat_readdir(struct cffs *fs, struct node *dir, u64 cookie, int (*fn)(void *arg, const struct exo_dirent *d),
+		 void *arg);
+
 /* xattr.c */
 ssize_t cffs_getxattr(struct exo_fs *fs, struct exo_node *node, const char *name, void *buf, size_t size);
 int cffs_setxattr(struct exo_fs *fs, struct exo_node *node, const char *name, const void *value, size_t size, int how);
@@ -532,6 +587,7 @@ int cffs_removexattr(struct exo_fs *fs, struct exo_node *node, const char *name)
 void orphan_name(u64 ino, char name[17]);
 int orphan_purge(struct cffs *fs, struct node *node); /* drop a node in the orphan directory */
 int orphans_purge(struct cffs *fs);
+bool orphans_alone(struct cffs *fs); /* no other environment is open */
 int orphan_entry(struct cffs *fs, struct node *dir, u32 hash, const struct loc *loc, u64 ino);
 int orphan_park(struct cffs *fs, struct node *dir, struct node *node, const char *name, size_t len);
 
@@ -546,7 +602,8 @@ int dirs_moved(struct cffs *fs, struct node *to); /* in a transaction that gives
 bool node_below(struct node *n, const struct node *top);
 
 /* exchange.c */
-int spare_del(struct cffs *fs, struct node *n); /* the name among the orphans that an exchange gives */
+int spare_del(struct cffs *fs, struct node *n,
+	      struct node *dir); /* the name that an exchange gives: among the orphans */
 int exchange_entries(struct cffs *fs, struct node *from, struct exo_name a, struct node *to, struct exo_name b);
 
 /* falloc.c */

@@ -105,6 +105,8 @@ static int check_map(struct walk *w, struct node *n, u64 *owned, u64 *content)
 	int err, i;
 
 	*owned = *content = 0;
+	if (n->di.flags & CFFS_F_FLAT)
+		return check_flat(w, n, owned, content);
 	while (key >> 32 == 0) {
 		err = node_pin(fs, n, &home);
 		if (err)
@@ -189,6 +191,7 @@ static void check_inode(struct walk *w, struct node *n)
 				      (unsigned long long)n->di.size, (unsigned long long)owned,
 				      (unsigned long long)size);
 	}
+	check_headers(w, n);
 	if (S_ISDIR(n->di.mode)) {
 		w->count->dirs++;
 	} else if (S_ISREG(n->di.mode)) {
@@ -284,8 +287,8 @@ static int note(struct walk *w, struct node *dir, const struct loc *loc, const s
 
 /* ---- the walk ---- */
 
-static int check_entry(struct walk *w, struct node *dir, const struct loc *loc, const struct inode *di,
-		       const char *name, u64 low, u64 next)
+int check_entry(struct walk *w, struct node *dir, const struct loc *loc, const struct inode *di, const char *name,
+		u64 low, u64 next)
 {
 	unsigned long long ino = di->ino;
 	struct cffs *fs = w->fs;
@@ -364,7 +367,7 @@ static int fix_links_once(struct cffs *fs, struct node *dir, u32 links)
 }
 
 /* A directory's count is in another sector than what it counts: a power cut may part them. */
-static void check_links(struct walk *w, struct node *dir, u32 links)
+void check_links(struct walk *w, struct node *dir, u32 links)
 {
 	struct ref home;
 	int err = node_pin(w->fs, dir, &home);
@@ -389,6 +392,8 @@ static int check_dir(struct walk *w, struct node *dir)
 	u32 p, s, links = 2;
 	int err;
 
+	if (dir->di.flags & CFFS_F_FLAT)
+		return check_flat_dir(w, dir);
 	for (p = 0; p < CFFS_PARTS; p++)
 		part_of[p] = leaf + p * CFFS_PART;
 

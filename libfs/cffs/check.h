@@ -21,6 +21,8 @@ struct xseen {
 	u64 ino;
 	u32 place, names;
 	bool owns;
+	bool mine;			     /* ours to repair: shared.c */
+	u64 parent;			     /* shared trees: a directory that it says to be in */
 	bool clash;			     /* an entry has it, too */
 	struct seen embedded;		     /* that one; dir with a reference */
 	u8 map[CFFS_X_SMALL - CFFS_X_LINKS]; /* numbers of the names that were seen */
@@ -48,6 +50,17 @@ int check_problem(struct walk *w, u64 ino, u64 block, bool repaired, const char 
 	__attribute__((format(printf, 5, 6)));
 void check_own(struct walk *w, u64 ino, const struct extent *e, bool meta);
 bool check_repairs(const struct walk *w);
+
+/* check.c: one entry, seen at loc where hashes from low on and below next belong; the count of a directory's
+ * directories. */
+int check_entry(struct walk *w, struct node *dir, const struct loc *loc, const struct inode *di, const char *name,
+		u64 low, u64 next);
+void check_links(struct walk *w, struct node *dir, u32 links);
+
+/* checkflat.c, for shared trees. */
+int check_flat(struct walk *w, struct node *n, u64 *owned, u64 *content);
+void check_headers(struct walk *w, struct node *n);
+int check_flat_dir(struct walk *w, struct node *dir);
 
 /* Before the walk: what is in the table. After it: what has no name, too many or too few. */
 int checkx_begin(struct walk *w);

@@ -43,6 +43,7 @@ static int collect(void *arg, u32 place, const struct ref *r)
 	u8 bytes[CFFS_PART];
 	struct xseen *x;
 	struct inode di;
+	u32 k;
 
 	if (place == CFFS_PLACE_NONE || !(place & 7))
 		check_own(w, 0, &(struct extent){r->block, 1, 0}, true);
@@ -68,6 +69,9 @@ static int collect(void *arg, u32 place, const struct ref *r)
 	memset(x, 0, sizeof(*x));
 	x->ino = di.ino;
 	x->place = place;
+	x->mine = !w->fs->shared || w->fs->admin || di.uid == w->fs->uid;
+	for (k = 0; k < xlink_room(bytes) && !x->parent; k++)
+		x->parent = xlink_parent(bytes, k);
 	x->owns = inode_owns(&di);
 	x->owns |= own_attrs(w, bytes, di.ino);
 	return 0;
@@ -163,6 +167,7 @@ static int renumber_once(struct cffs *fs, struct node *n, const struct xseen *x)
 {
 	struct ref home;
 	u8 *part;
+	u32 k;
 	int err = node_pin(fs, n, &home);
 
 	if (err)
@@ -172,7 +177,9 @@ static int renumber_once(struct cffs *fs, struct node *n, const struct xseen *x)
 	if (!err && !part)
 		err = -EAGAIN;
 	if (!err) {
-		memcpy(part + CFFS_X_LINKS, x->map, get16(part + CFFS_X_MAP));
+		for (k = 0; k < xlink_room(part); k++)
+			if (!(x->map[k / 8] >> (k % 8) & 1))
+				xlink_del(part, k);
 		if (!S_ISDIR(n->di.mode))
 			put32(part + CFFS_SLOT(0) + CFFS_S_NLINK, x->names);
 		err = txn_commit(fs);
@@ -187,10 +194,10 @@ static int renumber_once(struct cffs *fs, struct node *n, const struct xseen *x)
 static void check_numbers(struct walk *w, const struct xseen *x)
 {
 	u8 bytes[CFFS_PART];
-	u32 part, map, links;
+	u32 part, k, links;
 	struct node *n;
 	struct ref r;
-	bool same;
+	bool same = true;
 	int err = table_pin(w->fs, x->place, &r, &part);
 
 	if (err)
@@ -199,9 +206,9 @@ static void check_numbers(struct walk *w, const struct xseen *x)
 	meta_put(w->fs, &r);
 	if (part_kind(bytes) != CFFS_KIND_INODE || get64(bytes + CFFS_H_OWNER) != x->ino)
 		return;
-	map = get16(bytes + CFFS_X_MAP);
 	links = get32(bytes + CFFS_SLOT(0) + CFFS_S_NLINK);
-	same = !memcmp(bytes + CFFS_X_LINKS, x->map, map);
+	for (k = 0; k < xlink_room(bytes); k++)
+		same &= xlink_taken(bytes, k) == (x->map[k / 8] >> (k % 8) & 1);
 	if (same && (S_ISDIR(get32(bytes + CFFS_SLOT(0) + CFFS_S_MODE)) || links == x->names))
 		return;
 	err = -EIO;
@@ -216,6 +223,15 @@ static void check_numbers(struct walk *w, const struct xseen *x)
 		      links, x->names);
 }
 
+/* A directory of a shared tree that lost its name and has others in it: it gets one at the top, if we may. */
+static int name_anew(struct walk *w, struct node *n)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "lost-%llx", (unsigned long long)n->n.ino);
+	return link_entry(w->fs, n, w->fs->top, (struct exo_name){name, strlen(name)});
+}
+
 /* No name: it goes the way of an orphan. */
 static int free_inode(struct walk *w, const struct xseen *x)
 {
@@ -226,7 +242,12 @@ static int free_inode(struct walk *w, const struct xseen *x)
 	if (!n)
 		return -EUCLEAN;
 	orphan_name(x->ino, name);
-	err = link_entry(w->fs, n, w->fs->orphans, (struct exo_name){name, 16});
+	if (w->fs->shared && S_ISDIR(n->di.mode) && dir_empty(w->fs, n) != 1) {
+		err = name_anew(w, n);
+		node_put(w->fs, n);
+		return err;
+	}
+	err = w->fs->shared ? 0 : link_entry(w->fs, n, w->fs->orphans, (struct exo_name){name, 16});
 	if (!err || err == -EEXIST)
 		err = node_moved(w->fs, n, w->fs->orphans, name, 16, &n->loc);
 	if (!err)
@@ -342,8 +363,8 @@ static u32 missing(struct walk *w, const struct xseen *x)
 		return 0;
 	memcpy(bytes, txn_see(w->fs, &r, part), CFFS_PART);
 	meta_put(w->fs, &r);
-	for (k = 0; part_kind(bytes) == CFFS_KIND_INODE && k < 8u * get16(bytes + CFFS_X_MAP); k++)
-		n += xlink_counts(bytes, k) && !(x->map[k / 8] >> (k % 8) & 1);
+	for (k = 0; part_kind(bytes) == CFFS_KIND_INODE && k < xlink_room(bytes); k++)
+		n += xlink_taken(bytes, k) && !(x->map[k / 8] >> (k % 8) & 1);
 	return n;
 }
 
@@ -370,7 +391,7 @@ static int spare(struct walk *w, struct xseen *x, struct node *n)
 		if (err)
 			return err;
 	}
-	CFFS_RETRY(err, w->fs, spare_del(w->fs, n));
+	CFFS_RETRY(err, w->fs, spare_del(w->fs, n, w->fs->orphans));
 	return err;
 }
 
@@ -422,8 +443,15 @@ int checkx_end(struct walk *w)
 	for (i = 0; i < w->nx && !w->stop; i++) {
 		struct xseen *x = &w->x[i];
 
-		if (x->clash || !whole)
+		if (x->clash || !whole || !x->mine)
 			continue;
+		/* In a shared tree: open somewhere without a name, perhaps; or in a directory that has none itself. */
+		if (!x->names && w->fs->shared) {
+			const struct xseen *up = checkx_find(w, x->parent);
+
+			if (!orphans_alone(w->fs) || (up && !up->names && up != x))
+				continue;
+		}
 		if (!x->names) {
 			err = check_repairs(w) ? free_inode(w, x) : -EIO;
 			check_problem(w, x->ino, 0, !err, "inode %llu in the table has no name",

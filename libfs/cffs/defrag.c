@@ -363,7 +363,7 @@ static int one_entry(struct defrag *d, struct node *dir, const struct entry *e, 
 	n = node_of(xn);
 	if (e->dir && S_ISDIR(n->n.mode)) {
 		err = put_off(d, n);
-	} else if (S_ISREG(n->n.mode) && !d->count) {
+	} else if (S_ISREG(n->n.mode) && !d->count && shared_mine(d->fs, n)) {
 		err = size_blocks(n) > SMALL ? move_large(d, n) : 0;
 		if (!err && size_blocks(n) && size_blocks(n) <= SMALL && !listed(small, *nsmall, n))
 			small[(*nsmall)++] = node_hold(d->fs, n);

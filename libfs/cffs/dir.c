@@ -82,6 +82,9 @@ int dir_leaf_for(struct cffs *fs, struct node *dir, u32 hash, struct found *f)
 		return err;
 	if (!S_ISDIR(dir->di.mode))
 		return -ENOTDIR;
+	/* No order leads to a leaf there. */
+	if (dir->di.flags & CFFS_F_FLAT)
+		return 0;
 	if (!way_taken(fs, dir, hash, f)) {
 		err = map_find(fs, dir, &f->home, hash, &f->path);
 		if (err || !f->path.n)
@@ -114,6 +117,8 @@ static int find_once(struct cffs *fs, struct node *dir, const char *name, size_t
 
 	if (err)
 		return err;
+	if (dir->di.flags & CFFS_F_FLAT)
+		return flat_find(fs, dir, name, len, f);
 	if (!f->path.n)
 		return found_same(fs, f) ? -ENOENT : -EAGAIN;
 	part = slot = partition_for(fs, dir, &f->leaf, hash);
@@ -150,7 +155,11 @@ int dir_at(struct cffs *fs, struct node *dir, u32 hash, const struct loc *loc, u
 	int err = dir_leaf_for(fs, dir, hash, f);
 	const u8 *part;
 
-	if (err || !f->path.n || f->leaf.block != loc->block)
+	if (!err && dir->di.flags & CFFS_F_FLAT)
+		err = flat_leaf(fs, dir, loc->block, f);
+	else if (!err && !f->path.n)
+		err = -ENOENT;
+	if (err || f->leaf.block != loc->block)
 		return err ? err : -ENOENT;
 	part = txn_see(fs, &f->leaf, loc->part);
 	if (part_kind(part) != CFFS_KIND_DIR || !part_used(part, loc->slot))
@@ -241,6 +250,8 @@ int dir_add(struct cffs *fs, struct node *dir, struct found *f, struct inode *di
 	int err, p, slot;
 
 	di->hash = f->hash;
+	if (dir->di.flags & CFFS_F_FLAT)
+		return flat_add(fs, dir, f, di, name, len, loc);
 	if (!f->path.n) {
 		err = txn_alloc(fs, fs->policy->leaf(fs, dir), 1, true, true, &e);
 		if (err)
@@ -285,6 +296,9 @@ int dir_prune(struct cffs *fs, struct node *dir, struct found *f)
 	int err;
 	u32 p;
 
+	/* An empty leaf is somebody's next name; only the owner could take it away. */
+	if (dir->di.flags & CFFS_F_FLAT)
+		return 0;
 	for (p = 0; p < CFFS_PARTS; p++) {
 		const u8 *part = txn_see(fs, &f->leaf, p);
 
@@ -350,6 +364,8 @@ int dir_empty(struct cffs *fs, struct node *dir)
 	u32 p;
 	int err;
 
+	if (dir->di.flags & CFFS_F_FLAT)
+		return flat_empty(fs, dir);
 	do {
 		CFFS_RETRY(err, fs, dir_leaf(fs, dir, next, leaf, &block, &next));
 		if (err)
@@ -392,6 +408,8 @@ int dir_clear(struct cffs *fs, struct node *dir)
 {
 	int err;
 
+	if (dir->di.flags & CFFS_F_FLAT)
+		return flat_clear(fs, dir);
 	do {
 		CFFS_RETRY(err, fs, clear_once(fs, dir));
 	} while (err > 0);

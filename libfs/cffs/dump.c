@@ -118,7 +118,8 @@ static int dump_node(struct dump *d, u32 depth, struct node *n)
 		if (err)
 			return err;
 	}
-	err = dump_map(d, depth + 1, n);
+	/* The leaves of a sticky directory of a shared tree stand in no order. */
+	err = n->di.flags & CFFS_F_FLAT ? 0 : dump_map(d, depth + 1, n);
 	if (err < 0)
 		return say(d, depth + 1, "map cannot be read: %s", strerror(-err));
 	if (err || !S_ISDIR(n->di.mode))
@@ -136,7 +137,7 @@ int cffs_dump(struct exo_fs *xfs, struct exo_node *node, exo_fs_line_fn fn, void
 	int err = 0;
 
 	if (node_of(node) == fs->top)
-		err = say(&d, 0, "cffs root block %llu template %u seed %016llx%016llx",
+		err = say(&d, 0, "cffs%s root block %llu template %u seed %016llx%016llx", fs->shared ? " shared" : "",
 			  (unsigned long long)fs->root_block, fs->template_id, (unsigned long long)fs->seed[0],
 			  (unsigned long long)fs->seed[1]);
 	return err ? err : dump_node(&d, 0, node_of(node));

@@ -28,6 +28,11 @@ static void drop(struct swap *s)
 	}
 }
 
+static bool one_partition(const struct swap *s)
+{
+	return s->f[0].loc.block == s->f[1].loc.block && s->f[0].loc.part == s->f[1].loc.part;
+}
+
 static int find(struct swap *s)
 {
 	struct exo_fs *fs = &s->fs->fs;
@@ -40,19 +45,19 @@ static int find(struct swap *s)
 	}
 	for (i = 0; !err && i < 2; i++)
 		err = entry_live(s->fs, s->dir[i], s->name[i].at, s->name[i].len, &s->f[i], &s->node[i]);
+	/* A name in another directory is another number of the inode: that is more than a swap of entries. */
+	if (!err && s->fs->shared && s->dir[0] != s->dir[1])
+		err = -EXDEV;
 	for (i = 0; !err && i < 2; i++) {
 		err = exo_node_may_remove(fs, &s->dir[i]->n, &s->node[i]->n);
+		if (!err && !one_partition(s) && !shared_mine(s->fs, s->node[i]))
+			err = -EPERM;
 		if (!err && S_ISDIR(s->node[i]->n.mode) && s->dir[0] != s->dir[1])
 			err = exo_node_may(fs, &s->node[i]->n, W_OK);
 		if (!err && S_ISDIR(s->node[i]->n.mode) && node_below(s->dir[!i], s->node[i]))
 			err = -EINVAL;
 	}
 	return err;
-}
-
-static bool one_partition(const struct swap *s)
-{
-	return s->f[0].loc.block == s->f[1].loc.block && s->f[0].loc.part == s->f[1].loc.part;
 }
 
 /* In a transaction: entry i gets what the other one has; the bytes were read before. */
@@ -72,6 +77,8 @@ static int fill(struct swap *s, int i, const u8 *part, const u8 *other)
 	di.hash = mine.hash;
 	if (!(di.flags & CFFS_F_REF))
 		di.time[T_CTIME] = stamp_now();
+	else if (s->fs->shared)
+		ref_stamp(s->fs, &di);
 	slot = entry_add(to, &di, copy, mine.name_len, target + di.name_len);
 	return slot < 0 ? slot : 0;
 }
@@ -126,7 +133,7 @@ static int swap_once(struct swap *s)
 		if (err)
 			return err;
 		s->node[i]->di.time[T_CTIME] = stamp_now();
-		if (s->node[i]->ext)
+		if (s->node[i]->ext && shared_writable(fs, s->node[i]))
 			node_dirty(fs, s->node[i], DIRTY_CTIME);
 	}
 	return 0;
@@ -139,17 +146,17 @@ static void spare_name(u64 ino, char name[18])
 	snprintf(name, 18, "%016llxx", (unsigned long long)ino);
 }
 
-static int spare_add(struct cffs *fs, struct node *n)
+static int spare_add(struct cffs *fs, struct node *n, struct node *dir)
 {
 	char name[18];
 	int err;
 
 	spare_name(n->n.ino, name);
-	err = link_entry(fs, n, fs->orphans, (struct exo_name){name, 17});
+	err = link_entry(fs, n, dir, (struct exo_name){name, 17});
 	return err == -EEXIST ? 0 : err;
 }
 
-int spare_del(struct cffs *fs, struct node *n)
+int spare_del(struct cffs *fs, struct node *n, struct node *dir)
 {
 	struct ref home = NO_REF;
 	struct found f;
@@ -158,7 +165,7 @@ int spare_del(struct cffs *fs, struct node *n)
 	int err;
 
 	spare_name(n->n.ino, name);
-	err = dir_find(fs, fs->orphans, name, 17, &f);
+	err = dir_find(fs, dir, name, 17, &f);
 	if (!err)
 		err = node_pin(fs, n, &home);
 	if (!err)
@@ -170,24 +177,30 @@ int spare_del(struct cffs *fs, struct node *n)
 		xlink_del(part, REF_LINK(&f.di));
 	err = part ? dir_del(fs, &f) : -EAGAIN;
 	if (!err)
-		err = dir_prune(fs, fs->orphans, &f);
+		err = dir_prune(fs, dir, &f);
 	if (err)
 		txn_abort(fs);
 	else
 		err = txn_commit(fs);
-	n->frame = fs->orphans->frame = EXO_NOFRAME;
+	n->frame = dir->frame = EXO_NOFRAME;
 out:
 	meta_put(fs, &home);
 	found_done(fs, &f);
 	return err == -ENOENT ? 0 : err;
 }
 
-static int spares_end(struct cffs *fs, struct node *n[2])
+/* The orphans of a shared tree are its owner's; there, the first directory shows the spare names for the time. */
+static struct node *spare_dir(const struct swap *s)
+{
+	return s->fs->shared ? s->dir[0] : s->fs->orphans;
+}
+
+static int spares_end(const struct swap *s, struct node *n[2])
 {
 	int i, err = 0;
 
 	for (i = 0; !err && i < 2; i++)
-		CFFS_RETRY(err, fs, spare_del(fs, n[i]));
+		CFFS_RETRY(err, s->fs, spare_del(s->fs, n[i], spare_dir(s)));
 	return err;
 }
 
@@ -202,7 +215,7 @@ static int once(struct swap *s, struct node *spare[2])
 		for (i = 0; !err && i < 2; i++)
 			err = node_externalize(fs, s->node[i]);
 		for (i = 0; !err && i < 2; i++) {
-			err = spare_add(fs, s->node[i]);
+			err = spare_add(fs, s->node[i], spare_dir(s));
 			spare[i] = node_hold(fs, s->node[i]);
 		}
 		if (!err)
@@ -213,7 +226,7 @@ static int once(struct swap *s, struct node *spare[2])
 	}
 	/* Only those that have a spare name are swapped. */
 	if (!one_partition(s) && (s->node[0] != spare[0] || s->node[1] != spare[1])) {
-		err = spares_end(fs, spare);
+		err = spares_end(s, spare);
 		for (i = 0; i < 2; i++) {
 			node_put(fs, spare[i]);
 			spare[i] = NULL;
@@ -239,7 +252,7 @@ int exchange_entries(struct cffs *fs, struct node *from, struct exo_name a, stru
 		if (!err)
 			two = cffs_sync(&fs->fs);
 		if (!two)
-			two = spares_end(fs, spare);
+			two = spares_end(&s, spare);
 	}
 	for (i = 0; i < 2; i++)
 		if (spare[i])

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include "cffs.h"
 
-static int extent_at(struct cffs *fs, struct node *node, u32 key, struct claim *c, u32 *hole)
+static int extent_at(struct cffs *fs, struct node *node, u32 key, bool write, struct claim *c, u32 *hole)
 {
 	struct ref home;
 	int err = node_pin(fs, node, &home);
@@ -15,6 +15,11 @@ static int extent_at(struct cffs *fs, struct node *node, u32 key, struct claim *
 		return err;
 	err = file_extent(fs, node, &home, key, c, hole);
 	meta_put(fs, &home);
+	if (!err && write) {
+		err = headers_trust(fs, node, c);
+		if (err)
+			meta_put(fs, &c->parent);
+	}
 	/* The binding keeps the parent in core; more than its number is not needed. */
 	if (!err)
 		cache_unpin(fs, c->parent.frame);
@@ -60,7 +65,7 @@ int cffs_extents(struct exo_fs *xfs, struct exo_file *f, uint64_t off, uint64_t 
 		struct claim c;
 		u32 hole = 0, skip;
 
-		CFFS_RETRY(err, fs, extent_at(fs, node, key, &c, &hole));
+		CFFS_RETRY(err, fs, extent_at(fs, node, key, flags & EXO_EXTENTS_ALLOC, &c, &hole));
 		if (err == -ENOENT) {
 			key += hole;
 			err = 0;

@@ -69,7 +69,7 @@ int cffs_file_open(struct exo_fs *fs, struct exo_file *f)
 static void released(struct cffs *fs, struct node *n)
 {
 	if (n->gone) {
-		if (n->n.parent == &fs->orphans->n && !(fs->fs.flags & EXO_FS_RDONLY))
+		if (n->n.parent == &fs->orphans->n && !(fs->fs.flags & EXO_FS_RDONLY) && shared_mine(fs, n))
 			orphan_purge(fs, n);
 		return;
 	}

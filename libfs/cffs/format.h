@@ -86,7 +86,10 @@
 #define CFFS_X_TURN 180	  /* u32: number that the next name gets, if it is free */
 #define CFFS_X_LINKED 184 /* s64: when it got a name beside another one last */
 #define CFFS_X_LONG 192	  /* u32: bytes of attributes in the blocks */
-#define CFFS_X_LINKS 196  /* the map: bit k: the name with number k counts; a symlink's target ends at CFFS_X_SMALL */
+/* Shared trees: instead of the map, the number of the directory that each name is in; 0: that number is not in use. */
+#define CFFS_X_NAMED 1	   /* at CFFS_H_FROM: it is so here */
+#define CFFS_X_PARENTS 200 /* u64[]; CFFS_X_MAP is the bytes from CFFS_X_LINKS to their end */
+#define CFFS_X_LINKS 196   /* the map: bit k: the name with number k counts; a symlink's target ends at CFFS_X_SMALL */
 #define CFFS_X_SMALL 384
 #define CFFS_X_SMALL_MAX (CFFS_PART - CFFS_X_SMALL)
 #define CFFS_X_EXTS 2 /* at CFFS_X_ATTRS */
@@ -112,6 +115,11 @@
 #define CFFS_OLD_MAGIC 0x31464643
 #define CFFS_TOP_INO 1
 #define CFFS_ORPHANS_INO 2
+
+/* Shared trees: a number is its inode's place, and above it the time in units of 2^18 ns since 2020. */
+#define CFFS_PLACE_BITS 22
+#define CFFS_INO_EPOCH 1577836800000000000ll /* ns */
+#define CFFS_INO_UNIT 18
 
 #define CFFS_FEATURE_SHARED 1 /* all inodes in the table; the template has an acl */
 

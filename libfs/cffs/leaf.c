@@ -162,8 +162,8 @@ static int replace(struct cffs *fs, struct node *dir, struct found *f, const u8 
 	if (err)
 		return err;
 	/*
-	 * The leaf with the least key also has what is below its key. Then the key comes down to that: the new leaf above may
-	 * get a key below the old one, and would be the least otherwise.
+	 * The leaf with the least key also has what is below its key. Then the key comes down to that: the new leaf
+	 * above may get a key below the old one, and would be the least otherwise.
 	 */
 	low.key = f->path.at[f->path.n - 1].c.ext.key;
 	if (n && it[0].hash < low.key)
@@ -175,9 +175,10 @@ static int replace(struct cffs *fs, struct node *dir, struct found *f, const u8 
 	for (p = 0; !err && p < CFFS_PARTS; p++) {
 		u8 *part = txn_part(fs, &f->leaf, p);
 
-		if (part)
+		/* References own nothing: in a shared tree, where it may be another's, it goes as it is. */
+		if (part && !fs->shared)
 			memset(part, 0, CFFS_PART);
-		else
+		else if (!part)
 			err = -EAGAIN;
 	}
 	if (!err)
@@ -241,6 +242,8 @@ int dir_split(struct cffs *fs, struct node *dir, const char *name, size_t len, u
 {
 	int err;
 
+	if (dir->di.flags & CFFS_F_FLAT)
+		return flat_grow(fs, dir);
 	CFFS_RETRY(err, fs, split_once(fs, dir, name, len, extra));
 	return err;
 }

@@ -41,8 +41,8 @@ static int externalize_once(struct cffs *fs, struct node *n)
 	di.size = n->di.size;
 	for (i = 0; i < T_COUNT; i++)
 		di.time[i] = n->di.time[i];
-	xinode_init(part, &di, target + di.name_len);
-	err = xlink_add(part, &k);
+	xinode_init(part, &di, target + di.name_len, false);
+	err = xlink_add(part, 0, &k);
 	if (!err)
 		err = entry_refer(slot, n->loc.slot, s.place, k);
 	if (!err)
@@ -103,14 +103,11 @@ static int link_once(struct cffs *fs, struct node *n, struct node *dir, struct e
 	if (err)
 		goto out;
 	part = txn_part(fs, &home, n->loc.part);
-	err = part ? xlink_add(part, &k) : -EAGAIN;
+	err = part ? xlink_add(part, dir->n.ino, &k) : -EAGAIN;
 	if (!err) {
 		put64(part + CFFS_SLOT(0) + CFFS_S_CTIME, stamp_now());
 		put64(part + CFFS_X_LINKED, stamp_now());
-		di.mode = n->di.mode & S_IFMT;
-		di.ino = n->n.ino;
-		di.flags = CFFS_F_REF;
-		di.size = (u64)k << 32 | n->place;
+		ref_init(fs, &di, n->di.mode, n->n.ino, k, n->place);
 		err = dir_add(fs, dir, &f, &di, name.at, name.len, NULL, &loc);
 	}
 	if (err) {
@@ -149,7 +146,12 @@ static int first_name(struct cffs *fs, struct node *n, struct node *dir, struct 
 
 	orphan_name(n->n.ino, from);
 	err = write_flush(fs, n);
-	if (!err)
+	/* It is in no directory: the first name comes like any other. */
+	if (!err && fs->shared) {
+		err = link_entry(fs, n, dir, name);
+		if (!err)
+			err = node_moved(fs, n, dir, name.at, name.len, &n->loc);
+	} else if (!err)
 		err = rename_entry(fs, fs->orphans, from, 16, dir, name.at, name.len, REN_PARK | REN_NOREPLACE);
 	if (!err)
 		n->gone = n->tmp = false;
@@ -172,6 +174,8 @@ int cffs_link(struct exo_fs *xfs, struct exo_node *xnode, struct exo_node *xdir,
 		return -EPERM;
 	if (dir->gone || (n->gone && !n->tmp))
 		return -ENOENT;
+	if (!shared_mine(fs, n))
+		return -EPERM;
 	if (n->gone) {
 		err = first_name(fs, n, dir, name);
 	} else {
@@ -196,6 +200,12 @@ int cffs_tmpfile(struct exo_fs *xfs, struct exo_node *dir, mode_t mode, struct e
 		return -EROFS;
 	if (node_of(dir)->gone)
 		return -ENOENT;
+	if (fs->shared) {
+		err = shared_tmpfile(fs, node_of(dir), &what, &n);
+		if (!err)
+			*out = &n->n;
+		return err;
+	}
 	err = alloc_ino(fs, &ino);
 	if (err)
 		return err;

@@ -373,6 +373,9 @@ static int prepare(struct making *m, struct exo_make *v)
 		return -ENAMETOOLONG;
 	if (!name_ok(v->name, len))
 		return -EINVAL;
+	/* The inodes of a shared tree do not lie in leaves. */
+	if (m->fs->shared)
+		return -EAGAIN;
 	if (S_ISLNK(v->st.st_mode) && (!target || target > CFFS_INLINE_MAX))
 		return target ? -EAGAIN : -ENOENT;
 	if (S_ISREG(v->st.st_mode) && ((u64)v->st.st_size > (u64)CFFS_FILE_BLOCKS * BLK || blocks_of(v) > UINT32_MAX))

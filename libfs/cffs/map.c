@@ -171,7 +171,7 @@ static u8 *slot_of(struct cffs *fs, const struct node *node, const struct ref *h
 	return part ? part + CFFS_SLOT(node->loc.slot) : NULL;
 }
 
-static void map_header(u8 *part, const struct node *node, u32 level)
+void map_header(u8 *part, const struct node *node, u32 level)
 {
 	put32(part + CFFS_H_MAGIC, CFFS_MAGIC);
 	part[CFFS_H_KIND] = CFFS_KIND_MAP;
@@ -195,6 +195,13 @@ static int fill(struct cffs *fs, const struct ref *r, const struct node *node, u
 			map_header(part, node, level);
 		}
 		extent_put(part + CFFS_H_SIZE + CFFS_E_SIZE * (i % per), &e[i]);
+	}
+	/* A partition of zeroes is anybody's to fill in. */
+	for (i = (n + per - 1) / per; fs->shared && i < CFFS_PARTS; i++) {
+		part = txn_part(fs, r, i);
+		if (!part)
+			return -EAGAIN;
+		map_header(part, node, level);
 	}
 	return 0;
 }

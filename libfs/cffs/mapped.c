@@ -28,6 +28,11 @@ static int frame_of(struct cffs *fs, struct node *node, u32 key, u32 left, bool 
 	}
 	if (err)
 		return err;
+	err = write ? headers_trust(fs, node, &c) : 0;
+	if (err) {
+		meta_put(fs, &c.parent);
+		return err;
+	}
 	block = c.ext.start + (key - c.ext.key);
 	f = cache_find(fs, block, NULL);
 	if (f != EXO_NOFRAME && (!write || fs->held[f].write)) {

@@ -16,6 +16,10 @@ int entry_node(struct cffs *fs, struct node *dir, const char *name, size_t len, 
 	struct ref r;
 	int err, kind;
 
+	/* In a shared tree an entry with an inode of its own, or with a number of another place, is somebody's
+	 * invention. */
+	if (fs->shared && (!(f->di.flags & CFFS_F_REF) || !shared_place_ok(f->di.ino, REF_PLACE(&f->di))))
+		return -ENOENT;
 	if (!(f->di.flags & CFFS_F_REF)) {
 		*out = node_get(fs, dir, name, len, &f->loc, &f->leaf, &f->di);
 		return *out ? 0 : -EUCLEAN;
@@ -33,9 +37,10 @@ int entry_node(struct cffs *fs, struct node *dir, const char *name, size_t len, 
 		err = -EUCLEAN;
 	else if (kind != CFFS_KIND_INODE)
 		err = -ENOENT;
-	else if (entry_get(bytes, 0, &di, NULL))
+	else if (entry_get(bytes, 0, &di, NULL) || (fs->shared && get32(bytes + CFFS_H_FROM) != CFFS_X_NAMED))
 		err = -EUCLEAN;
-	else if (di.ino != f->di.ino || (di.mode ^ f->di.mode) & S_IFMT || !xlink_counts(bytes, REF_LINK(&f->di)))
+	else if (di.ino != f->di.ino || (di.mode ^ f->di.mode) & S_IFMT ||
+		 !xlink_counts(bytes, REF_LINK(&f->di), dir->n.ino))
 		err = -ENOENT;
 	if (!err) {
 		*out = node_get_ext(fs, dir, name, len, &loc, &r, &di, REF_PLACE(&f->di), REF_LINK(&f->di), &f->leaf);
@@ -79,6 +84,9 @@ int cffs_lookup(struct exo_fs *xfs, struct exo_node *xdir, struct exo_name name,
 	if (dir->gone)
 		return -ENOENT;
 	n = node_known(fs, dir, name.at, name.len);
+	/* An inode in the table changes without its entry. */
+	if (n && n->ext && !node_fresh(fs, n))
+		n = NULL;
 	if (n) {
 		*out = &node_hold(fs, n)->n;
 		return 0;
@@ -284,7 +292,10 @@ int create_entry(struct cffs *fs, struct node *dir, struct exo_name name, const 
 	struct node *n = NULL;
 	int err;
 
-	CFFS_RETRY(err, fs, create_once(fs, dir, name, what, like, ino, &n));
+	if (fs->shared)
+		err = shared_create(fs, dir, name, what, &n);
+	else
+		CFFS_RETRY(err, fs, create_once(fs, dir, name, what, like, ino, &n));
 	if (!err && S_ISLNK(what->mode) && n->di.ext[0].count) {
 		CFFS_RETRY(err, fs, put_target(fs, n, what->target, strlen(what->target)));
 		if (err)
@@ -315,7 +326,7 @@ int cffs_create(struct exo_fs *xfs, struct exo_node *xdir, struct exo_name name,
 		return -ENAMETOOLONG;
 	if (dir->gone)
 		return -ENOENT;
-	err = alloc_ino(fs, &ino);
+	err = fs->shared ? 0 : alloc_ino(fs, &ino);
 	if (!err)
 		err = create_entry(fs, dir, name, what, dir, ino, &n);
 	if (!err)
@@ -350,7 +361,7 @@ static int unlink_ext(struct cffs *fs, struct node *n, const struct found *f, co
 
 static int remove_once(struct cffs *fs, struct node *dir, struct exo_name name, bool directory, struct node **parked)
 {
-	bool more;
+	bool more, mine;
 	struct ref home = NO_REF;
 	struct node *n;
 	struct found f;
@@ -377,15 +388,16 @@ static int remove_once(struct cffs *fs, struct node *dir, struct exo_name name, 
 			err = -EAGAIN;
 		goto out;
 	}
+	mine = shared_mine(fs, n);
 	more = n->ext && !directory && n->di.nlink > 1;
-	if (more) {
+	if (more && mine) {
 		err = names_settled(fs, n);
 		if (err > 0)
 			err = -EAGAIN;
 		if (err)
 			goto out;
 	}
-	if (!directory && !more && must_park(n)) {
+	if (!directory && !more && must_park(n) && !fs->shared) {
 		*parked = n;
 		n = NULL;
 		goto out;
@@ -397,7 +409,12 @@ static int remove_once(struct cffs *fs, struct node *dir, struct exo_name name, 
 	if (err)
 		goto out;
 	err = dir_del(fs, &f);
-	if (!err)
+	/* Of another's inode the name goes. Nothing must come into a directory meanwhile: its version counts. */
+	if (!err && !mine)
+		err = txn_part(fs, &home, n->loc.part) ? 0 : -EAGAIN;
+	else if (!err && fs->shared && !directory && !more && must_park(n))
+		err = shared_park(fs, n, &home, REF_LINK(&f.di));
+	else if (!err)
 		err = n->ext ? unlink_ext(fs, n, &f, &home) : extents_free(fs, &f.di);
 	if (!err)
 		err = dir_prune(fs, dir, &f);
@@ -413,6 +430,10 @@ static int remove_once(struct cffs *fs, struct node *dir, struct exo_name name, 
 	dir->frame = EXO_NOFRAME;
 	if (more) {
 		n->frame = n->eframe = EXO_NOFRAME;
+	} else if (fs->shared && !directory && must_park(n)) {
+		err = shared_parked(fs, n);
+		if (!err && mine && !n->opens)
+			err = orphan_purge(fs, n);
 	} else {
 		n->gone = true;
 		node_clean(fs, n);

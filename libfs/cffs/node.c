@@ -57,6 +57,13 @@ struct node *node_known(struct cffs *fs, struct node *dir, const char *name, siz
 	return n;
 }
 
+bool node_fresh(struct cffs *fs, struct node *n)
+{
+	u64 version;
+
+	return n->frame != EXO_NOFRAME && cache_find(fs, n->loc.block, &version) == n->frame && version == n->version;
+}
+
 struct node *node_peek(struct cffs *fs, u64 ino)
 {
 	struct node *n;
@@ -234,6 +241,9 @@ struct node *node_get(struct cffs *fs, struct node *dir, const char *name, size_
 	struct node *n = node_peek(fs, di->ino);
 
 	if (n && (!!S_ISDIR(n->n.mode) != !!S_ISDIR(di->mode)))
+		return NULL;
+	/* Whoever may change a directory's inode could let it be named below itself. */
+	if (n && fs->shared && dir && S_ISDIR(di->mode) && n->n.parent != &dir->n && node_below(dir, n))
 		return NULL;
 	if (!n) {
 		n = calloc(1, sizeof(*n));
@@ -428,7 +438,7 @@ void node_touched(struct cffs *fs, struct node *dir)
 
 void node_read(struct cffs *fs, struct node *node)
 {
-	if (fs->fs.flags & EXO_FS_RDONLY)
+	if (fs->fs.flags & EXO_FS_RDONLY || !shared_writable(fs, node))
 		return;
 	node->di.time[T_ATIME] = stamp_now();
 	node_dirty(fs, node, DIRTY_ATIME);
@@ -504,7 +514,8 @@ int node_flush(struct cffs *fs, struct node *node)
 	if (!node->dirty || (node->dirty == DIRTY_ATIME && !fs->keep_atime))
 		return 0;
 	CFFS_RETRY(err, fs, flush_once(fs, node));
-	if (err == -ESTALE) {
+	/* Times alone are not worth an error where the right to change them has gone meanwhile. */
+	if (err == -ESTALE || ((err == -EACCES || err == -EPERM) && fs->shared && !(node->dirty & DIRTY_SIZE))) {
 		node_clean(fs, node);
 		err = 0;
 	}

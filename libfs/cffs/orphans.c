@@ -28,11 +28,13 @@ int orphan_park(struct cffs *fs, struct node *dir, struct node *node, const char
 static int purge_once(struct cffs *fs, struct node *node)
 {
 	struct ref home = NO_REF;
-	struct found f;
-	int err;
+	struct found f = {.leaf = NO_REF, .home = NO_REF};
+	int err = 0;
 
-	err = dir_find(fs, fs->orphans, node->name, node->name_len, &f);
-	if (!err && f.di.ino != node->n.ino)
+	/* In a shared tree it has no name anywhere. */
+	if (!fs->shared)
+		err = dir_find(fs, fs->orphans, node->name, node->name_len, &f);
+	if (!err && !fs->shared && f.di.ino != node->n.ino)
 		err = -ENOENT;
 	if (!err)
 		err = node_pin(fs, node, &home);
@@ -42,10 +44,11 @@ static int purge_once(struct cffs *fs, struct node *node)
 		err = txn_begin(fs);
 	if (err)
 		goto out;
-	err = dir_del(fs, &f);
+	if (!fs->shared)
+		err = dir_del(fs, &f);
 	if (!err)
 		err = node->ext ? xinode_free(fs, &home, node->loc.part) : extents_free(fs, &f.di);
-	if (!err)
+	if (!err && !fs->shared)
 		err = dir_prune(fs, fs->orphans, &f);
 	if (err)
 		txn_abort(fs);
@@ -66,7 +69,10 @@ int orphan_purge(struct cffs *fs, struct node *node)
 	node->gone = true;
 	node_clean(fs, node);
 	write_drop(fs, node);
-	err = truncate_blocks(fs, node, 0, true);
+	if (fs->shared && S_ISDIR(node->di.mode))
+		err = shared_clear(fs, node);
+	else
+		err = truncate_blocks(fs, node, 0, true);
 	if (!err)
 		CFFS_RETRY(err, fs, purge_once(fs, node));
 	/* Another process may have done it first. */
@@ -189,10 +195,11 @@ static int empty_dir(struct cffs *fs, struct node *dir)
 }
 
 /*
- * An orphan may be open in another process, or be a name that is on its way to another place. Which one, nobody has written
- * down; but a process that uses a tree has an environment open, so when ours is the only one, all of them were left behind.
+ * An orphan may be open in another process, or be a name that is on its way to another place. Which one, nobody has
+ * written down; but a process that uses a tree has an environment open, so when ours is the only one, all of them were
+ * left behind.
  */
-static bool alone(struct cffs *fs)
+bool orphans_alone(struct cffs *fs)
 {
 	return __atomic_load_n(&exo_statistics(fs->fs.x)->envs, __ATOMIC_ACQUIRE) == 1;
 }
@@ -203,7 +210,7 @@ int orphans_purge(struct cffs *fs)
 	struct node *n;
 	int err = 0;
 
-	while (alone(fs) && !(err = first_of(fs, fs->orphans, &f, &n))) {
+	while (orphans_alone(fs) && !(err = first_of(fs, fs->orphans, &f, &n))) {
 		if (S_ISDIR(n->n.mode))
 			err = empty_dir(fs, n);
 		if (!err)

@@ -32,19 +32,22 @@ static int by_place(const void *x, const void *y)
 }
 
 /* Does the inode in the table know of this name? When it cannot be told, the name is shown. */
-static bool ref_counts(struct cffs *fs, const struct inode *entry)
+bool ref_counts(struct cffs *fs, const struct node *dir, const struct inode *entry)
 {
 	const u8 *bytes;
 	struct ref r;
 	bool counts;
 	u32 part;
-	int err = table_pin(fs, REF_PLACE(entry), &r, &part);
+	int err;
 
+	if (fs->shared && (!(entry->flags & CFFS_F_REF) || !shared_place_ok(entry->ino, REF_PLACE(entry))))
+		return false;
+	err = table_pin(fs, REF_PLACE(entry), &r, &part);
 	if (err)
 		return err != -ESTALE;
 	bytes = txn_see(fs, &r, part);
 	counts = part_kind(bytes) == CFFS_KIND_INODE && get64(bytes + CFFS_H_OWNER) == entry->ino &&
-		 xlink_counts(bytes, REF_LINK(entry));
+		 xlink_counts(bytes, REF_LINK(entry), dir->n.ino);
 	meta_put(fs, &r);
 	return counts;
 }
@@ -64,6 +67,20 @@ static u32 places(const u8 *leaf, struct place *at)
 	return n;
 }
 
+struct flat_entries {
+	shown_fn fn;
+	void *arg;
+};
+
+/* All are references there. */
+static int flat_entry(void *arg, const struct exo_dirent *d)
+{
+	const struct flat_entries *e = arg;
+	const struct shown s = {.d = *d, .di = {.ino = d->ino, .flags = CFFS_F_REF}};
+
+	return e->fn(e->arg, &s);
+}
+
 static int each_entry(struct cffs *fs, struct node *dir, uint64_t cookie, shown_fn fn, void *arg)
 {
 	struct place at[LEAF_ENTRIES];
@@ -74,6 +91,8 @@ static int each_entry(struct cffs *fs, struct node *dir, uint64_t cookie, shown_
 
 	if (next >> 32)
 		return 0;
+	if (dir->di.flags & CFFS_F_FLAT)
+		return flat_readdir(fs, dir, cookie, flat_entry, &(struct flat_entries){fn, arg});
 	for (;;) {
 		struct shown s = {.d = {0}};
 
@@ -93,7 +112,7 @@ static int each_entry(struct cffs *fs, struct node *dir, uint64_t cookie, shown_
 				return -EUCLEAN;
 			memcpy(name, is, s.di.name_len);
 			name[s.di.name_len] = 0;
-			if (s.di.flags & CFFS_F_REF && !ref_counts(fs, &s.di)) {
+			if ((fs->shared || s.di.flags & CFFS_F_REF) && !ref_counts(fs, dir, &s.di)) {
 				cookie = s.d.next;
 				continue;
 			}

@@ -21,7 +21,9 @@ struct ren {
 	bool a_on, b_on, o_on;
 	bool park; /* REN_PARK: loses its name, or had none, so needs no order */
 	bool park_dst;
-	struct ref home; /* of dst, if it is in the table */
+	struct ref home;  /* of dst, if it is in the table */
+	struct ref shome; /* of src, if its inode changes, too */
+	u32 link;	  /* the number of its new name then */
 	char oname[17];
 };
 
@@ -93,6 +95,11 @@ static int drop_target(struct ren *r, struct loc *oloc)
 
 	if (err)
 		return err;
+	/* Of another's inode the name goes. */
+	if (!shared_mine(r->fs, r->dst))
+		return txn_part(r->fs, &r->home, r->dst->loc.part) ? 0 : -EAGAIN;
+	if (r->park_dst && r->fs->shared)
+		return shared_park(r->fs, r->dst, &r->home, REF_LINK(&di));
 	if (r->park_dst) {
 		/* After a power cut both places may stand; the newer one counts. */
 		di.time[T_CTIME] = stamp_now();
@@ -169,12 +176,23 @@ static int build(struct ren *r, const char *b, size_t blen, struct loc *loc, str
 	if (err)
 		return err;
 	*full = r->to;
-	err = dir_add(fs, r->to, &r->b, &di, b, blen, name + di.name_len, loc);
+	if (fs->shared && r->from != r->to) {
+		err = shared_move(fs, r->src, &r->shome, REF_LINK(&di), r->to->n.ino, &r->link);
+		di.size = (u64)r->link << 32 | REF_PLACE(&di);
+	}
+	if (fs->shared)
+		ref_stamp(fs, &di);
+	if (!err)
+		err = dir_add(fs, r->to, &r->b, &di, b, blen, name + di.name_len, loc);
 	if (!err)
 		err = dir_del(fs, &r->a);
 	if (!err)
 		err = dir_prune(fs, r->from, &r->a);
-	if (!err && !r->park)
+	if (!err && fs->shared && r->from != r->to) {
+		err = txn_order(fs, r->shome.block, r->src->loc.part, loc->block, loc->part);
+		if (!err)
+			err = txn_order(fs, r->a.leaf.block, r->a.loc.part, r->shome.block, r->src->loc.part);
+	} else if (!err && !r->park)
 		err = txn_order(fs, r->a.leaf.block, r->a.loc.part, loc->block, loc->part);
 	if (!err && r->dst && S_ISDIR(r->dst->di.mode))
 		err = dir_links(fs, r->to, &r->b.home, -1);
@@ -189,6 +207,7 @@ static int build(struct ren *r, const char *b, size_t blen, struct loc *loc, str
 static void drop(struct ren *r)
 {
 	meta_put(r->fs, &r->home);
+	meta_put(r->fs, &r->shome);
 	if (r->a_on)
 		found_done(r->fs, &r->a);
 	if (r->b_on)
@@ -221,8 +240,13 @@ static int find_both(struct ren *r, const char *a, size_t alen, const char *b, s
 	if (r->dst == r->src)
 		return 1;
 	err = may(r);
+	/* Which directory a name is in is the inode's to say, so its owner's. */
+	if (!err && fs->shared && r->from != r->to)
+		err = shared_mine(fs, r->src) ? node_pin(fs, r->src, &r->shome) : -EXDEV;
 	if (err || !r->dst)
 		return err;
+	if (!shared_mine(fs, r->dst))
+		return node_pin(fs, r->dst, &r->home);
 	if (r->dst->ext && !S_ISDIR(r->dst->di.mode) && r->dst->di.nlink > 1) {
 		err = names_settled(fs, r->dst);
 		if (err)
@@ -235,6 +259,8 @@ static int find_both(struct ren *r, const char *a, size_t alen, const char *b, s
 	if (err || !r->park_dst)
 		return err;
 	orphan_name(r->dst->n.ino, r->oname);
+	if (fs->shared)
+		return 0;
 	r->o_on = true;
 	err = dir_find(fs, fs->orphans, r->oname, 16, &r->o);
 	return err == -ENOENT ? 0 : err ? err : -EUCLEAN;
@@ -243,7 +269,7 @@ static int find_both(struct ren *r, const char *a, size_t alen, const char *b, s
 static int once(struct cffs *fs, struct node *from, const char *a, size_t alen, struct node *to, const char *b,
 		size_t blen, unsigned how)
 {
-	struct ren r = {.fs = fs, .from = from, .to = to, .park = how & REN_PARK, .home = NO_REF};
+	struct ren r = {.fs = fs, .from = from, .to = to, .park = how & REN_PARK, .home = NO_REF, .shome = NO_REF};
 	struct node *full = NULL;
 	struct loc loc, oloc = {0};
 	int err = find_both(&r, a, alen, b, blen, how);
@@ -272,10 +298,14 @@ static int once(struct cffs *fs, struct node *from, const char *a, size_t alen, 
 		}
 		if (r.park_dst)
 			err = node_moved(fs, r.dst, fs->orphans, r.oname, 16, &oloc);
+		else if (r.dst->gone && r.dst->opens && r.dst->ext)
+			err = shared_parked(fs, r.dst);
 	}
+	if (r.shome.frame != EXO_NOFRAME)
+		r.src->link = r.link;
 	if (!err)
 		err = node_moved(fs, r.src, to, b, blen, &loc);
-	if (r.src->ext && !r.park) {
+	if (r.src->ext && !r.park && shared_writable(fs, r.src)) {
 		r.src->di.time[T_CTIME] = stamp_now();
 		node_dirty(fs, r.src, DIRTY_CTIME);
 	}

@@ -8,14 +8,26 @@
 #include <unistd.h>
 #include "cffs.h"
 
-static void first_inode(struct inode *di, u64 ino, mode_t mode, int64_t now)
+/* Who owns the new tree: the user whose capability owns the root. */
+static uid_t owner_of(struct exo *x, u32 cap)
+{
+	struct exo_cap caps[EXO_MAX_CAPS];
+
+	memset(caps, 0, sizeof(caps));
+	if (cap < EXO_MAX_CAPS && exo_cap_list(x, caps) >= 0 && caps[cap].depth >= 2 &&
+	    caps[cap].name[0] == EXO_CAP_NS_UID)
+		return caps[cap].name[1];
+	return geteuid();
+}
+
+static void first_inode(struct inode *di, u64 ino, mode_t mode, uid_t uid, int64_t now)
 {
 	int i;
 
 	memset(di, 0, sizeof(*di));
 	di->mode = S_IFDIR | (mode & 07777);
 	di->nlink = 2;
-	di->uid = geteuid();
+	di->uid = uid;
 	di->gid = getegid();
 	di->ino = ino;
 	for (i = 0; i < T_COUNT; i++)
@@ -26,8 +38,9 @@ static void first_inode(struct inode *di, u64 ino, mode_t mode, int64_t now)
 static int first_partition(struct exo *x, uint32_t disk, uint32_t cap, const struct exo_root_add *root, mode_t mode,
 			   struct exo_why *why)
 {
-	u8 part[3 * CFFS_PART] = {0};
-	u32 k;
+	bool shared = root->root_flags & EXO_ROOT_SHARED;
+	u8 part[BLK] = {0};
+	u32 k, i;
 	struct exo_bind b = {.disk = disk,
 			     .cap = cap,
 			     .root = root->out_root,
@@ -52,12 +65,16 @@ static int first_partition(struct exo *x, uint32_t disk, uint32_t cap, const str
 		return err;
 	put32(part + CFFS_H_MAGIC, CFFS_MAGIC);
 	part[CFFS_H_KIND] = CFFS_KIND_SUPER;
-	first_inode(&di, CFFS_TOP_INO, mode, now);
-	xinode_init(part + CFFS_PLACE_TOP * CFFS_PART, &di, NULL);
-	xlink_add(part + CFFS_PLACE_TOP * CFFS_PART, &k);
-	first_inode(&di, CFFS_ORPHANS_INO, 0700, now);
-	xinode_init(part + CFFS_PLACE_ORPHANS * CFFS_PART, &di, NULL);
-	xlink_add(part + CFFS_PLACE_ORPHANS * CFFS_PART, &k);
+	first_inode(&di, CFFS_TOP_INO, mode, owner_of(x, cap), now);
+	xinode_init(part + CFFS_PLACE_TOP * CFFS_PART, &di, NULL, shared);
+	xlink_add(part + CFFS_PLACE_TOP * CFFS_PART, CFFS_TOP_INO, &k);
+	first_inode(&di, CFFS_ORPHANS_INO, 0700, owner_of(x, cap), now);
+	xinode_init(part + CFFS_PLACE_ORPHANS * CFFS_PART, &di, NULL, shared);
+	xlink_add(part + CFFS_PLACE_ORPHANS * CFFS_PART, CFFS_ORPHANS_INO, &k);
+	/* What has no header anybody could make their own. */
+	for (i = CFFS_TABLE_FIRST; shared && i < CFFS_PARTS; i++)
+		table_header(part + i * CFFS_PART, 1);
+	put32(part + CFFS_SUP_FLAGS, shared ? CFFS_FEATURE_SHARED : 0);
 	put32(part + CFFS_SUP_VERSION, CFFS_VERSION);
 	put64(part + CFFS_SUP_NEXT_INO, (u64)now >> 10);
 	put64(part + CFFS_SUP_SEED, seed[0]);
@@ -69,14 +86,36 @@ static int first_partition(struct exo *x, uint32_t disk, uint32_t cap, const str
 	return err < 0 ? err : 0;
 }
 
+static int sticky_top(struct exo *x, uint32_t disk, const char *name, mode_t mode, struct exo_why *why)
+{
+	struct exo_attr a = {.set = EXO_SET_MODE, .mode = mode & 07777};
+	struct exo_root_get root;
+	struct exo_fs *fs;
+	int err = exo_root_find(x, disk, name, &root, why);
+
+	if (!err)
+		err = cffs_open(&fs, x, disk, &root, EXO_FS_JOIN, why);
+	if (err)
+		return err;
+	exo_cred_fill(&fs->cred);
+	err = cffs_setattr(fs, &cffs_of(fs)->top->n, &a);
+	cffs_close(fs);
+	return err;
+}
+
 int cffs_mkfs(struct exo *x, uint32_t disk, const struct exo_mkfs *opt, struct exo_why *why)
 {
+	bool shared = opt->root_flags & EXO_ROOT_SHARED;
+	mode_t mode = opt->mode ? opt->mode : 0755;
 	struct exo_root_add root;
-	int err = exo_type_root(x, disk, opt, "cffs.o", &root, why);
+	int err = exo_type_root(x, disk, opt, shared ? "cffs_shared.o" : "cffs.o", &root, why);
 
 	if (err)
 		return err;
-	err = first_partition(x, disk, root.cap, &root, opt->mode ? opt->mode : 0755, why);
+	/* A sticky one needs more than this block. */
+	err = first_partition(x, disk, root.cap, &root, shared ? mode & ~S_ISVTX : mode, why);
+	if (!err && shared && mode & S_ISVTX)
+		err = sticky_top(x, disk, opt->name, mode, why);
 	return exo_type_root_done(x, &root, err, why);
 }
 
@@ -121,8 +160,9 @@ static int read_super(struct cffs *fs)
 		snprintf(why->hint, sizeof(why->hint), "copy the files out with the library that made it");
 		return -EPROTONOSUPPORT;
 	}
-	if (part_kind(part) != CFFS_KIND_SUPER || get32(part + CFFS_SUP_FLAGS))
+	if (part_kind(part) != CFFS_KIND_SUPER || get32(part + CFFS_SUP_FLAGS) & ~CFFS_FEATURE_SHARED)
 		return -EUCLEAN;
+	fs->shared = get32(part + CFFS_SUP_FLAGS) & CFFS_FEATURE_SHARED;
 	fs->seed[0] = get64(part + CFFS_SUP_SEED);
 	fs->seed[1] = get64(part + CFFS_SUP_SEED + 8);
 	return 0;
@@ -162,6 +202,8 @@ int cffs_open(struct exo_fs **out, struct exo *x, uint32_t disk, const struct ex
 		err = nodes_init(fs);
 	if (!err)
 		CFFS_RETRY(err, fs, read_super(fs));
+	if (!err && fs->shared)
+		err = shared_identity(fs);
 	if (!err) {
 		fs->top = super_dir(fs, CFFS_PLACE_TOP, CFFS_TOP_INO);
 		fs->orphans = super_dir(fs, CFFS_PLACE_ORPHANS, CFFS_ORPHANS_INO);
@@ -170,7 +212,7 @@ int cffs_open(struct exo_fs **out, struct exo *x, uint32_t disk, const struct ex
 	}
 	if (!err && !(flags & (EXO_FS_RDONLY | EXO_FS_JOIN))) {
 		err = settle(fs);
-		if (!err)
+		if (!err && !fs->shared)
 			err = orphans_purge(fs);
 	}
 	if (err) {
@@ -197,7 +239,13 @@ void cffs_close(struct exo_fs *xfs)
 
 static struct exo_node *top(struct exo_fs *fs)
 {
-	return &node_hold(cffs_of(fs), cffs_of(fs)->top)->n;
+	struct node *n = cffs_of(fs)->top;
+	struct ref r;
+
+	/* Its mode as it is now; an error comes back from whatever is done with it. */
+	if (!node_fresh(cffs_of(fs), n) && !node_pin(cffs_of(fs), n, &r))
+		meta_put(cffs_of(fs), &r);
+	return &node_hold(cffs_of(fs), n)->n;
 }
 
 static void put(struct exo_fs *fs, struct exo_node *node)
@@ -219,6 +267,7 @@ static void refresh(struct exo_fs *xfs, struct exo_node *node)
 
 const struct exo_fs_type cffs_type = {
 	.name = CFFS_TYPE,
+	.also = CFFS_TYPE "_shared",
 	.mkfs = cffs_mkfs,
 	.open = cffs_open,
 	.close = cffs_close,

@@ -24,9 +24,23 @@ bool xinode_ok(const u8 *part)
 	       get32(part + CFFS_X_LONG) <= CFFS_ATTRS_MAX;
 }
 
-void xinode_init(u8 *part, const struct inode *di, const char *target)
+/* Are its names numbered by directory? */
+static bool named(const u8 *part)
+{
+	return get32(part + CFFS_H_FROM) == CFFS_X_NAMED;
+}
+
+static u32 name_numbers(const u8 *part)
+{
+	u32 map = get16(part + CFFS_X_MAP), head = CFFS_X_PARENTS - CFFS_X_LINKS;
+
+	return !named(part) ? 8 * map : map > head ? (map - head) / 8 : 0;
+}
+
+void xinode_init(u8 *part, const struct inode *di, const char *target, bool shared)
 {
 	memset(part, 0, CFFS_PART);
+	put32(part + CFFS_H_FROM, shared ? CFFS_X_NAMED : 0);
 	put32(part + CFFS_H_MAGIC, CFFS_MAGIC);
 	part[CFFS_H_KIND] = CFFS_KIND_INODE;
 	part[CFFS_H_USED] = 1;
@@ -40,9 +54,31 @@ void xinode_init(u8 *part, const struct inode *di, const char *target)
 		put32(part + CFFS_SLOT(0) + CFFS_S_NLINK, 0);
 }
 
-bool xlink_counts(const u8 *part, u32 k)
+u64 xlink_parent(const u8 *part, u32 k)
 {
-	return k / 8 < get16(part + CFFS_X_MAP) && part[CFFS_X_LINKS + k / 8] >> (k % 8) & 1;
+	return named(part) && k < name_numbers(part) ? get64(part + CFFS_X_PARENTS + 8 * k) : 0;
+}
+
+static bool taken(const u8 *part, u32 k)
+{
+	if (named(part))
+		return xlink_parent(part, k);
+	return k < name_numbers(part) && part[CFFS_X_LINKS + k / 8] >> (k % 8) & 1;
+}
+
+bool xlink_counts(const u8 *part, u32 k, u64 dir)
+{
+	return named(part) ? dir && xlink_parent(part, k) == dir : taken(part, k);
+}
+
+u32 xlink_room(const u8 *part)
+{
+	return name_numbers(part);
+}
+
+bool xlink_taken(const u8 *part, u32 k)
+{
+	return taken(part, k);
 }
 
 static void count_links(u8 *part, int n)
@@ -54,22 +90,26 @@ static void count_links(u8 *part, int n)
 }
 
 /* Numbers are taken in turn, so that one comes back as late as possible. */
-int xlink_add(u8 *part, u32 *k)
+int xlink_add(u8 *part, u64 dir, u32 *k)
 {
-	u32 map = get16(part + CFFS_X_MAP), turn = get32(part + CFFS_X_TURN), i;
+	u32 map = get16(part + CFFS_X_MAP), turn = get32(part + CFFS_X_TURN), i, n = name_numbers(part);
 	u32 most = CFFS_X_SMALL - CFFS_X_LINKS - get16(part + CFFS_SLOT(0) + CFFS_S_EXTRA);
+	u32 more = !named(part) ? 4 : map ? 8 : CFFS_X_PARENTS - CFFS_X_LINKS + 8;
 
-	if (turn >= 8 * map && map + 4 <= most) {
-		turn = 8 * map;
-		map += 4;
-		put16(part + CFFS_X_MAP, map);
+	if (turn >= n && map + more <= most) {
+		turn = n;
+		put16(part + CFFS_X_MAP, map + more);
+		n = name_numbers(part);
 	}
-	for (i = 0; i < 8 * map; i++, turn++) {
-		if (turn >= 8 * map)
+	for (i = 0; i < n; i++, turn++) {
+		if (turn >= n)
 			turn = 0;
-		if (xlink_counts(part, turn))
+		if (taken(part, turn))
 			continue;
-		part[CFFS_X_LINKS + turn / 8] |= 1u << turn % 8;
+		if (named(part))
+			put64(part + CFFS_X_PARENTS + 8 * turn, dir);
+		else
+			part[CFFS_X_LINKS + turn / 8] |= 1u << turn % 8;
 		put32(part + CFFS_X_TURN, turn + 1);
 		count_links(part, 1);
 		*k = turn;
@@ -80,9 +120,12 @@ int xlink_add(u8 *part, u32 *k)
 
 void xlink_del(u8 *part, u32 k)
 {
-	if (!xlink_counts(part, k))
+	if (!taken(part, k))
 		return;
-	part[CFFS_X_LINKS + k / 8] &= ~(1u << k % 8);
+	if (named(part))
+		put64(part + CFFS_X_PARENTS + 8 * k, 0);
+	else
+		part[CFFS_X_LINKS + k / 8] &= ~(1u << k % 8);
 	count_links(part, -1);
 }
 
@@ -142,16 +185,20 @@ int table_pin(struct cffs *fs, u32 place, struct ref *r, u32 *part)
 
 /* ---- a free partition ---- */
 
+void table_header(u8 *part, u32 level)
+{
+	put32(part + CFFS_H_MAGIC, CFFS_MAGIC);
+	part[CFFS_H_KIND] = CFFS_KIND_TABLE;
+	part[CFFS_H_REF] = CFFS_REF_META;
+	part[CFFS_H_LEVEL] = level;
+}
+
 static u8 *table_part(struct cffs *fs, const struct ref *r, u32 p, u32 level)
 {
 	u8 *part = txn_part(fs, r, p);
 
-	if (part && !get32(part + CFFS_H_MAGIC)) {
-		put32(part + CFFS_H_MAGIC, CFFS_MAGIC);
-		part[CFFS_H_KIND] = CFFS_KIND_TABLE;
-		part[CFFS_H_REF] = CFFS_REF_META;
-		part[CFFS_H_LEVEL] = level;
-	}
+	if (part && !get32(part + CFFS_H_MAGIC))
+		table_header(part, level);
 	return part;
 }
 
@@ -162,6 +209,7 @@ static int grow_once(struct cffs *fs, u32 nth)
 	struct extent e, have;
 	struct ref top, mid = NO_REF;
 	u8 *part, *at;
+	u32 i;
 	int err = root_get(fs, &top);
 
 	if (err)
@@ -182,6 +230,9 @@ static int grow_once(struct cffs *fs, u32 nth)
 		e.key = nth;
 		extent_put(part + CFFS_H_SIZE + CFFS_E_SIZE * s1, &e);
 		mid = txn_new_block(e.start);
+		/* A partition of zeroes is anybody's to fill in. */
+		for (i = 0; fs->shared && i < CFFS_PARTS; i++)
+			table_part(fs, &mid, i, 0);
 	}
 	part = table_part(fs, &mid, p2, 0);
 	at = part ? part + CFFS_H_SIZE + CFFS_E_SIZE * s2 : NULL;
@@ -262,12 +313,15 @@ static int spot_once(struct cffs *fs, struct xspot *s)
 		}
 		step(fs, &fs->hole_nth, &fs->hole_block);
 	}
-	if (err != -ENOENT && err != -ESTALE)
+	if (err != -ENOENT && err != -ESTALE && !(err == -EUCLEAN && fs->shared))
 		return err;
 	for (;; fs->table_end++) {
 		if (fs->table_end >= ORDINALS)
 			return -ENOSPC;
 		err = table_pin(fs, place_of(fs->table_end, 0, 0), &r, &p);
+		/* What another user made of an extent of a shared tree's table keeps nobody from the next one. */
+		if (err == -EUCLEAN && fs->shared)
+			continue;
 		if (err)
 			break;
 		meta_put(fs, &r);

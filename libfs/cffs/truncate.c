@@ -110,7 +110,9 @@ static int zero_once(struct cffs *fs, struct node *node, u64 off, u32 len)
 		return err;
 	err = file_extent(fs, node, &home, off / BLK, &c, &hole);
 	if (!err) {
-		err = cache_bind(fs, &c, c.ext.start + (off / BLK - c.ext.key), 1, true, false, &frame);
+		err = headers_trust(fs, node, &c);
+		if (!err)
+			err = cache_bind(fs, &c, c.ext.start + (off / BLK - c.ext.key), 1, true, false, &frame);
 		if (!err) {
 			memset((u8 *)exo_frame_ptr(fs->v, frame) + off % BLK, 0, len);
 			cache_unpin(fs, frame);

@@ -176,6 +176,11 @@ static int fill_once(struct cffs *fs, struct node *node, const u8 *buf, size_t n
 			err = err == -ENOENT ? -EAGAIN : err;
 			break;
 		}
+		err = headers_trust(fs, node, &c);
+		if (err) {
+			meta_put(fs, &c.parent);
+			break;
+		}
 		block = c.ext.start + (key - c.ext.key);
 		f = cache_find(fs, block, NULL);
 		if (f != EXO_NOFRAME && fs->held[f].write) {

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0 OR MIT
 # cffs on the host, under the sanitizers: its bytes alone, then the whole tree over the simulator.
-LIBFS_TESTS := $(addprefix $(B)/tests/cffs-,format basic tree crash shared corrupt full perm extents links space empty known batch defrag)
+LIBFS_TESTS := $(addprefix $(B)/tests/cffs-,format basic tree crash shared corrupt full perm extents links space empty known batch defrag users)
 TESTS_HOST += $(LIBFS_TESTS)
 
 $(B)/san/tests/libfs/%.o: override CFLAGS += -D_GNU_SOURCE
-$(LIBFS_TESTS): $(B)/tests/cffs-%: $(B)/san/tests/libfs/%.o $(B)/san/tests/libfs/world.o $(LIBFS_SAN) $(LIBEXO_SAN) $(LIBSIM) | $(B)/udf/cffs.o
+$(LIBFS_TESTS): $(B)/tests/cffs-%: $(B)/san/tests/libfs/%.o $(B)/san/tests/libfs/world.o $(LIBFS_SAN) $(LIBEXO_SAN) $(LIBSIM) | $(B)/udf/cffs.o $(B)/udf/cffs_shared.o
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(SAN) -o $@ $^ $(LIBSIM_LIBS)
@@ -18,3 +18,4 @@ $(B)/tests/logfs-own: $(B)/san/tests/libfs/logfs.o $(B)/san/tests/libfs/world.o 
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(SAN) -o $@ $^ $(LIBSIM_LIBS)
+$(B)/tests/cffs-users: $(B)/san/tests/libfs/users_run.o

@@ -157,7 +157,7 @@ static const struct row rows[] = {
 	{"the group does not", B, EDIT, OWNER, INODE, REG(0666), NONE, {MODE(REG(0777))}},
 	{"others do not", C, EDIT, OWNER, INODE, REG(0666), NONE, {MODE(REG(0777))}},
 	{"nor take bits away", C, EDIT, OWNER, INODE, REG(0666), NONE, {MODE(REG(0600))}},
-	{"without a right even less", C, EDIT, WRITE, INODE, REG(0644), NONE, {MODE(REG(0777))}},
+	{"without a right even less", C, EDIT, OWNER, INODE, REG(0644), NONE, {MODE(REG(0777))}},
 	{"the owner gives nothing away", A, EDIT, OWNER, INODE, REG(0644), NONE, {UID(1001)}},
 	{"nobody takes", C, EDIT, OWNER, INODE, REG(0666), NONE, {UID(1002)}},
 	{"root gives", R, EDIT, OK, INODE, REG(0644), NONE, {UID(1001)}},

@@ -24,10 +24,12 @@ VM_LIB_PROGS := \
 	attack \
 	acl_test \
 	filemap_test \
+	shared_test \
 
 VM_ALL := $(VM_PROGS:%=$(B)/tests/%) $(VM_LIB_PROGS:%=$(B)/tests/%)
 PROGS += $(VM_ALL)
 $(B)/tests/filemap_test: $(LIBFS_A)
+$(B)/tests/shared_test: $(B)/obj/tests/libfs/users_run.o $(LIBFS_A)
 $(VM_LIB_PROGS:%=$(B)/tests/%): $(LIBEXO_A)
 
 $(VM_ALL): $(B)/tests/%: $(B)/obj/tests/vm/%.o
