@@ -2,43 +2,42 @@
 /* owns.c: run a template's program on a partition and check every claim that comes back; keep the answer (owned.h). */
 #include "internal.h"
 
+#define GROUP 4u /* slots that are looked at together: most are empty */
+_Static_assert(EXO_MAX_SLOTS % GROUP == 0, "read_claims");
+
 /* What the program wrote, checked claim by claim. */
 static int read_claims(struct exo_disk *d, u32 tmpl, const struct exo_udf_claim *raw, struct exo_rng *out, u32 *n)
 {
 	const struct exo_tmpl *t = &d->tmpl[tmpl];
+	const struct exo_udf_claim *g, *s;
 	const u64 first = d->l.first, end = d->l.last;
 	struct exo_rng *r = out;
-	u32 i;
+	u32 id;
 
-	for (i = 0; i < EXO_MAX_SLOTS; i++) {
-		u64 start = raw[i].start, count = raw[i].count;
-		u32 ref = raw[i].ref, id;
-
-		/* Most slots are empty. */
-		if (i % 4 == 0 && !(raw[i].count | raw[i + 1].count | raw[i + 2].count | raw[i + 3].count)) {
-			i += 3;
+	for (g = raw; g < raw + EXO_MAX_SLOTS; g += GROUP) {
+		if (!(g[0].count | g[1].count | g[2].count | g[3].count))
 			continue;
+		for (s = g; s < g + GROUP; s++) {
+			if (!s->count)
+				continue;
+			if (!exo_rng_inside(s->start, s->count, first, end))
+				return -EPERM;
+			if (s->ref == 0)
+				id = 0;
+			else if (s->ref == 1)
+				id = tmpl;
+			else if (s->ref - 2 < t->h.nrefs)
+				id = t->h.refs[s->ref - 2];
+			else
+				return -EPERM;
+			if (id && d->tmpl[id].state != EXO_TMPL_LIVE)
+				return -EPERM;
+			*r++ = (struct exo_rng){.start = s->start, .count = s->count, .tmpl = id, .slot = (u32)(s - raw)};
 		}
-		if (!count)
-			continue;
-		if (!exo_rng_inside(start, count, first, end))
-			return -EPERM;
-		if (ref == 0)
-			id = 0;
-		else if (ref == 1)
-			id = tmpl;
-		else if (ref - 2 < t->h.nrefs)
-			id = t->h.refs[ref - 2];
-		else
-			return -EPERM;
-		if (id && d->tmpl[id].state != EXO_TMPL_LIVE)
-			return -EPERM;
-		*r++ = (struct exo_rng){.start = start, .count = count, .tmpl = id, .slot = i};
 	}
 	*n = (u32)(r - out);
 	return 0;
 }
-_Static_assert(EXO_MAX_SLOTS % 4 == 0, "read_claims looks at four slots at a time");
 
 /* `udf`: the template's program, or another instance of it; NULL: there is none. */
 static int by_program(struct exo_disk *d, u32 tmpl, struct exo_udf *udf, const void *part, u32 index,
