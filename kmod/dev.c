@@ -67,6 +67,8 @@ static void exo_dev_fdinfo(struct seq_file *m, struct file *filp)
 	seq_printf(m, "exo-env:\t%u\n", h.id);
 	seq_printf(m, "exo-bound:\t%u\n", h.bound);
 	seq_printf(m, "exo-private:\t%u\n", h.priv);
+	seq_printf(m, "exo-user-frames:\t%u\n", h.user_frames);
+	seq_printf(m, "exo-user-limit:\t%u\n", h.user_limit);
 	seq_printf(m, "exo-caps:\t%u\n", h.caps);
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/* lock.c: a mutex with one condition. */
+/* lock.c: a mutex with one condition, and turns. */
 #include "module.h"
 
 #include <linux/mutex.h>
 #include <linux/sched.h>
+#include <linux/semaphore.h>
 #include <linux/slab.h>
 #include <linux/wait.h>
 
@@ -54,4 +55,32 @@ void exo_plat_wake(struct exo_lock *l)
 {
 	if (wq_has_sleeper(&l->changed))
 		wake_up_all(&l->changed);
+}
+
+struct exo_turn {
+	struct semaphore one;
+};
+
+struct exo_turn *exo_plat_turn_new(void)
+{
+	struct exo_turn *t = kzalloc(sizeof(*t), GFP_KERNEL_ACCOUNT);
+
+	if (t)
+		sema_init(&t->one, 1);
+	return t;
+}
+
+void exo_plat_turn_free(struct exo_turn *t)
+{
+	kfree(t);
+}
+
+int exo_plat_turn_take(struct exo_turn *t)
+{
+	return down_killable(&t->one) ? -EINTR : 0;
+}
+
+void exo_plat_turn_give(struct exo_turn *t)
+{
+	up(&t->one);
 }

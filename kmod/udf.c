@@ -23,6 +23,7 @@
 #include <linux/filter.h>
 #include <linux/kthread.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -39,7 +40,8 @@ struct exo_udf {
 
 /*
  * One load. The verifier's words go to user memory, which may never answer, so a caller that is killed does not wait for the end;
- * then the thread is the last to know this. Its reference to mm lets the address space go only after that.
+ * then the thread is the last to know this. Its reference to mm lets the address space go only after that. A caller that is killed
+ * also sends the thread SIGKILL: the verifier looks for signals at each instruction, and then gives up.
  */
 struct exo_load {
 	refcount_t refs;
@@ -209,6 +211,7 @@ static int exo_load_thread(void *arg)
 	const struct cred *old;
 	struct cred *c;
 
+	allow_kernel_signal(SIGKILL);
 	c = exo_bpf_cred();
 	if (!c) {
 		l->err = -ENOMEM;
@@ -249,10 +252,14 @@ static struct exo_load *exo_load_new(const u64 *insns, u32 n, const struct exo_u
 	return l;
 }
 
-/* Without a log no user memory is touched, and the end is not far: an attach is not cut off by a signal. */
+/*
+ * The thread works at the caller's nice value. It is in no cgroup of the caller's: core has at most one for each user. Without a log no
+ * user memory is touched, and the end is near as soon as the thread was told to stop: it is waited for.
+ */
 static int exo_load_run(struct exo_load *l)
 {
 	struct task_struct *t;
+	int err;
 
 	if (l->log) {
 		l->mm = current->mm;
@@ -260,7 +267,7 @@ static int exo_load_run(struct exo_load *l)
 	}
 	__module_get(THIS_MODULE);
 	refcount_inc(&l->refs);
-	t = kthread_run(exo_load_thread, l, "exo-udf");
+	t = kthread_create(exo_load_thread, l, "exo-udf");
 	if (IS_ERR(t)) {
 		refcount_dec(&l->refs);
 		module_put(THIS_MODULE);
@@ -268,11 +275,17 @@ static int exo_load_run(struct exo_load *l)
 			mmput(l->mm);
 		return PTR_ERR(t) == -EINTR ? -EINTR : -ENOMEM;
 	}
-	if (!l->log)
-		wait_for_completion(&l->done);
-	else if (wait_for_completion_killable(&l->done))
-		return -EINTR;
-	return l->err;
+	get_task_struct(t);
+	set_user_nice(t, task_nice(current));
+	wake_up_process(t);
+	err = wait_for_completion_killable(&l->done);
+	if (err) {
+		send_sig(SIGKILL, t, 1);
+		if (!l->log)
+			wait_for_completion(&l->done);
+	}
+	put_task_struct(t);
+	return err ? -EINTR : l->err;
 }
 
 /* A load that was cut off says -EINTR: nothing is known of the program. */

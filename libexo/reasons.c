@@ -130,7 +130,7 @@ const struct exo_reason exo_reasons[] = {
 	REASON(LEAVES, NONE, "a MOVE must leave one edited partition and enter another",
 	       "edit both parents in the same transaction, and keep the template"),
 	/* frames */
-	REASON(FRAME_LIMIT, HALVES, "this handle may hold %1 frames and holds %2",
+	REASON(FRAME_LIMIT, HALVES, "at most %1 frames may be held by this handle, or by its user's handles together, and %2 are",
 	       "free frames or unbind blocks that are not needed"),
 	REASON(NO_FRAMES, NUMBER, "the pool has not the %1 frames that are wanted",
 	       "unbind or free frames, write dirty buffers, or load the module with a larger pool_mb"),

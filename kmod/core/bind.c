@@ -117,24 +117,30 @@ static int grant(struct bind *b)
 {
 	struct exo_core *c = b->a->c;
 	struct exo_env *e = b->a->e;
-	u32 limit = (u32)((u64)c->frames * 3 / 4), i, more = 0;
+	u32 limit = (u32)((u64)c->frames * 3 / 4), i, more = 0, mores = 0;
+	int err;
 	u8 want = b->q->rights & EXO_RIGHT_WRITE ? EXO_GRANT_READ | EXO_GRANT_WRITE : EXO_GRANT_READ;
 
 	for (i = 0; i < b->q->count; i++) {
-		int err = adopt(b, i);
-
+		err = adopt(b, i);
 		if (err)
 			return err;
 		more += !e->grants[b->frames[i]];
+		mores += !exo_user_has(e, b->frames[i]);
 	}
 	if (more > limit || e->nbound > limit - more)
 		return exo_no(b->a, -EDQUOT, EXO_R_FRAME_LIMIT, (u64)limit << 32 | e->nbound);
+	err = exo_user_may(b->a, mores);
+	if (err)
+		return err;
 	for (i = 0; i < b->q->count; i++) {
 		u32 f = b->frames[i];
 
 		if (!e->grants[f]) {
 			e->nbound++;
-			c->bufs[f].refs++;
+			exo_user_hold(e, f);
+			if (!c->bufs[f].refs++)
+				c->nheld++;
 			exo_buf_settle(c, f);
 		}
 		e->grants[f] |= want;

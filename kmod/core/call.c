@@ -16,7 +16,8 @@ static const struct call {
 	int (*fn)(struct exo_ask *a, void *arg);
 	u16 min; /* of the first version's struct; 0: has not grown since */
 } calls[EXO_NR_MAX + 1] = {
-	[EXO_NR_QUERY] = {sizeof(struct exo_query), PAD(exo_query, pad), 0, exo_do_query},
+	[EXO_NR_QUERY] = {sizeof(struct exo_query), PAD(exo_query, pad), 0, exo_do_query,
+			  offsetof(struct exo_query, out_user_limit)},
 	[EXO_NR_FORMAT] = {sizeof(struct exo_format), NO_PAD, 0, exo_do_format},
 	[EXO_NR_ATTACH] = {sizeof(struct exo_attach), PAD(exo_attach, pad), EXO_ATTACH_WALK | EXO_ATTACH_READONLY,
 			   exo_do_attach},

@@ -31,9 +31,10 @@ struct exo_cred {
 int exo_env_open(struct exo_core *c, const struct exo_cred *cred, struct exo_env **out);
 void exo_env_close(struct exo_env *e);
 
-/* What an env holds now: buffers bound, private frames, capabilities. */
+/* What an env holds now: buffers bound, private frames, capabilities; and all of its user's envs together, as in QUERY. */
 struct exo_env_holds {
 	u32 id, bound, priv, caps;
+	u32 user_frames, user_limit;
 };
 void exo_env_holds(struct exo_env *e, struct exo_env_holds *out);
 

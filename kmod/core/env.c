@@ -17,8 +17,10 @@ static void add_cap(struct exo_env *e, u32 depth, u32 space, u32 id)
 
 int exo_env_open(struct exo_core *c, const struct exo_cred *cred, struct exo_env **out)
 {
-	struct exo_env *e = exo_plat_alloc(sizeof(*e)), *o;
-	u32 i, n = 0;
+	struct exo_env *e = exo_plat_alloc(sizeof(*e));
+	struct exo_user *u = NULL, *fresh = NULL;
+	int err = 0;
+	u32 i;
 
 	if (!e)
 		return -ENOMEM;
@@ -29,7 +31,6 @@ int exo_env_open(struct exo_core *c, const struct exo_cred *cred, struct exo_env
 	}
 	e->c = c;
 	e->uid = cred->uid;
-	e->admin = cred->admin;
 	while (e->ngids < cred->ngids && e->ngids < EXO_ACL_GIDS) {
 		e->gids[e->ngids] = cred->gids[e->ngids];
 		e->ngids++;
@@ -40,14 +41,29 @@ int exo_env_open(struct exo_core *c, const struct exo_cred *cred, struct exo_env
 	for (i = 0; i < cred->ngids; i++)
 		add_cap(e, 2, EXO_CAP_NS_GID, cred->gids[i]);
 	exo_lock(c);
-	for (o = c->envs; o; o = o->next)
-		n += o->uid == e->uid;
-	if (!cred->admin && n >= EXO_MAX_ENVS) {
+	while (!cred->admin && !err && !u) {
+		u = exo_user_find(c, cred->uid);
+		if (!u && fresh) {
+			u = fresh;
+			fresh = NULL;
+		} else if (!u) {
+			exo_unlock(c);
+			fresh = exo_user_new(c, cred->uid);
+			exo_lock(c);
+			err = fresh ? 0 : -ENOMEM;
+		} else if (u->envs >= EXO_MAX_ENVS) {
+			err = -EMFILE;
+		}
+	}
+	if (err) {
 		exo_unlock(c);
+		exo_user_free(fresh);
 		exo_plat_free(e->grants);
 		exo_plat_free(e);
-		return -EMFILE;
+		return err;
 	}
+	if (u)
+		exo_user_join(c, u, e);
 	do {
 		e->id = ++c->next_env;
 	} while (!e->id);
@@ -58,6 +74,7 @@ int exo_env_open(struct exo_core *c, const struct exo_cred *cred, struct exo_env
 	c->envs = e;
 	c->stats->envs++;
 	exo_unlock(c);
+	exo_user_free(fresh);
 	*out = e;
 	return 0;
 }
@@ -66,6 +83,8 @@ static void let_private_go(struct exo_core *c, struct exo_env *e, u32 frame)
 {
 	e->grants[frame] = 0;
 	e->nprivate--;
+	c->nheld--;
+	exo_user_let(e, frame);
 	c->stats->frames_private--;
 	exo_plat_zap(frame);
 	c->bufs[frame].owner = 0;
@@ -79,7 +98,9 @@ static void unbind(struct exo_core *c, struct exo_env *e, u32 frame)
 {
 	e->grants[frame] = 0;
 	e->nbound--;
-	c->bufs[frame].refs--;
+	exo_user_let(e, frame);
+	if (!--c->bufs[frame].refs)
+		c->nheld--;
 	exo_plat_zap(frame);
 	exo_buf_settle(c, frame);
 }
@@ -87,6 +108,7 @@ static void unbind(struct exo_core *c, struct exo_env *e, u32 frame)
 void exo_env_close(struct exo_env *e)
 {
 	struct exo_core *c = e->c;
+	struct exo_user *last;
 	u32 f;
 
 	exo_lock(c);
@@ -100,8 +122,10 @@ void exo_env_close(struct exo_env *e)
 	if (e->next)
 		e->next->at = e->at;
 	c->stats->envs--;
+	last = exo_user_leave(e);
 	exo_plat_wake(c->lock);
 	exo_unlock(c);
+	exo_user_free(last);
 	exo_plat_free(e->grants);
 	exo_plat_free(e->ties);
 	exo_plat_free(e);
@@ -114,6 +138,8 @@ void exo_env_holds(struct exo_env *e, struct exo_env_holds *out)
 	out->bound = e->nbound;
 	out->priv = e->nprivate;
 	out->caps = e->ncaps;
+	out->user_frames = e->user ? e->user->nframes : 0;
+	out->user_limit = e->user ? exo_user_limit(e) : 0;
 	exo_unlock(e->c);
 }
 
@@ -219,6 +245,8 @@ static void make_private(struct exo_core *c, struct exo_env *e, u32 frame)
 	exo_buf_end(c, frame);
 	e->grants[frame] = EXO_GRANT_PRIVATE;
 	e->nprivate++;
+	c->nheld++;
+	exo_user_hold(e, frame);
 	c->stats->frames_private++;
 }
 
@@ -248,6 +276,8 @@ int exo_do_frame_alloc(struct exo_ask *a, void *arg)
 	exo_lock(c);
 	if (q->count > limit || e->nprivate > limit - q->count)
 		err = exo_no(a, -EDQUOT, EXO_R_FRAME_LIMIT, (u64)limit << 32 | e->nprivate);
+	else
+		err = exo_user_may(a, q->count);
 	for (i = 0; !err && i < q->count; i++) {
 		if (q->head.flags & EXO_FRAME_ANY) {
 			f[i] = exo_pool_take(c);
@@ -347,8 +377,8 @@ static bool user_may_map(const struct exo_env *e)
 	const struct exo_env *o;
 	u64 n = 0;
 
-	for (o = e->c->envs; o && !e->admin; o = o->next)
-		if (o->uid == e->uid && !o->admin)
+	for (o = e->c->envs; o && e->user; o = o->next)
+		if (o->user == e->user)
 			n += o->maps;
 	return n < EXO_MAX_USER_MAPS;
 }

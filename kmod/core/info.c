@@ -6,6 +6,7 @@ int exo_do_query(struct exo_ask *a, void *arg)
 {
 	struct exo_query *q = arg;
 	struct exo_core *c = a->c;
+	struct exo_env_holds h;
 	u32 nr;
 
 	q->out_abi = EXO_ABI_VERSION;
@@ -15,7 +16,7 @@ int exo_do_query(struct exo_ask *a, void *arg)
 		q->out_calls |= 1ull << nr;
 	q->out_frames = c->frames;
 	q->out_frame_limit = c->frames / 2;
-	q->out_bind_limit = (u32)((u64)c->frames * 3 / 4);
+	q->out_bind_limit = a->e->user ? c->frames / 2 : (u32)((u64)c->frames * 3 / 4);
 	q->out_max_bind = EXO_MAX_BIND;
 	q->out_max_edits = EXO_MAX_EDITS;
 	q->out_max_decls = EXO_MAX_DECLS;
@@ -23,6 +24,9 @@ int exo_do_query(struct exo_ask *a, void *arg)
 	q->out_max_slots = EXO_MAX_SLOTS;
 	q->out_caps = a->e->ncaps;
 	q->out_reg_bytes = c->area_bytes;
+	exo_env_holds(a->e, &h);
+	q->out_user_limit = h.user_limit;
+	q->out_user_frames = h.user_frames;
 	return 0;
 }
 

@@ -45,14 +45,26 @@ struct exo_tie {
 	struct exo_want w; /* first and count are of no meaning */
 };
 
+/*
+ * What all envs of one uid hold together, those opened with CAP_SYS_ADMIN apart. Lives from the first of them to the last.
+ */
+struct exo_user {
+	struct exo_user *next;
+	u32 uid;
+	u32 envs;
+	u32 nframes; /* frames that at least one of them holds */
+	struct exo_turn *verify; /* a program of this user's is with the verifier */
+	u16 held[];  /* per frame: how many of them hold it; EXO_MAX_ENVS fits */
+};
+
 struct exo_env {
 	struct exo_core *c;
+	struct exo_user *user; /* NULL: opened with CAP_SYS_ADMIN, not limited with the uid's other envs */
 	struct exo_env *next, **at;
 	u8 *grants; /* EXO_GRANT_* per frame */
 	u32 id;
 	u32 uid;  /* of who opened; like caps and gids it never changes */
 	u32 maps;   /* mappings of the pool, or pieces of them */
-	bool admin; /* opened with CAP_SYS_ADMIN: not limited with the uid's other envs */
 	u32 nprivate, nbound;
 	u32 ncaps;
 	struct exo_cap caps[EXO_MAX_CAPS];
@@ -77,6 +89,8 @@ struct exo_core {
 	u64 mark;
 	u32 next_env;
 	struct exo_env *envs;
+	struct exo_user *users;
+	u32 nheld; /* frames that some env holds: private or bound */
 	struct exo_area *areas;
 	struct exo_disk *disks[EXO_MAX_DISKS];
 	void *zero; /* a block of zeroes */
@@ -169,6 +183,24 @@ void exo_buf_unpin(struct exo_core *c, u32 frame);
 static inline struct exo_node *exo_frame_node(struct exo_core *c, u32 frame)
 {
 	return &c->side[frame].node;
+}
+
+/*
+ * users.c: a user's share of the pool. Lock held, but for new. may: can this env come to hold `more` frames that none of its user's
+ * envs holds? 0, or FRAME_LIMIT. hold, let: the env holds a frame, or no longer; once each for as long as e->grants has it.
+ */
+struct exo_user *exo_user_new(struct exo_core *c, u32 uid);
+void exo_user_free(struct exo_user *u); /* NULL is fine */
+struct exo_user *exo_user_find(struct exo_core *c, u32 uid);
+void exo_user_join(struct exo_core *c, struct exo_user *u, struct exo_env *e);
+struct exo_user *exo_user_leave(struct exo_env *e); /* what is to be freed, without the lock; NULL: others are there */
+u32 exo_user_limit(const struct exo_env *e);	    /* frames that the user may hold now */
+int exo_user_may(struct exo_ask *a, u32 more);
+void exo_user_hold(struct exo_env *e, u32 frame);
+void exo_user_let(struct exo_env *e, u32 frame);
+static inline bool exo_user_has(const struct exo_env *e, u32 frame)
+{
+	return e->user ? e->user->held[frame] != 0 : e->grants[frame] != 0;
 }
 
 /* env.c */

@@ -35,6 +35,7 @@ typedef __s64 s64;
 struct exo_dev;	 /* an exclusively claimed block device; the platform's */
 struct exo_udf;	 /* a loaded program; the platform's */
 struct exo_lock; /* a sleeping lock with one condition; the platform's */
+struct exo_turn; /* the platform's */
 
 /* Memory: zeroed, NULL on failure. `shared` is page-aligned and can be mapped into user space. */
 void *exo_plat_alloc(size_t bytes);
@@ -49,6 +50,15 @@ void exo_plat_lock(struct exo_lock *l);
 void exo_plat_unlock(struct exo_lock *l);
 void exo_plat_wait(struct exo_lock *l);
 void exo_plat_wake(struct exo_lock *l);
+
+/*
+ * A turn: one at a time, in the order of asking. Waiting for it may take as long as the others want, so it ends early when the
+ * caller is being killed: -EINTR. Not under core's lock; whoever took it gives it.
+ */
+struct exo_turn *exo_plat_turn_new(void); /* NULL without memory */
+void exo_plat_turn_free(struct exo_turn *t); /* NULL is fine */
+int exo_plat_turn_take(struct exo_turn *t);
+void exo_plat_turn_give(struct exo_turn *t);
 
 /*
  * Threads for one long job of core. workers: how many it should use on this machine, the caller's included, 1..8. parallel calls
@@ -109,7 +119,8 @@ int exo_plat_flush(struct exo_dev *d);
 /*
  * UDFs. `insns` were scanned by core. load: 0; -EACCES or the verifier's errno, with its words in the user buffer
  * log/log_size when log is not 0; -ERANGE when the program reads outside struct exo_udf_ctx;
- * -EINTR when the caller is being killed.
+ * -EINTR when the caller is being killed; then the work on the program ends soon, too. The work may be charged to nobody: core sees to
+ * it that one user does not have more than one load at a time.
  * run: `in` has in_bytes; returns the program's 32-bit result as a non-negative s64, or -errno when it could not run. *out then has what
  * it wrote, out_bytes of it, until `done`, which follows every run that returned no error; in between the caller does not sleep.
  * `out` is NULL when out_bytes is 0. May be called with core's lock held; concurrent calls of one program are serialised.

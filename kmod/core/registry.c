@@ -211,8 +211,10 @@ void exo_buf_revoke(struct exo_core *c, u32 frame)
 			continue;
 		e->grants[frame] = 0;
 		e->nbound--;
+		exo_user_let(e, frame);
 	}
 	b->refs = 0;
+	c->nheld--;
 	exo_plat_zap(frame);
 }
 

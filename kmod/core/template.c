@@ -273,6 +273,24 @@ static int write_slot(struct exo_disk *d, u32 id, const struct exo_tmpl_head *h,
 	return err;
 }
 
+/*
+ * The gates, one program of a user's at a time: the verifier may work for seconds, and where it does that is not charged to the caller.
+ * Not under the lock.
+ */
+static int gates_in_turn(struct exo_ask *a, const u64 *insns, const struct exo_tmpl_head *h, u64 log, u32 log_size,
+			 struct programs *out)
+{
+	struct exo_turn *turn = a->e->user ? a->e->user->verify : NULL;
+	int err;
+
+	if (turn && exo_plat_turn_take(turn))
+		return exo_no(a, -EINTR, EXO_R_KILLED, 0);
+	err = gates(a->c, insns, h, log, log_size, out, &a->reason, &a->detail);
+	if (turn)
+		exo_plat_turn_give(turn);
+	return err;
+}
+
 static int install(struct exo_ask *a, struct exo_disk *d, struct exo_template_add *q, const struct exo_tmpl_head *h,
 		   u64 *code, u32 blocks)
 {
@@ -291,7 +309,7 @@ static int install(struct exo_ask *a, struct exo_disk *d, struct exo_template_ad
 		return 0;
 	}
 	exo_away(a);
-	err = gates(c, code, h, q->log, q->log_size, &p, &a->reason, &a->detail);
+	err = gates_in_turn(a, code, h, q->log, q->log_size, &p);
 	exo_back(a);
 	if (err)
 		return err;

@@ -146,13 +146,13 @@ struct exo_head {
 #define EXO_R_NEEDS_FREE 92	/* block waits for its old parent's write; sync, then retry; detail: block */
 #define EXO_R_LEAVES 93		/* MOVE that does not leave one partition and enter another */
 /* frames */
-#define EXO_R_FRAME_LIMIT 100	/* detail: limit<<32 | used */
+#define EXO_R_FRAME_LIMIT 100	/* of the env, or of its user's envs together; detail: limit<<32 | used */
 #define EXO_R_NO_FRAMES 101	/* pool exhausted; detail: frames wanted */
 #define EXO_R_FRAME 102		/* no such frame, or not this env's; detail: frame */
 #define EXO_R_CACHED 103	/* direct I/O on a block that an env has bound; detail: block */
 #define EXO_R_NOMEM 104		/* kernel memory */
 #define EXO_R_BUSY 105		/* another operation is changing it; retry; detail: block */
-#define EXO_R_KILLED 106	/* ATTACH, ROOT_DEL: the caller is being killed; nothing was done */
+#define EXO_R_KILLED 106	/* ATTACH, ROOT_DEL, TEMPLATE_ADD: the caller is being killed; nothing was done */
 #define EXO_R_IO_BINDING 107	/* no such binding of IO_BIND, or its disk was detached; detail: its number */
 
 #define EXO_UDF_ACL (1ull << 32) /* in a detail: it is about the acl-UDF */
@@ -408,7 +408,7 @@ struct exo_query {
 	__aligned_u64 out_calls; /* bit n: call number n is supported */
 	__u32 out_frames;	/* frames of the pool */
 	__u32 out_frame_limit;	/* private frames that one env may hold */
-	__u32 out_bind_limit;	/* buffers that one env may have bound */
+	__u32 out_bind_limit;	/* buffers that one env may have bound; its user's share may be less, see out_user_limit */
 	__u32 out_max_bind;	/* EXO_MAX_BIND, and so on */
 	__u32 out_max_edits;
 	__u32 out_max_decls;
@@ -417,6 +417,9 @@ struct exo_query {
 	__u32 out_caps;		/* capabilities that this env holds */
 	__u32 pad;
 	__aligned_u64 out_reg_bytes; /* length of the EXO_MAP_REGISTRY area */
+	/* The first version ended here. */
+	__u32 out_user_limit;	/* frames that all envs of this one's uid may hold together now; 0: no limit (CAP_SYS_ADMIN) */
+	__u32 out_user_frames;	/* that they hold: bound or private, each frame counted once; 0 when there is no limit */
 };
 
 /*
@@ -526,6 +529,14 @@ struct exo_cap_list {
 };
 
 /*
+ * Shares of the pool. An env holds a frame that is private to it or that it has bound. One env may hold out_frame_limit private frames and
+ * out_bind_limit bound ones (QUERY). Besides, all envs that one uid opened without CAP_SYS_ADMIN may together hold half of the frames that
+ * nobody else holds: half of the pool for a user alone, less the more others hold, so that there is always something left for one
+ * more. A frame that several of them hold counts once. What is held already is not taken back when others come.
+ * BIND and FRAME_ALLOC refuse more (EDQUOT, FRAME_LIMIT).
+ */
+
+/*
  * FRAME_ALLOC: private frames. `frames` gives numbers that are wanted (each must be free), or with
  * EXO_FRAME_ANY receives them. All or none. The frames are zeroed. Map them through EXO_MAP_POOL.
  * Fails if: limit (EDQUOT, EXO_R_FRAME_LIMIT); not free (EBUSY, EXO_R_FRAME); pool empty (ENOMEM).
@@ -552,6 +563,9 @@ struct exo_frame_free {
  * A partition is at most one logical block of the device (DISK_INFO's out_sector), so that a write cannot tear it.
  * Fails if: scan, verifier or owns(zeroes) refuse (EPERM, EXO_R_UDF_*); refs name no template; catalogue or owner's share (16) full.
  * On EXO_R_UDF_VERIFY `log` holds the verifier's words, NUL-terminated.
+ * The verifier may need seconds for a program, and works in a kernel thread at the caller's nice value but outside its cgroups. So of all
+ * envs that one uid opened without CAP_SYS_ADMIN, one program at a time is with it; other calls of the user wait, others' do not.
+ * A caller that is killed does not wait (EINTR, KILLED), and the verifier stops.
  */
 struct exo_template_add {
 	struct exo_head head;

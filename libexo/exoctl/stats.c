@@ -39,6 +39,21 @@ static const struct {
 	COUNTER(udf_cached, "runs of an owns-UDF saved: answer known"),
 };
 
+/* What QUERY says of the pool, and of the caller's part of it. */
+static void show_pool(const struct exo_query *q, bool json)
+{
+	if (json) {
+		json_u64("frames", q->out_frames);
+		json_u64("user_limit", q->out_user_limit);
+		json_u64("user_frames", q->out_user_frames);
+		return;
+	}
+	printf("%16" PRIu32 "  %-15s %s\n", q->out_frames, "frames", "frames of the pool");
+	if (q->out_user_limit)
+		printf("%16" PRIu32 "  %-15s now: frames that all handles of this user hold; %" PRIu32 " is the limit\n",
+		       q->out_user_frames, "user_frames", q->out_user_limit);
+}
+
 static int run_stats(const struct args *a)
 {
 	struct exo *x = env_open();
@@ -57,10 +72,9 @@ static int run_stats(const struct args *a)
 		else
 			printf("%16" PRIu64 "  %-15s %s\n", v, counters[i].name, counters[i].words);
 	}
-	if (a->json) {
-		json_u64("frames", exo_facts(x)->out_frames);
+	show_pool(exo_facts(x), a->json);
+	if (a->json)
 		json_close();
-	}
 	exo_close(x);
 	return EXIT_OK;
 }

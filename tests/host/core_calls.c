@@ -358,7 +358,7 @@ static void form(void)
 	CHECK(!exo_call(k.e, EXO_NR_QUERY, (uintptr_t)&big) && big.q.out_abi == 1);
 	big.more = 1;
 	CHECK(exo_call(k.e, EXO_NR_QUERY, (uintptr_t)&big) == -E2BIG && big.q.head.out_reason == EXO_R_SIZE);
-	CHECK(kit_call(&k, EXO_NR_QUERY, &q.head, sizeof(q) - 8) == -EINVAL && k.reason == EXO_R_SIZE);
+	CHECK(kit_call(&k, EXO_NR_QUERY, &q.head, offsetof(struct exo_query, out_user_limit) - 8) == -EINVAL && k.reason == EXO_R_SIZE);
 	q.head.flags = 2;
 	CHECK(CALL(&k, EXO_NR_QUERY, q) == -EOPNOTSUPP && k.reason == EXO_R_FLAGS && k.detail == 2);
 	q.head.flags = 0;

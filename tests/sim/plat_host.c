@@ -319,6 +319,61 @@ void exo_plat_wake(struct exo_lock *l)
 		pthread_cond_broadcast(&l->cond);
 }
 
+/* ---- turns ---- */
+
+struct exo_turn {
+	pthread_mutex_t mutex;
+	pthread_cond_t cond;
+	bool taken;
+};
+
+struct exo_turn *exo_plat_turn_new(void)
+{
+	struct exo_turn *t = exo_plat_alloc(sizeof(*t));
+
+	if (!t)
+		return NULL;
+	pthread_mutex_init(&t->mutex, NULL);
+	pthread_cond_init(&t->cond, NULL);
+	return t;
+}
+
+void exo_plat_turn_free(struct exo_turn *t)
+{
+	if (!t)
+		return;
+	if (t->taken)
+		host_breach("turn_free of a turn that somebody has");
+	pthread_cond_destroy(&t->cond);
+	pthread_mutex_destroy(&t->mutex);
+	exo_plat_free(t);
+}
+
+int exo_plat_turn_take(struct exo_turn *t)
+{
+	host_unlocked("turn_take");
+	while (sched_on() && t->taken)
+		sched_block(t, true);
+	pthread_mutex_lock(&t->mutex);
+	while (t->taken)
+		pthread_cond_wait(&t->cond, &t->mutex);
+	t->taken = true;
+	pthread_mutex_unlock(&t->mutex);
+	return 0;
+}
+
+void exo_plat_turn_give(struct exo_turn *t)
+{
+	pthread_mutex_lock(&t->mutex);
+	if (!t->taken)
+		host_breach("turn_give by one who has not taken it");
+	t->taken = false;
+	pthread_cond_broadcast(&t->cond);
+	pthread_mutex_unlock(&t->mutex);
+	if (sched_on())
+		sched_ready(t, true);
+}
+
 /* ---- user memory ---- */
 
 void sim_user_bad(const void *start, size_t bytes)

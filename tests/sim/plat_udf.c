@@ -1,7 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /* plat_udf.c: plat.h's UDFs on the interpreter. */
 #include <pthread.h>
+#include <stdatomic.h>
 #include "host.h"
+
+static atomic_uint loads, most_loads;
+
+u32 sim_most_loads(void)
+{
+	u32 n = atomic_load(&most_loads);
+
+	atomic_store(&most_loads, 0);
+	return n;
+}
+
+/* Others get on while the verifier works. */
+static void load_takes_long(void)
+{
+	u32 n = atomic_fetch_add(&loads, 1) + 1;
+
+	if (n > atomic_load(&most_loads))
+		atomic_store(&most_loads, n);
+	for (n = 0; n < 8; n++)
+		sched_point();
+	atomic_fetch_sub(&loads, 1);
+}
 
 struct exo_udf {
 	struct sim_prog *prog;
@@ -19,6 +42,7 @@ int exo_plat_udf_load(const u64 *insns, u32 n, const struct exo_udf_kind *kind, 
 	int err;
 
 	host_unlocked("udf_load");
+	load_takes_long();
 	u = exo_plat_alloc(sizeof(*u));
 	if (!u)
 		return -ENOMEM;

@@ -44,6 +44,8 @@ void sim_workers(u32 n, u64 seed, u32 late);
 void sim_kill(u64 n);
 u64 sim_kill_asked(void); /* questions since sim_start */
 
+u32 sim_most_loads(void); /* most programs that were being loaded at one moment, since this was last asked */
+
 /* ---- faults to inject ---- */
 
 /* The n-th exo_plat_alloc or _alloc_shared from now (1: the next) fails, once; 0: none. */

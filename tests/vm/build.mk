@@ -13,6 +13,8 @@ VM_PROGS := \
 	io_test \
 	uring_test \
 	limits_test \
+	share_test \
+	flood_test \
 	stall_test \
 	trace_test \
 	failnth \
