@@ -88,6 +88,7 @@ void exo_udf_free(struct exo_udf_code *code);
 int exo_template_add(struct exo *x, uint32_t disk, uint32_t cap, const struct exo_udf_code *code, uint32_t nrefs,
 		     const uint32_t *refs, uint32_t *id, char *log, size_t log_size, struct exo_why *why);
 int exo_template_get(struct exo *x, struct exo_template_get *t, struct exo_why *why);
+int exo_template_del(struct exo *x, uint32_t disk, uint32_t cap, uint32_t id, struct exo_why *why);
 
 /* Roots. For exo_root_add fill in the struct but for head. */
 int exo_root_add(struct exo *x, struct exo_root_add *r, struct exo_why *why);

@@ -85,6 +85,8 @@ const struct exo_reason exo_reasons[] = {
 	       "use a smaller partition, or fewer candidate pointers in one"),
 	REASON(ACL, ACL, "the acl-UDF of %1 does not allow it to this user: code %2",
 	       "what the code means is for the template's author to say; ask the owner, or open /dev/exo as another user"),
+	REASON(TEMPLATE_USED, USER, "the template is used by %1, or it cannot be known that it is not",
+	       "remove what uses it first, and sync: a root that was deleted counts until that is durable"),
 	/* roots */
 	REASON(ROOT_EXISTS, NUMBER, "the name is taken by root %1",
 	       "choose another name, or remove that root with 'exoctl root-del'"),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-/* template.c: TEMPLATE_ADD and TEMPLATE_GET: metadata types. Reading objects into code is udf_read.c. */
+/* template.c: TEMPLATE_ADD, TEMPLATE_GET and TEMPLATE_DEL: metadata types. Reading objects into code is udf_read.c. */
 #include <errno.h>
 #include <string.h>
 #include "handle.h"
@@ -39,4 +39,11 @@ int exo_template_add(struct exo *x, uint32_t disk, uint32_t cap, const struct ex
 int exo_template_get(struct exo *x, struct exo_template_get *t, struct exo_why *why)
 {
 	return EXO_DO(x, EXO_NR_TEMPLATE_GET, t, 0, why);
+}
+
+int exo_template_del(struct exo *x, uint32_t disk, uint32_t cap, uint32_t id, struct exo_why *why)
+{
+	struct exo_template_del d = {.disk = disk, .cap = cap, .template_id = id};
+
+	return EXO_DO(x, EXO_NR_TEMPLATE_DEL, &d, 0, why);
 }

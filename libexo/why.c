@@ -104,6 +104,13 @@ static void numbers(uint8_t kind, uint64_t detail, char one[64], char two[64])
 			 (uint64_t)EXO_ACL_BLOCK(detail));
 		snprintf(two, 64, "%" PRIu32, EXO_ACL_CODE(detail));
 		break;
+	case DETAIL_USER:
+		snprintf(one, 64, "%s %" PRIu64,
+			 EXO_USED_KIND(detail) == EXO_USED_ROOT	      ? "root"
+			 : EXO_USED_KIND(detail) == EXO_USED_TEMPLATE ? "template"
+								      : "block",
+			 (uint64_t)EXO_USED_NUMBER(detail));
+		break;
 	case DETAIL_SCAN:
 		snprintf(one, 64, "%" PRIu32, high);
 		snprintf(two, 64, "%s", scan_words(low));

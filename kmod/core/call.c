@@ -32,6 +32,7 @@ static const struct call {
 				 offsetof(struct exo_template_add, acl_insns)},
 	[EXO_NR_TEMPLATE_GET] = {sizeof(struct exo_template_get), PAD(exo_template_get, pad), 0, exo_do_template_get,
 				 offsetof(struct exo_template_get, acl_insns)},
+	[EXO_NR_TEMPLATE_DEL] = {sizeof(struct exo_template_del), PAD(exo_template_del, pad), 0, exo_do_template_del},
 	[EXO_NR_ROOT_ADD] = {sizeof(struct exo_root_add), PAD(exo_root_add, pad), 0, exo_do_root_add},
 	[EXO_NR_ROOT_DEL] = {sizeof(struct exo_root_del), PAD(exo_root_del, pad), 0, exo_do_root_del},
 	[EXO_NR_ROOT_GET] = {sizeof(struct exo_root_get), PAD(exo_root_get, pad), EXO_ROOT_BY_NAME, exo_do_root_get},

@@ -25,6 +25,10 @@ struct exo_tmpl {
 	struct exo_udf *udf; /* NULL: bad */
 	struct exo_udf *acl; /* not NULL exactly if h.acl_ninsns and not bad */
 	u8 state;
+	bool erasing; /* LEAVING: a TEMPLATE_DEL is at it */
+	/* EMPTY: core's tick and the caller's uid when the last template here was deleted; h.owner is still its owner. 0: never. */
+	u64 gone;
+	u32 gone_uid;
 };
 static inline u32 exo_tmpl_programs(const struct exo_tmpl *t)
 {
@@ -34,6 +38,9 @@ static inline u32 exo_tmpl_programs(const struct exo_tmpl *t)
 #define EXO_TMPL_EMPTY 0
 #define EXO_TMPL_COMING 1 /* slot taken by an installation that runs */
 #define EXO_TMPL_LIVE 2
+#define EXO_TMPL_LEAVING 3 /* being deleted: nobody finds it, and its slot is taken */
+/* tmpldel.c: an env that may know the number of the template that was here is still open, so the slot is not used yet. Lock held. */
+bool exo_tmpl_remembered(const struct exo_disk *d, u32 id);
 
 struct exo_root {
 	struct exo_root_head h; /* h.used is current */

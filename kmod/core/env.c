@@ -67,6 +67,7 @@ int exo_env_open(struct exo_core *c, const struct exo_cred *cred, struct exo_env
 	do {
 		e->id = ++c->next_env;
 	} while (!e->id);
+	e->born = ++c->tick;
 	e->next = c->envs;
 	e->at = &c->envs;
 	if (e->next)

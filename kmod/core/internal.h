@@ -63,6 +63,7 @@ struct exo_env {
 	struct exo_env *next, **at;
 	u8 *grants; /* EXO_GRANT_* per frame */
 	u32 id;
+	u64 born; /* core's tick when it was opened */
 	u32 uid;  /* of who opened; like caps and gids it never changes */
 	u32 maps;   /* mappings of the pool, or pieces of them */
 	u32 nprivate, nbound;
@@ -311,6 +312,7 @@ int exo_do_frame_alloc(struct exo_ask *a, void *arg);
 int exo_do_frame_free(struct exo_ask *a, void *arg);
 int exo_do_template_add(struct exo_ask *a, void *arg);
 int exo_do_template_get(struct exo_ask *a, void *arg);
+int exo_do_template_del(struct exo_ask *a, void *arg);
 int exo_do_root_add(struct exo_ask *a, void *arg);
 int exo_do_root_del(struct exo_ask *a, void *arg);
 int exo_do_root_get(struct exo_ask *a, void *arg);

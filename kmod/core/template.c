@@ -224,7 +224,7 @@ static int take_slot(struct exo_ask *a, struct exo_disk *d, const struct exo_tmp
 	u32 i, mine = 0, slot = 0;
 
 	for (i = EXO_MAX_TEMPLATES - 1; i; i--) {
-		if (d->tmpl[i].state == EXO_TMPL_EMPTY)
+		if (d->tmpl[i].state == EXO_TMPL_EMPTY && !exo_tmpl_remembered(d, i))
 			slot = i;
 		else
 			mine += exo_cap_same_name(&d->tmpl[i].h.owner, &h->owner);
@@ -234,6 +234,7 @@ static int take_slot(struct exo_ask *a, struct exo_disk *d, const struct exo_tmp
 	if (!slot)
 		return exo_no(a, -ENOSPC, EXO_R_TEMPLATES_FULL, EXO_MAX_TEMPLATES - 1);
 	d->tmpl[slot].state = EXO_TMPL_COMING;
+	d->tmpl[slot].gone = 0;
 	d->tmpl[slot].h = *h;
 	*id = slot;
 	return 0;
@@ -426,12 +427,21 @@ int exo_do_template_get(struct exo_ask *a, void *arg)
 {
 	struct exo_template_get *q = arg;
 	const struct exo_tmpl *t;
+	const u32 most = EXO_MAX_INSNS * 8;
 	struct exo_disk *d;
 	u32 n = 0, m = 0;
+	u8 *code = NULL; /* a template may be deleted while its code is given */
 	int err = exo_disk_get(a, q->disk, false, &d);
 
 	if (err)
 		return err;
+	if (q->insns || q->acl_insns) {
+		code = exo_plat_alloc(2 * most);
+		if (!code) {
+			exo_disk_put(a, d);
+			return exo_nomem(a);
+		}
+	}
 	exo_lock(a->c);
 	t = q->template_id && q->template_id < EXO_MAX_TEMPLATES ? &d->tmpl[q->template_id] : NULL;
 	if (!t || t->state != EXO_TMPL_LIVE) {
@@ -446,17 +456,19 @@ int exo_do_template_get(struct exo_ask *a, void *arg)
 		memcpy(q->out_hash, t->h.hash, 32);
 		q->out_owner = t->h.owner;
 		q->out_acl_ninsns = t->h.acl_ninsns;
-		if (t->insns) {
+		if (t->insns && code) {
 			n = t->h.ninsns < q->max_insns ? t->h.ninsns : q->max_insns;
 			m = t->h.acl_ninsns < q->max_acl_insns ? t->h.acl_ninsns : q->max_acl_insns;
+			memcpy(code, t->insns, n * 8);
+			memcpy(code + most, t->insns + t->h.ninsns, m * 8);
 		}
 	}
 	exo_unlock(a->c);
-	/* A live template keeps its code while the disk is attached, and `users` keeps that. */
 	if (!err && q->insns && n)
-		err = exo_give(a, q->insns, t->insns, n * 8);
+		err = exo_give(a, q->insns, code, n * 8);
 	if (!err && q->acl_insns && m)
-		err = exo_give(a, q->acl_insns, t->insns + t->h.ninsns, m * 8);
+		err = exo_give(a, q->acl_insns, code + most, m * 8);
+	exo_plat_free(code);
 	exo_disk_put(a, d);
 	return err;
 }

@@ -122,6 +122,7 @@ struct exo_head {
 #define EXO_R_PARTITION 48	/* partition size not 512, 1024, 2048 or 4096, or over the device's logical block; detail: it */
 #define EXO_R_UDF_LENGTH 49	/* 0 or more than EXO_MAX_INSNS; detail: it */
 #define EXO_R_ACL 50		/* acl-UDF says no; detail: EXO_ACL_CODE, _BLOCK and _INDEX take it apart */
+#define EXO_R_TEMPLATE_USED 51	/* detail: EXO_USED_KIND and _NUMBER take it apart */
 /* roots */
 #define EXO_R_ROOT_EXISTS 60	/* detail: root */
 #define EXO_R_NO_ROOT 61	/* detail: root */
@@ -156,6 +157,13 @@ struct exo_head {
 #define EXO_R_IO_BINDING 107	/* no such binding of IO_BIND, or its disk was detached; detail: its number */
 
 #define EXO_UDF_ACL (1ull << 32) /* in a detail: it is about the acl-UDF */
+
+/* Detail of EXO_R_TEMPLATE_USED: what uses it, or may: its number is not known because a catalogue entry is damaged. */
+#define EXO_USED_ROOT 1u	/* number: the root; one that is deleted counts until that is durable */
+#define EXO_USED_TEMPLATE 2u	/* number: the template that names it */
+#define EXO_USED_BUFFER 3u	/* number: the block */
+#define EXO_USED_KIND(detail) ((__u32)((detail) >> 60))
+#define EXO_USED_NUMBER(detail) ((detail) & ((1ull << 60) - 1))
 
 /* Sub-codes of EXO_R_UDF_SCAN. */
 #define EXO_SCAN_HELPER 1	/* call of a helper */
@@ -396,7 +404,8 @@ struct exo_acl_in {
 #define EXO_NR_TXNS 24
 #define EXO_NR_IO_BIND 25
 #define EXO_NR_IO_UNBIND 26
-#define EXO_NR_MAX 26
+#define EXO_NR_TEMPLATE_DEL 27
+#define EXO_NR_MAX 27
 
 #define EXO_CALL(nr) _IO('x', nr)
 
@@ -608,6 +617,25 @@ struct exo_template_get {
 	__aligned_u64 acl_insns; /* room for the acl's code, or 0 */
 	__u32 max_acl_insns;
 	__u32 out_acl_ninsns;	/* 0: no acl */
+};
+
+/*
+ * TEMPLATE_DEL: remove a metadata type that nothing uses. Needs a capability that dominates the template's owner with the write right.
+ * When it returns, that is durable; a power cut before leaves the template there, or not, and nothing else.
+ * The number is given out again by a later TEMPLATE_ADD, but not while an env of another uid is open that was open at the deletion: who
+ * has learnt a number keeps its meaning, or finds that it has none (NO_TEMPLATE), as long as its env is open. Until then the slot
+ * counts as its old owner's. A number that was written down is worth nothing after that: ask for it with TEMPLATE_ADD, or compare the hash.
+ * Fails if: no such template, or an installation of it is under way; the capability lacks (CAP); a root has it, also one whose deletion is
+ * not durable yet, or another template names it, or a buffer is of it, or the catalogue entry that would say so is damaged
+ * (EBUSY, TEMPLATE_USED); I/O error: whether it is gone from the disk then shows at the next attach, until which nobody can use it, and
+ * TEMPLATE_DEL can be tried again.
+ */
+struct exo_template_del {
+	struct exo_head head;
+	__u32 disk;
+	__u32 cap;
+	__u32 template_id;
+	__u32 pad;
 };
 
 /*

@@ -48,7 +48,7 @@ struct args {
 	const char *value[MAX_OPTS]; /* by index in cmd->opts; NULL: not given; "" for one without argument */
 };
 
-extern const struct command cmd_format, cmd_attach, cmd_detach, cmd_info, cmd_roots, cmd_root_add, cmd_root_del,
+extern const struct command cmd_format, cmd_attach, cmd_detach, cmd_info, cmd_roots, cmd_root_add, cmd_root_del, cmd_template_del,
 	cmd_templates, cmd_stats, cmd_caps, cmd_contested, cmd_udf, cmd_mkfs, cmd_import, cmd_export, cmd_ls, cmd_cat,
 	cmd_stat, cmd_rm, cmd_sum, cmd_sync, cmd_fsck, cmd_dump, cmd_doctor, cmd_mount, cmd_umount, cmd_run, cmd_xcp,
 	cmd_defrag;

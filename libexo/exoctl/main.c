@@ -23,6 +23,7 @@ static const struct {
 	{"Roots", &cmd_root_add},
 	{NULL, &cmd_root_del},
 	{NULL, &cmd_sync},
+	{NULL, &cmd_template_del},
 	{NULL, &cmd_udf},
 	{"File systems", &cmd_mkfs},
 	{NULL, &cmd_import},

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-/* templates.c: exoctl templates, exoctl udf check. */
+/* templates.c: exoctl templates, exoctl template-del, exoctl udf check. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "exoctl.h"
 
@@ -75,6 +76,39 @@ out:
 	return status;
 }
 
+static int run_del(const struct args *a)
+{
+	struct exo *x = env_open();
+	struct exo_why why;
+	uint32_t disk;
+	unsigned long id;
+	char *end;
+	int status, slot;
+
+	if (!x)
+		return EXIT_REFUSED;
+	status = env_disk(x, a->v[0], &disk);
+	if (status)
+		goto out;
+	id = strtoul(a->v[1], &end, 10);
+	if (*end || !id || id >= EXO_MAX_TEMPLATES) {
+		status = usage_error(a, "'%s' is not a template's number; 'exoctl templates' lists them", a->v[1]);
+		goto out;
+	}
+	slot = exo_cap_admin(x);
+	if (slot < 0)
+		slot = exo_cap_user(x);
+	if (slot < 0) {
+		status = fail("this process has no capability of its own: %s", strerror(-slot));
+		goto out;
+	}
+	if (exo_template_del(x, disk, slot, (uint32_t)id, &why))
+		status = refused(a->v[1], &why);
+out:
+	exo_close(x);
+	return status;
+}
+
 static int run_udf(const struct args *a)
 {
 	struct exo_udf_code code;
@@ -115,6 +149,16 @@ const struct command cmd_templates = {
 	.max = 1,
 	.json = true,
 	.run = run_templates,
+};
+
+const struct command cmd_template_del = {
+	.name = "template-del",
+	.usage = "DISK NUMBER",
+	.summary = "remove a metadata type that nothing uses",
+	.more = "Only the template's owner and the administrator can. Roots that have it, and templates that name it, go first.",
+	.min = 2,
+	.max = 2,
+	.run = run_del,
 };
 
 const struct command cmd_udf = {

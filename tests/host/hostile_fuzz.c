@@ -269,6 +269,7 @@ static size_t fill(struct fuzz *f, u32 nr, u32 e)
 		struct exo_root_del del;
 		struct exo_root_get get;
 		struct exo_template_add tadd;
+		struct exo_template_del tdel;
 		struct exo_template_get tget;
 		struct exo_frame_alloc fa;
 		struct exo_cap_list caps;
@@ -379,6 +380,10 @@ static size_t fill(struct fuzz *f, u32 nr, u32 e)
 		q->get.head.flags = (u32)rnd(f, 2);
 		snprintf(q->get.name, sizeof(q->get.name), "r%u", (u32)rnd(f, 12));
 		return sizeof(q->get);
+	case EXO_NR_TEMPLATE_DEL:
+		q->tdel.disk = f->k.d;
+		q->tdel.template_id = often(f) ? (u32)rnd(f, 12) : (u32)odd(f);
+		return sizeof(q->tdel);
 	case EXO_NR_TEMPLATE_ADD:
 		q->tadd.disk = f->k.d;
 		q->tadd.ninsns = kit_program(insns);
@@ -474,6 +479,9 @@ static void call(struct fuzz *f, u32 e)
 		else
 			memcpy(args + at, &v, 4);
 	}
+	/* without the template of all its roots the rest would be refusals */
+	if (nr == EXO_NR_TEMPLATE_DEL && ((struct exo_template_del *)(void *)args)->template_id == f->k.tmpl)
+		return;
 	if (rnd(f, 60) == 0)
 		sim_alloc_fail(1 + rnd(f, 12));
 	was = others(f, e);

@@ -116,7 +116,7 @@ int main(int argc, char **argv)
 {
 	struct bpf_insn p[8 * BITS];
 	unsigned int most = 0, seen = 0, n, i;
-	uint32_t reason;
+	uint32_t reason = 0;
 	pid_t child, other;
 	int status;
 
