@@ -7,7 +7,7 @@
 #include <linux/page-flags.h>
 #include <linux/sched.h>
 
-static struct page **exo_pages;	/* [exo_npages]; an entry changes only in exo_plat_frame_renew */
+static struct page **exo_pages;	/* [exo_npages]; NULL: with the kernel. An entry changes only in exo_plat_frame_renew and _return */
 static u32 exo_npages;
 
 int exo_frame_pool_new(u32 frames)
@@ -33,8 +33,9 @@ void exo_frame_pool_free(void)
 {
 	u32 i;
 
-	for (i = 0; i < exo_npages && exo_pages[i]; i++)
-		put_page(exo_pages[i]);
+	for (i = 0; i < exo_npages; i++)
+		if (exo_pages[i])
+			put_page(exo_pages[i]);
 	kvfree(exo_pages);
 	exo_pages = NULL;
 	exo_npages = 0;
@@ -58,20 +59,28 @@ void *exo_plat_frame(u32 frame)
 /*
  * A frame is mapped by page number, so user space cannot pin it; but parts of the kernel that walk memory by page
  * number may hold a reference for a moment, and a page with a hardware fault must not be used again. In both cases a
- * new page takes the number. Reclaim must not wait for I/O: core's lock is held.
+ * new page takes the number; so it does when the kernel has the old one. Reclaim must not wait for I/O, nor go on until there is memory: core's
+ * lock is held, and core may have clean buffers to drop.
  */
 int exo_plat_frame_renew(u32 frame)
 {
 	struct page *old = exo_pages[frame], *page;
 
-	if (page_count(old) == 1 && !PageHWPoison(old)) {
+	if (old && page_count(old) == 1 && !PageHWPoison(old)) {
 		clear_highpage(old);
 		return 0;
 	}
-	page = alloc_page(GFP_NOIO | __GFP_ZERO | __GFP_NOWARN);
+	page = alloc_page(GFP_NOIO | __GFP_ZERO | __GFP_NORETRY | __GFP_NOWARN);
 	if (!page)
 		return -ENOMEM;
 	exo_pages[frame] = page;
-	put_page(old);
+	if (old)
+		put_page(old);
 	return 0;
+}
+
+void exo_plat_frame_return(u32 frame)
+{
+	put_page(exo_pages[frame]);
+	exo_pages[frame] = NULL;
 }

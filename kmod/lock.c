@@ -34,6 +34,11 @@ void exo_plat_lock(struct exo_lock *l)
 	mutex_lock(&l->mutex);
 }
 
+bool exo_plat_trylock(struct exo_lock *l)
+{
+	return mutex_trylock(&l->mutex);
+}
+
 void exo_plat_unlock(struct exo_lock *l)
 {
 	mutex_unlock(&l->mutex);

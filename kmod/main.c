@@ -55,14 +55,19 @@ static int __init exo_init(void)
 	err = exo_core_new(frames, &exo_the_core);
 	if (err)
 		goto bio;
+	err = exo_shrink_init();
+	if (err)
+		goto core;
 	err = exo_dev_register();
 	if (err) {
 		pr_err("cannot register %s: error %d\n", EXO_DEVICE, err);
-		goto core;
+		goto shrink;
 	}
 	pr_info("loaded, ABI %u, pool of %u frames (%u MiB)\n", EXO_ABI_VERSION, frames, pool_mb);
 	return 0;
 
+shrink:
+	exo_shrink_exit();
 core:
 	exo_core_free(exo_the_core);
 bio:
@@ -77,6 +82,7 @@ pool:
 static void __exit exo_exit(void)
 {
 	exo_dev_unregister();
+	exo_shrink_exit();
 	exo_core_shutdown(exo_the_core);
 	exo_core_free(exo_the_core);
 	exo_bio_exit();

@@ -38,6 +38,10 @@ void exo_map_exit(void);
 void exo_map_adopt(struct file *filp);	/* at open: its mappings will be found by exo_plat_zap */
 int exo_map_mmap(struct file *filp, struct vm_area_struct *vma);
 
+/* shrink.c: exo_the_core stands from before init until after exit */
+int exo_shrink_init(void);
+void exo_shrink_exit(void);
+
 /* uring.c */
 struct io_uring_cmd;
 int exo_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags);

@@ -27,6 +27,11 @@ void exo_plat_trace_reclaim(u32 frame, u32 disk, u64 block)
 	trace_exo_reclaim(frame, disk, block);
 }
 
+void exo_plat_trace_writeback(u32 disk, u32 want, u32 blocks, int err)
+{
+	trace_exo_writeback(disk, want, blocks, err);
+}
+
 void exo_plat_trace_quarantine(u32 disk, u32 root, u32 why, u64 detail)
 {
 	trace_exo_quarantine(disk, root, why, detail);

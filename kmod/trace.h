@@ -113,6 +113,38 @@ TRACE_EVENT(exo_reclaim,
 	TP_printk("frame=%u disk=%u block=%llu", __entry->frame, __entry->disk, __entry->block)
 );
 
+TRACE_EVENT(exo_writeback,
+	TP_PROTO(u32 disk, u32 want, u32 blocks, int err),
+	TP_ARGS(disk, want, blocks, err),
+	TP_STRUCT__entry(
+		__field(u32, disk)
+		__field(u32, want)
+		__field(u32, blocks)
+		__field(int, err)
+	),
+	TP_fast_assign(
+		__entry->disk = disk;
+		__entry->want = want;
+		__entry->blocks = blocks;
+		__entry->err = err;
+	),
+	TP_printk("disk=%u want=%u blocks=%u err=%d", __entry->disk, __entry->want, __entry->blocks, __entry->err)
+);
+
+TRACE_EVENT(exo_shrink,
+	TP_PROTO(unsigned long asked, u32 returned),
+	TP_ARGS(asked, returned),
+	TP_STRUCT__entry(
+		__field(unsigned long, asked)
+		__field(u32, returned)
+	),
+	TP_fast_assign(
+		__entry->asked = asked;
+		__entry->returned = returned;
+	),
+	TP_printk("asked=%lu returned=%u", __entry->asked, __entry->returned)
+);
+
 TRACE_EVENT(exo_quarantine,
 	TP_PROTO(u32 disk, u32 root, u32 why, u64 detail),
 	TP_ARGS(disk, root, why, detail),

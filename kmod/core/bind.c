@@ -20,6 +20,7 @@ struct bind {
 	u32 *over; /* frames of zeroes that stand for content on the disk: dirty once granted, else dropped */
 	u32 nover;
 	u32 reads; /* rounds */
+	u32 tries; /* of reclaim */
 };
 
 static void pin_all(struct bind *b, bool pin)
@@ -195,6 +196,8 @@ static int pass(struct bind *b)
 		err = grant(b);
 	pin_all(b, false);
 	settle_over(b, !err);
+	if (err == -ENOMEM && b->a->reason == EXO_R_NO_FRAMES && exo_reclaim(b->a, b->q->count, &b->tries))
+		return 1;
 	return err;
 }
 

@@ -31,6 +31,14 @@ struct exo_cred {
 int exo_env_open(struct exo_core *c, const struct exo_cred *cred, struct exo_env **out);
 void exo_env_close(struct exo_env *e);
 
+/*
+ * The platform is short of memory. shrink gives that of up to `want` frames back (exo_plat_frame_return): free ones, and the least recently
+ * used clean buffers that nobody has bound; a sixteenth of the pool always stays. It neither waits nor allocates, and returns how many
+ * frames it were: 0 also when core's lock is not free. idle: how many could be given back now; a hint, without the lock.
+ */
+u32 exo_core_idle(const struct exo_core *c);
+u32 exo_core_shrink(struct exo_core *c, u32 want);
+
 /* What an env holds now: buffers bound, private frames, capabilities; and all of its user's envs together, as in QUERY. */
 struct exo_env_holds {
 	u32 id, bound, priv, caps;

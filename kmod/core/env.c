@@ -251,30 +251,14 @@ static void make_private(struct exo_core *c, struct exo_env *e, u32 frame)
 	c->stats->frames_private++;
 }
 
-int exo_do_frame_alloc(struct exo_ask *a, void *arg)
+/* All or none. Lock held. */
+static int alloc_frames(struct exo_ask *a, const struct exo_frame_alloc *q, u32 *f)
 {
-	struct exo_frame_alloc *q = arg;
 	struct exo_core *c = a->c;
 	struct exo_env *e = a->e;
-	u32 *f = NULL, i, done = 0, limit = c->frames / 2;
+	u32 i, done = 0, limit = c->frames / 2;
 	int err = 0;
 
-	if (q->head.flags & EXO_FRAME_ANY) {
-		if (!q->count || q->count > EXO_MAX_BIND)
-			return exo_no(a, -EINVAL, EXO_R_RANGE, q->count);
-		f = exo_plat_alloc(q->count * sizeof(*f));
-		if (!f)
-			return exo_nomem(a);
-		/* An address that cannot take the answer is found before anything is given. */
-		err = exo_give(a, q->frames, f, q->count * sizeof(*f));
-	} else {
-		err = frames_in(a, q->frames, q->count, &f);
-	}
-	if (err) {
-		exo_plat_free(f);
-		return err;
-	}
-	exo_lock(c);
 	if (q->count > limit || e->nprivate > limit - q->count)
 		err = exo_no(a, -EDQUOT, EXO_R_FRAME_LIMIT, (u64)limit << 32 | e->nprivate);
 	else
@@ -294,9 +278,37 @@ int exo_do_frame_alloc(struct exo_ask *a, void *arg)
 			done = i + 1;
 		}
 	}
-	if (err)
-		for (i = 0; i < done; i++)
-			let_private_go(c, e, f[i]);
+	for (i = 0; err && i < done; i++)
+		let_private_go(c, e, f[i]);
+	return err;
+}
+
+int exo_do_frame_alloc(struct exo_ask *a, void *arg)
+{
+	struct exo_frame_alloc *q = arg;
+	struct exo_core *c = a->c;
+	u32 *f = NULL, tries = 0;
+	int err = 0;
+
+	if (q->head.flags & EXO_FRAME_ANY) {
+		if (!q->count || q->count > EXO_MAX_BIND)
+			return exo_no(a, -EINVAL, EXO_R_RANGE, q->count);
+		f = exo_plat_alloc(q->count * sizeof(*f));
+		if (!f)
+			return exo_nomem(a);
+		/* An address that cannot take the answer is found before anything is given. */
+		err = exo_give(a, q->frames, f, q->count * sizeof(*f));
+	} else {
+		err = frames_in(a, q->frames, q->count, &f);
+	}
+	if (err) {
+		exo_plat_free(f);
+		return err;
+	}
+	exo_lock(c);
+	do {
+		err = alloc_frames(a, q, f);
+	} while (err == -ENOMEM && a->reason == EXO_R_NO_FRAMES && exo_reclaim(a, q->count, &tries));
 	exo_unlock(c);
 	if (!err && (q->head.flags & EXO_FRAME_ANY))
 		err = exo_give(a, q->frames, f, q->count * sizeof(*f));

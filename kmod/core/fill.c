@@ -137,7 +137,7 @@ int exo_do_read(struct exo_ask *a, void *arg)
 	struct exo_read *q = arg;
 	struct exo_disk *d;
 	u64 *list = NULL;
-	u32 n;
+	u32 n, tries = 0;
 	int err;
 
 	q->out_blocks = 0;
@@ -149,7 +149,9 @@ int exo_do_read(struct exo_ask *a, void *arg)
 	err = exo_runs_in(a, d, q->runs, q->nruns, &list, &n);
 	if (!err) {
 		exo_lock(a->c);
-		err = exo_fill(a, d, list, n, &q->out_blocks);
+		do {
+			err = exo_fill(a, d, list, n, &q->out_blocks);
+		} while (err == -ENOMEM && a->reason == EXO_R_NO_FRAMES && exo_reclaim(a, n, &tries));
 		exo_unlock(a->c);
 	}
 	exo_plat_free(list);

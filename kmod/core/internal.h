@@ -21,6 +21,7 @@ struct exo_side {
 	u64 up;		 /* of known metadata: the block that claims it, EXO_NOBLOCK for the root's entry */
 	bool doomed;	 /* identity is gone; the frame is free when the last pin and binding go */
 	bool in_lru;
+	bool bare; /* FREE, and its memory is with the platform */
 	bool direct; /* WRITING stands for a direct write over it */
 };
 
@@ -84,7 +85,10 @@ struct exo_core {
 	struct exo_buf *bufs;
 	struct exo_side *side;
 	struct exo_stats *stats; /* shared, one page */
-	u32 free_first;		 /* frame + 1 */
+	u32 free_first;		 /* frame + 1; those that have memory */
+	u32 bare_first;		 /* those that have none */
+	u32 nlru;		 /* buffers on the registry's list */
+	u32 hand;		 /* reclaim.c: where the last look ended */
 	u64 version;		 /* last one given out; even */
 	u64 tick;
 	u64 mark;
@@ -164,6 +168,13 @@ void exo_call_result(struct exo_ask *a, void *mem, int err); /* reason and detai
 u32 exo_pool_take(struct exo_core *c); /* zeroed, identity-less, not FREE any more; EXO_NOFRAME */
 bool exo_pool_take_this(struct exo_core *c, u32 frame);
 void exo_pool_give(struct exo_core *c, u32 frame);
+void exo_pool_return(struct exo_core *c, u32 frame); /* the memory of a free frame that has some */
+
+/*
+ * reclaim.c: exo_pool_take found no frame, and the call needs `want` of them. Lock held, given up in between. true: look
+ * everything up again and try once more; false: that is all there is. *tries is 0 when the call begins.
+ */
+bool exo_reclaim(struct exo_ask *a, u32 want, u32 *tries);
 
 /* registry.c: buffers. Lock held. */
 void exo_buf_begin(struct exo_core *c, u32 frame);

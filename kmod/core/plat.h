@@ -47,6 +47,7 @@ void exo_plat_free_shared(void *p, size_t bytes);
 struct exo_lock *exo_plat_lock_new(void);
 void exo_plat_lock_free(struct exo_lock *l);
 void exo_plat_lock(struct exo_lock *l);
+bool exo_plat_trylock(struct exo_lock *l);
 void exo_plat_unlock(struct exo_lock *l);
 void exo_plat_wait(struct exo_lock *l);
 void exo_plat_wake(struct exo_lock *l);
@@ -90,6 +91,8 @@ void exo_plat_map(struct exo_env *e, u64 at, const u32 *frames, u32 n);
  * old memory, replacing the page if need be, and zeroes it. Called with core's lock held. 0 or -ENOMEM.
  */
 int exo_plat_frame_renew(u32 frame);
+/* A free frame's memory is the platform's until the next renew. Called with core's lock held; does not sleep. */
+void exo_plat_frame_return(u32 frame);
 
 /*
  * Block devices. `open` claims exclusively and refuses one that is mounted (-EBUSY), is not a block device
@@ -139,12 +142,14 @@ void exo_plat_udf_done(struct exo_udf *u);
 /*
  * What happened, for whoever looks (kmod/doc/trace.md). They decide nothing, may be called with core's lock held, and must not sleep.
  * refused: block may not be written yet; taint: uninitialised blocks that it points at, waits: blocks that must go first for
- * another reason. reclaim: a clean buffer's frame is taken for something else.
+ * another reason. reclaim: a clean buffer's frame is taken for something else, or its memory given back. writeback: `want` frames were
+ * needed, and so many blocks were written, as SYNC does it, so that their buffers could be dropped.
  */
 void exo_plat_trace_call(u32 env, u32 nr, int err, u32 reason, u64 detail);
 void exo_plat_trace_txn(u32 env, const struct exo_txn *q, int err, u32 reason, u64 detail);
 void exo_plat_trace_refused(u32 disk, u64 block, u32 taint, u32 waits);
 void exo_plat_trace_reclaim(u32 frame, u32 disk, u64 block);
+void exo_plat_trace_writeback(u32 disk, u32 want, u32 blocks, int err);
 void exo_plat_trace_quarantine(u32 disk, u32 root, u32 why, u64 detail);
 /* An attach has to walk; why: EXO_WALK_*. For a person to read. Without core's lock. */
 void exo_plat_walk_begins(u32 disk, u32 why);

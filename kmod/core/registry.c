@@ -105,6 +105,7 @@ static void lru_remove(struct exo_core *c, u32 frame)
 		c->reg->lru_last = b->lru_prev;
 	b->lru_prev = b->lru_next = 0;
 	c->side[frame].in_lru = false;
+	c->nlru--;
 }
 
 static void lru_append(struct exo_core *c, u32 frame)
@@ -119,6 +120,7 @@ static void lru_append(struct exo_core *c, u32 frame)
 		c->reg->lru_first = frame + 1;
 	c->reg->lru_last = frame + 1;
 	c->side[frame].in_lru = true;
+	c->nlru++;
 }
 
 void exo_buf_settle(struct exo_core *c, u32 frame)

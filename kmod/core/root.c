@@ -167,6 +167,7 @@ int exo_do_root_add(struct exo_ask *a, void *arg)
 				  .tmpl = q->template_id,
 				  .flags = q->root_flags};
 	struct exo_disk *d;
+	u32 tries = 0;
 	int err = exo_slot(a, q->cap, &k);
 
 	q->out_root = 0;
@@ -185,7 +186,9 @@ int exo_do_root_add(struct exo_ask *a, void *arg)
 	if (err)
 		return err;
 	exo_lock(a->c);
-	err = d->failed ? exo_no(a, -EIO, EXO_R_IO, 0) : add(a, d, q, &h);
+	do {
+		err = d->failed ? exo_no(a, -EIO, EXO_R_IO, 0) : add(a, d, q, &h);
+	} while (err == -ENOMEM && a->reason == EXO_R_NO_FRAMES && exo_reclaim(a, (u32)h.count, &tries));
 	exo_unlock(a->c);
 	exo_disk_put(a, d);
 	return err;

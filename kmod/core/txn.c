@@ -228,6 +228,7 @@ int exo_txn_report(struct txn *t, const struct exo_set *s, u32 kind)
 static int decide(struct txn *t)
 {
 	const struct exo_room before = *t->room;
+	u32 want, tries = 0;
 	int err;
 
 	for (;;) {
@@ -239,12 +240,14 @@ static int decide(struct txn *t)
 			err = exo_txn_order(t);
 		if (!err)
 			break;
+		want = t->news.n;
 		exo_txn_undo(t);
-		if (err != -EAGAIN)
+		if (err == -EAGAIN)
+			exo_plat_wait(t->c->lock);
+		else if (err != -ENOMEM || t->a->reason != EXO_R_NO_FRAMES || !exo_reclaim(t->a, want, &tries))
 			return err;
 		t->nranges = t->ranges_room = t->links_room = t->passed_room = 0;
 		exo_room_back(t->room, &before);
-		exo_plat_wait(t->c->lock);
 	}
 	exo_txn_commit(t);
 	return 0;

@@ -311,6 +311,9 @@ struct exo_stats {
 	__aligned_u64 udfs;		/* now: loaded programs */
 	__aligned_u64 udf_cached;	/* owns-UDF invocations saved, because the bytes were seen before */
 	__aligned_u64 acl_runs;		/* acl-UDF invocations */
+	__aligned_u64 writebacks;	/* blocks written because a call needed frames; also counted as written */
+	__aligned_u64 returns;		/* frames whose memory was given back to the kernel */
+	__aligned_u64 frames_returned;	/* now: of the free frames, those whose memory is with the kernel */
 };
 
 /* ---- what a UDF sees --------------------------------------------------- */
@@ -538,6 +541,12 @@ struct exo_cap_list {
 };
 
 /*
+ * Where frames come from, for every call that needs some: free ones; then the least recently used clean buffers that no env has
+ * bound; then the module writes dirty buffers that no env has bound, in the order that SYNC would, and with what that draws in, until
+ * enough are clean. NO_FRAMES means that all others are held, or cannot be written because of a device error. When the kernel is short of
+ * memory it takes that of free frames and of clean unbound buffers, up to all but a sixteenth of the pool, and it is asked for
+ * again when a frame is taken; NO_FRAMES then also means that it has none.
+ *
  * Shares of the pool. An env holds a frame that is private to it or that it has bound. One env may hold out_frame_limit private frames and
  * out_bind_limit bound ones (QUERY). Besides, all envs that one uid opened without CAP_SYS_ADMIN may together hold half of the frames that
  * nobody else holds: half of the pool for a user alone, less the more others hold, so that there is always something left for one

@@ -36,6 +36,9 @@ static const struct {
 	COUNTER(frames_dirty, "now: of them, dirty"),
 	COUNTER(disks, "now: attached disks"),
 	COUNTER(udfs, "now: loaded UDFs"),
+	COUNTER(writebacks, "blocks written because frames were needed"),
+	COUNTER(returns, "frames whose memory went back to the kernel"),
+	COUNTER(frames_returned, "now: of the free frames, those without memory"),
 	COUNTER(udf_cached, "runs of an owns-UDF saved: answer known"),
 };
 

@@ -162,10 +162,12 @@ static void limits(void)
 static void pressure(void)
 {
 	u64 top, a = 3000;
-	u32 root, frames[FRAMES], i;
+	u32 root, frames[200], i;
 
 	kit_start(&k, FRAMES, BLOCKS, 0);
 	NEED(!kit_root_add(&k, "one", k.tmpl, EXO_NOBLOCK, 1, 0, &root, &top) && !alloc_data(&k, top, 0, a, 200));
+	/* once it is written it could be dropped like any other */
+	NEED(!kit_bind(&k, root, EXO_NOBLOCK, 0, claim(top, 1, k.tmpl), EXO_RIGHT_READ, 0, frames));
 	CHECK(kit_bind(&k, root, top, 0, claim(a, 200, 0), EXO_RIGHT_READ, 0, (u32[200]){0}) == -ENOMEM &&
 	      k.reason == EXO_R_NO_FRAMES);
 	for (i = 0; i < 200; i++) {
@@ -199,8 +201,8 @@ static void pressure(void)
 	}
 	/* dirty and bound frames are nobody else's */
 	for (i = 0; i < FRAMES * 3 / 4; i++)
-		NEED(!kit_bind(&k, root, top, 0, claim(a, 200, 0), EXO_RIGHT_ALL, 0, frames) ||
-		     k.reason == EXO_R_NO_FRAMES);
+		CHECK_MSG(!kit_bind(&k, root, top, 0, claim(a, 200, 0), EXO_RIGHT_ALL, 0, frames) ||
+				  k.reason == EXO_R_NO_FRAMES, "reason %u detail %llu", k.reason, (unsigned long long)k.detail);
 	kit_stop(&k);
 }
 

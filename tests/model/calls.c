@@ -63,6 +63,16 @@ static void draw_want(struct world *w, struct m_want *q)
 	}
 }
 
+/* In a small pool the core writes buffers to find frames, before it answers: the model knows of it before it judges. */
+void world_reclaimed(struct world *w)
+{
+	if (!w->m.tight || w->m.wrong[0])
+		return;
+	w->m.syncing = EXO_NOROOT;
+	world_learn(w, OP_OTHER);
+	w->m.syncing = M_NO_SYNC;
+}
+
 static void do_bind(struct world *w)
 {
 	u32 frames[64] = {0}, flags;
@@ -92,6 +102,7 @@ static void do_bind(struct world *w)
 		world_say(w, "BIND by %u: %llu+%llu of %llu, rights %u, flags %u = %d/%u; ", q.env,
 			  (unsigned long long)q.first, (unsigned long long)q.n, (unsigned long long)q.parent, q.rights,
 			  flags, err, b.head.out_reason);
+		world_reclaimed(w);
 		m_bind_check(&w->m, &q, &v);
 		if (world_judge(w, "BIND", err, b.head.out_reason, &v) && !v.refuse)
 			m_bind_done(&w->m, &q, frames);
@@ -192,7 +203,9 @@ static void do_io(struct world *w)
 	if (!q.n || q.n > 60)
 		return;
 	fa.count = ff.count = (u32)q.n;
-	if (CALL(&w->k[q.env], EXO_NR_FRAME_ALLOC, fa)) {
+	err = CALL(&w->k[q.env], EXO_NR_FRAME_ALLOC, fa);
+	world_reclaimed(w);
+	if (err) {
 		if (!w->m.tight)
 			m_wrong(&w->m, "FRAME_ALLOC was refused for %u", fa.head.out_reason);
 		return;
@@ -230,6 +243,7 @@ static void do_read(struct world *w)
 		n = M_BLOCKS - x;
 	err = kit_read(&w->k[env], x + M_BASE, n);
 	world_say(w, "READ %u+%u = %d; ", x + M_BASE, n, err);
+	world_reclaimed(w);
 	if (!world_judge(w, "READ", err, w->k[env].reason, &v) || w->m.tight)
 		return;
 	for (; n; n--, x++) {
@@ -350,8 +364,9 @@ static void do_root_add(struct world *w)
 	q.cap = world_rnd(w, 30) ? 0 : 3;
 	if (q.cap && !env)
 		q.cap = 40; /* the administrator has the capability of uid 0, too */
-	m_root_add_check(&w->m, env, &q, &v);
 	err = CALL(&w->k[env], EXO_NR_ROOT_ADD, q);
+	world_reclaimed(w);
+	m_root_add_check(&w->m, env, &q, &v);
 	world_say(w, "ROOT_ADD by %u at %llu = %d/%u; ", env, (unsigned long long)q.start, err, q.head.out_reason);
 	if (world_judge(w, "ROOT_ADD", err, q.head.out_reason, &v) && !v.refuse)
 		m_root_add_done(&w->m, env, &q);

@@ -37,6 +37,8 @@ bool world_judge(struct world *w, const char *call, int err, u32 reason, const s
 void world_attached(struct world *w); /* areas of a new attach, and what the model makes of the disk */
 void world_log(struct world *w);      /* forget the log when nothing of it is pending */
 
+void world_reclaimed(struct world *w); /* calls.c: behind a call that needs frames */
+
 /* edits.c: transactions. */
 void world_txn(struct world *w);
 void world_txns(struct world *w);

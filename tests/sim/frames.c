@@ -34,6 +34,8 @@ struct sim_env {
 };
 
 static u8 *pool;
+static bool *bare; /* frames whose memory core gave back */
+static atomic_bool memory_short;
 static u32 pool_frames;
 static int pool_fd = -1;
 static struct sim_env *views;
@@ -159,6 +161,10 @@ int sim_start(u32 frames, u64 seed)
 		close(pool_fd);
 		return -ENOMEM;
 	}
+	bare = calloc(frames, sizeof(*bare));
+	if (!bare)
+		host_breach("no memory for the simulator");
+	atomic_store(&memory_short, false);
 	pool_frames = frames;
 	atomic_store(&zaps, 0);
 	atomic_store(&renewals, 0);
@@ -179,6 +185,7 @@ void sim_stop(void)
 	sigaction(SIGBUS, &old_bus, NULL);
 	munmap(pool, pool_frames * FRAME);
 	close(pool_fd);
+	free(bare);
 	pool = NULL;
 	pool_fd = -1;
 }
@@ -316,6 +323,8 @@ void *exo_plat_frame(u32 frame)
 {
 	if (frame >= pool_frames)
 		host_breach("a frame number outside the pool");
+	if (bare[frame])
+		host_breach("a frame whose memory was given back is used");
 	return pool + frame * FRAME;
 }
 
@@ -337,10 +346,27 @@ int exo_plat_frame_renew(u32 frame)
 {
 	u64 n = atomic_fetch_add(&renewals, 1) + 1;
 
-	if (n == atomic_load(&renew_fail_at))
+	if (n == atomic_load(&renew_fail_at) || (bare[frame] && atomic_load(&memory_short)))
 		return -ENOMEM;
+	if (bare[frame] && mprotect(pool + frame * FRAME, FRAME, PROT_READ | PROT_WRITE))
+		host_breach("mprotect of a pool page failed");
+	bare[frame] = false;
 	memset(exo_plat_frame(frame), 0, FRAME);
 	return 0;
+}
+
+/* Whoever still uses it, dies of it. */
+void exo_plat_frame_return(u32 frame)
+{
+	memset(exo_plat_frame(frame), 0xdb, FRAME);
+	if (mprotect(pool + frame * FRAME, FRAME, PROT_NONE))
+		host_breach("mprotect of a pool page failed");
+	bare[frame] = true;
+}
+
+void sim_memory_short(bool is)
+{
+	atomic_store(&memory_short, is);
 }
 
 void sim_renew_fail(u64 n)

@@ -72,6 +72,7 @@ bool sim_peek(const void *from, void *to, size_t bytes);
 bool sim_poke(void *to, const void *from, size_t bytes);
 u64 sim_zaps(void);	    /* exo_plat_zap calls since sim_start */
 u64 sim_renewals(void);	    /* exo_plat_frame_renew calls since sim_start */
+void sim_memory_short(bool is); /* no memory for frames whose memory core gave back */
 void sim_renew_fail(u64 n); /* the n-th renewal from now fails with -ENOMEM; 0: none */
 
 /*
@@ -94,7 +95,7 @@ int sim_open(struct exo_core *c, const struct exo_cred *cred, struct exo **out, 
 #define SIM_NOT_BLOCK 16u /* a file, not a block device */
 
 /* How often core called a trace hook, since the process began. */
-enum sim_said { SIM_SAID_CALL, SIM_SAID_TXN, SIM_SAID_REFUSED, SIM_SAID_RECLAIM, SIM_SAID_QUARANTINE, SIM_SAID_PROGRESS, SIM_SAID_WALK, SIM_SAID };
+enum sim_said { SIM_SAID_CALL, SIM_SAID_TXN, SIM_SAID_REFUSED, SIM_SAID_RECLAIM, SIM_SAID_WRITEBACK, SIM_SAID_QUARANTINE, SIM_SAID_PROGRESS, SIM_SAID_WALK, SIM_SAID };
 u64 sim_said(enum sim_said what);
 
 struct sim_disk;

@@ -41,6 +41,13 @@ void exo_plat_trace_reclaim(u32 frame, u32 disk, u64 block)
 	say(SIM_SAID_RECLAIM);
 }
 
+void exo_plat_trace_writeback(u32 disk, u32 want, u32 blocks, int err)
+{
+	if (!want)
+		host_breach("a writeback for nothing");
+	say(SIM_SAID_WRITEBACK);
+}
+
 void exo_plat_trace_quarantine(u32 disk, u32 root, u32 why, u64 detail)
 {
 	if (!why)

@@ -4,7 +4,7 @@
 # vm: --disk 64M --mem 512
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/sub.sh"
-plan 45
+plan 44
 
 works "module loads" load_module pool_mb=16
 works "format" "$tests/disk_tool" format /dev/vda

@@ -15,6 +15,7 @@ VM_PROGS := \
 	limits_test \
 	share_test \
 	flood_test \
+	reclaim_test \
 	stall_test \
 	trace_test \
 	failnth \

