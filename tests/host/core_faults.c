@@ -12,7 +12,9 @@
 static struct txn t;
 static struct kit k;
 static u64 top, node, data, moved;
-static u32 root, frames[8], tmpl2;
+#define VOLUME 12u /* blocks: more than BIND has room for on its stack */
+static u32 root, volume, frames[VOLUME], tmpl2;
+static u64 volume_at;
 
 struct state {
 	u64 free, waiting, uninit, dirty, contested, version;
@@ -73,7 +75,7 @@ static int op_root(void)
 
 static int op_volume(void)
 {
-	return kit_root_add(&k, "volume", 0, EXO_NOBLOCK, 5, 0, NULL, NULL);
+	return kit_root_add(&k, "volume", 0, EXO_NOBLOCK, VOLUME, 0, &volume, &volume_at);
 }
 
 static int op_alloc(void)
@@ -90,6 +92,18 @@ static int op_alloc(void)
 static int op_bind(void)
 {
 	return kit_bind(&k, root, node, 2, claim(data, 4, 0), EXO_RIGHT_ALL, EXO_BIND_OVERWRITE, frames);
+}
+
+static int op_bind_many(void)
+{
+	return kit_bind(&k, volume, EXO_NOBLOCK, 0, claim(volume_at, VOLUME, 0), EXO_RIGHT_READ, 0, frames);
+}
+
+static int op_unbind_many(void)
+{
+	struct exo_unbind u = {.frames = (uintptr_t)frames, .count = VOLUME};
+
+	return CALL(&k, EXO_NR_UNBIND, u);
 }
 
 static int op_unbind(void)
@@ -235,9 +249,9 @@ static void sweep(const char *name, int (*op)(void), bool live)
 	}
 	CHECK_MSG(!err, "%s: %d, reason %u", name, err, k.reason);
 	CHECK_MSG(n < 4000, "%s", name);
-	/* The read has the operation that the write gave back. */
+	/* The read has the operation that the write gave back; a few blocks are bound with what is on the stack. */
 	if (n == 1)
-		CHECK_MSG(op == op_flush || op == op_io_read, "%s never allocated", name);
+		CHECK_MSG(op == op_flush || op == op_io_read || op == op_bind, "%s never allocated", name);
 }
 
 static void memory(u32 flags)
@@ -251,6 +265,8 @@ static void memory(u32 flags)
 	sweep("SYNC", op_sync, true);
 	sweep("ROOT_ADD of data", op_volume, true);
 	sweep("TXN with ALLOC", op_alloc, true);
+	sweep("BIND of many", op_bind_many, true);
+	sweep("UNBIND of many", op_unbind_many, true);
 	sweep("BIND", op_bind, true);
 	sweep("UNBIND", op_unbind, true);
 	sweep("WRITE", op_write, true);
@@ -274,7 +290,7 @@ static void memory(u32 flags)
 	sweep("TXN with ALLOC, again", op_alloc, true);
 	sweep("ROOT_DEL", op_del, true);
 	NEED(!kit_sync(&k, EXO_NOROOT));
-	CHECK(kit_info(&k).out_waiting == 0 && kit_info(&k).out_free == BLOCKS - 1 - 1042 - 5);
+	CHECK(kit_info(&k).out_waiting == 0 && kit_info(&k).out_free == BLOCKS - 1 - 1042 - VOLUME);
 	kit_stop(&k);
 }
 
@@ -377,10 +393,10 @@ static void flushes(void)
 {
 	struct exo_template_add ta = {.partition = PART};
 	u64 insns[256], at;
-	u32 root;
+	u32 turn;
 
 	kit_start(&k, FRAMES, BLOCKS, SIM_VOLATILE);
-	NEED(!kit_root_add(&k, "r", k.tmpl, EXO_NOBLOCK, 1, 0, &root, &at));
+	NEED(!kit_root_add(&k, "r", k.tmpl, EXO_NOBLOCK, 1, 0, &turn, &at));
 	txn_slot(&t, at, kit_version(&k, at), 0, 0, (struct slot){3000, 1, 0, 0, 0});
 	txn_decl(&t, EXO_DECL_ALLOC, 0, 3000, 1);
 	NEED(!txn_go(&k, &t) && !kit_sync(&k, EXO_NOROOT));
@@ -393,13 +409,13 @@ static void flushes(void)
 	CHECK(gone() && (kit_buf(&k, at)->flags & EXO_BUF_DIRTY));
 	NEED(!kit_detach(&k, EXO_DETACH_DISCARD));
 	sim_disk_fail(k.disk, 0, 0, 0, 0, 0);
-	for (root = 0; root < 2; root++) {
+	for (turn = 0; turn < 2; turn++) {
 		NEED(!kit_attach(&k, 0));
 		ta.disk = k.d;
 		ta.insns = (uintptr_t)insns;
 		ta.ninsns = kit_program(insns);
-		snprintf(ta.name, sizeof(ta.name), "t%u", root);
-		sim_disk_fail(k.disk, SIM_FAIL_FLUSH, 0, BLOCKS, root, 1);
+		snprintf(ta.name, sizeof(ta.name), "t%u", turn);
+		sim_disk_fail(k.disk, SIM_FAIL_FLUSH, 0, BLOCKS, turn, 1);
 		CHECK(CALL(&k, EXO_NR_TEMPLATE_ADD, ta) == -EIO && k.reason == EXO_R_IO);
 		sim_disk_fail(k.disk, 0, 0, 0, 0, 0);
 		CHECK(gone());
