@@ -25,6 +25,7 @@ struct fuzz {
 	u64 seed, at;
 	u64 ok[EXO_NR_MAX + 1], no[EXO_NR_MAX + 1], why[128];	/* why: TXN's refusals */
 	bool strict;	/* plain users, no public roots */
+	bool meta[FRAMES]; /* its buffer is metadata, or was when its block went from under it */
 	bool quarantined;	/* some root was: use counts need not add up any more */
 };
 
@@ -564,7 +565,17 @@ static void store(struct fuzz *f, u32 e)
 	CHECK(did == !!(g & (EXO_GRANT_WRITE | EXO_GRANT_PRIVATE)));
 }
 
-/* Whatever an env can see holds its user's words, or zeroes. */
+/* After each call: a buffer says no more what it was when it is GONE. */
+static void note_meta(struct fuzz *f)
+{
+	u32 i;
+
+	for (i = 0; i < FRAMES; i++)
+		if (f->k.core->bufs[i].state != EXO_BUF_GONE)
+			f->meta[i] = f->k.core->bufs[i].flags & EXO_BUF_META;
+}
+
+/* Whatever an env can see holds its user's words, or zeroes, or is metadata. */
 static void check_sight(struct fuzz *f)
 {
 	u32 e, i, w;
@@ -573,7 +584,7 @@ static void check_sight(struct fuzz *f)
 		for (i = 0; f->open[e] && i < FRAMES; i++) {
 			const u64 *mem = exo_plat_frame(i);
 
-			if (!f->u[e].e->grants[i] || (f->k.core->bufs[i].flags & EXO_BUF_META))
+			if (!f->u[e].e->grants[i] || f->meta[i])
 				continue;
 			for (w = 0; w < 512 && (!mem[w] || mem[w] >> 48 == tag(e)); w++)
 				;
@@ -738,6 +749,7 @@ static void run(struct fuzz *f, u64 seed, u64 steps)
 		default:
 			call(f, e);
 		}
+		note_meta(f);
 		if (f->at % BATCH == BATCH - 1) {
 			land(f);
 			check_frames(f);
