@@ -201,6 +201,7 @@ struct cffs {
 	u32 uid;	 /* or as this user, whoever the library acts for */
 	u64 seq;	 /* upper part of the last inode number that shared.c gave */
 	u32 searching;	 /* find.c runs */
+	u32 busy;	 /* times in a row that a transfer was in the way */
 	u32 starved;	 /* times in a row that the disk was synced because no frame was left */
 	u32 full;	 /* times in a row that the disk was synced because nothing was free */
 	u64 ino_next, ino_end;

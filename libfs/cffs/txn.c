@@ -330,7 +330,7 @@ int txn_commit(struct cffs *fs)
 	if (err < 0)
 		err = err_retry(fs, err, why);
 	else
-		err = fs->starved = 0;
+		err = fs->starved = fs->busy = 0;
 	for (i = 0; !err && i < t->nimages; i++)
 		if (!t->image[i].fresh)
 			cache_changed(fs, t->image[i].frame, t->image[i].block, t->versions[i]);
