@@ -15,7 +15,7 @@ has() { # NAME PATTERN
 }
 
 works "module loads" load_module pool_mb=8
-same "events" "$(cd $t/events/exo && echo exo_*)" "exo_call exo_io exo_quarantine exo_reclaim exo_txn exo_write_refused"
+same "events" "$(cd $t/events/exo && echo exo_*)" "exo_call exo_io exo_quarantine exo_reclaim exo_shrink exo_txn exo_write_refused exo_writeback"
 works "format" "$tests/disk_tool" format /dev/vda
 works "attach" "$tests/disk_tool" attach /dev/vda
 same "nothing is said while they are off" "$(grep -c ': exo_' $t/trace)" 0
