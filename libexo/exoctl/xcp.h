@@ -152,5 +152,10 @@ void xcp_ring_close(struct xcp_ring *r);
 void xcp_start(struct xcp *c, struct xcp_slice *s, uint32_t flags); /* EXO_IO_*; counted in the turn */
 void xcp_go(struct xcp *c);					    /* those started so far need not wait for more */
 void xcp_wait(struct xcp *c, struct xcp_turn *t);		    /* until none of the turn's flies */
+/*
+ * After a call on a tree: is it worth a second try? A type may need a SYNC for the order of its writes, which the module refuses
+ * while transfers run; and ours end only when we look. With -EBUSY: true, and none of ours runs any more.
+ */
+bool xcp_again(struct xcp *c, int err);
 
 #endif

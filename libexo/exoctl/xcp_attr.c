@@ -95,7 +95,7 @@ static int set_xattrs(struct xcp *c, const struct xcp_place *from, const struct 
 	return n < 0 ? n : err;
 }
 
-int xcp_attributes(struct xcp *c, const struct xcp_place *from, const struct xcp_place *to, const struct stat *st)
+static int attributes(struct xcp *c, const struct xcp_place *from, const struct xcp_place *to, const struct stat *st)
 {
 	const struct timespec ts[2] = {st->st_atim, st->st_mtim};
 	mode_t mode = st->st_mode & 07777;
@@ -115,6 +115,17 @@ int xcp_attributes(struct xcp *c, const struct xcp_place *from, const struct xcp
 	if (!err && !S_ISLNK(st->st_mode) && (have.st_mode & 07777) != mode)
 		err = exo_at_chmod(to->fs, to->at, to->path, mode, flags_of(to));
 	return err ? err : exo_at_utimens(to->fs, to->at, to->path, ts, flags_of(to));
+}
+
+int xcp_attributes(struct xcp *c, const struct xcp_place *from, const struct xcp_place *to, const struct stat *st)
+{
+	uint64_t lost = c->lost_xattrs;
+	int err = attributes(c, from, to, st);
+
+	if (!xcp_again(c, err))
+		return err;
+	c->lost_xattrs = lost;
+	return attributes(c, from, to, st);
 }
 
 int xcp_times(struct xcp *c, const struct xcp_place *to, const struct stat *st)

@@ -146,6 +146,8 @@ int xcp_begin(struct xcp *c, struct xcp_item *it)
 	it->begun = true;
 	if (it->linked) {
 		err = make_link(c, it);
+		if (xcp_again(c, err))
+			err = make_link(c, it);
 		if (!err)
 			return 0;
 		if (err != -EOPNOTSUPP && err != -EMLINK)
@@ -162,15 +164,19 @@ int xcp_begin(struct xcp *c, struct xcp_item *it)
 		it->whole = it->created = !err;
 		if (!err)
 			return 0;
-		if (err != -EAGAIN && err != -EEXIST)
+		if (err != -EAGAIN && err != -EEXIST && !xcp_again(c, err))
 			return said(c, it, it->to, err);
 	}
 	err = open_copy(c, it);
+	if (xcp_again(c, err))
+		err = open_copy(c, it);
 	if (err)
 		return said(c, it, it->to, err);
 	if (it->failed || !it->st.st_size)
 		return 0;
 	err = it->slow ? 0 : reserve_all(it);
+	if (xcp_again(c, err))
+		err = reserve_all(it);
 	return err ? said(c, it, it->to, err) : 0;
 }
 

@@ -122,3 +122,12 @@ void xcp_wait(struct xcp *c, struct xcp_turn *t)
 	while (t->flying)
 		enter(c, 1);
 }
+
+bool xcp_again(struct xcp *c, int err)
+{
+	if (err != -EBUSY)
+		return false;
+	xcp_wait(c, &c->turn[0]);
+	xcp_wait(c, &c->turn[1]);
+	return true;
+}
