@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
  * Damaged metadata. Bytes of a good tree's metadata are overwritten on the disk, at random or with values that a
- * decoder may stumble over; then everything is listed, read, changed, rearranged and checked. Any error is fine, a crash
- * or a loop is not (the sanitizers and an alarm watch), and a second tree on the same disk, whose blocks were left alone,
- * still works.
+ * decoder may stumble over; then everything is listed, read, changed, rearranged and checked. Any error is fine, a
+ *crash or a loop is not (the sanitizers and an alarm watch), and a second tree on the same disk, whose blocks were left
+ *alone, still works.
  *
  *	cffs-corrupt [SEED [ROUNDS]]; logfs-corrupt
  */
@@ -188,7 +188,8 @@ static void visit(struct exo_fs *fs, const char *dir, int depth)
 		if (S_ISLNK(st.st_mode))
 			count(exo_fs_readlink(fs, path, link, sizeof(link)));
 		count(exo_at_listxattr(fs, NULL, path, link, sizeof(link), EXO_FS_NOFOLLOW));
-		count(exo_at_getxattr(fs, NULL, path, below(2) ? "user.small" : "user.large", got, sizeof(got), EXO_FS_NOFOLLOW));
+		count(exo_at_getxattr(fs, NULL, path, below(2) ? "user.small" : "user.large", got, sizeof(got),
+				      EXO_FS_NOFOLLOW));
 		if (!below(8))
 			count(exo_at_setxattr(fs, NULL, path, "user.new", data, below(4000), 0, EXO_FS_NOFOLLOW));
 		if (!below(8))
@@ -204,7 +205,8 @@ static void visit(struct exo_fs *fs, const char *dir, int depth)
 			if (!below(8))
 				count(exo_file_truncate(f, below(100000)));
 			if (!below(8))
-				count(exo_file_fallocate(f, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, below(50000), 1 + below(50000)));
+				count(exo_file_fallocate(f, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, below(50000),
+							 1 + below(50000)));
 			count(exo_file_extents(f, 0, st.st_size, 0, ignore_extent, NULL));
 			count(exo_file_seek(f, 0, SEEK_HOLE));
 			exo_file_close(f);
