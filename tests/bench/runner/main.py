@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import compare
+import earlier
 import machine
 import plan
 import results
@@ -74,6 +75,7 @@ def arguments(argv):
                      help="on this machine itself: runs the set-up commands here, as root")
     a.add_argument("--times", action="store_true", help="say how long each run took here, for those who choose `ops`")
     a.add_argument("--profile", action="store_true", help="also list the functions in which the instructions go; one boot, emulated only")
+    a.add_argument("--more", action="store_true", help="add the boots to those that --out has already, of the same build and settings: for a run in pieces")
     a.add_argument("--keep", action="store_true", help="keep the boots' logs also when all is well")
     a.add_argument("--out", metavar="DIR", default=os.path.join(TOP, "build", "bench"), help="for NAME.jsonl")
     a.set_defaults(mode="count")
@@ -118,21 +120,24 @@ def run(spec, o, out=sys.stdout, whole=None):
     settings["built"] = built()
     points, chosen, lacking = chosen_of(spec, o)
     able = [c for c in chosen if not lacking[c.name]]
-    boots = []
-    if able:
-        make_steps = steps_maker(spec, o, able, points)
-        progress = table.Progress(spec.name, sum(len(make_steps(n)) for n in range(settings["boots"])), whole)
-        for n in range(settings["boots"]):
-            progress.boot(n + 1, settings["boots"], "begins")
-            boots.append(machine.boot(spec, able, lambda n=n: make_steps(n), o.mode, progress, o.profile))
-        progress.end()
-    settings["rebuilt"] = built() != settings["built"]
-    settings["repeats"] = sum(b.repeats for _, b in boots)
-    rows = results.collect(spec, points, able, boots)
     versions = {"exo": tree_version(), "host": platform.release()}
     if o.mode != "bare":
         versions["qemu"] = output_of(["qemu-system-x86_64", "--version"]).removeprefix("QEMU emulator version ")
         versions["guest"] = output_of([os.path.join(TOP, "scripts", "kernel"), "--print", "release"])
+    path = os.path.join(o.out, spec.name + ".jsonl")
+    boots = earlier.load(path, points, able, settings, versions) if o.more else []
+    before = len(boots)
+    if able:
+        make_steps = steps_maker(spec, o, able, points)
+        progress = table.Progress(spec.name, sum(len(make_steps(before + n)) for n in range(settings["boots"])), whole)
+        for n in range(settings["boots"]):
+            progress.boot(n + 1, settings["boots"], "begins")
+            boots.append(machine.boot(spec, able, lambda n=n: make_steps(before + n), o.mode, progress, o.profile))
+        progress.end()
+    settings["boots"] += before
+    settings["rebuilt"] = built() != settings["built"]
+    settings["repeats"] = sum(b.repeats for _, b in boots)
+    rows = results.collect(spec, points, able, boots)
     for _, boot in boots:
         versions.update(boot.versions)
     for c in chosen:
@@ -144,9 +149,10 @@ def run(spec, o, out=sys.stdout, whole=None):
     order = [c.name for c in spec.contenders]
     rows.sort(key=lambda r: (points.index(r.point), order.index(r.contender.name)))
     os.makedirs(o.out, exist_ok=True)
-    with open(os.path.join(o.out, spec.name + ".jsonl"), "w", encoding="utf-8") as f:
+    with open(path + ".new", "w", encoding="utf-8") as f:
         for line in results.lines(spec, settings, versions, rows, boots):
             f.write(line + "\n")
+    os.replace(path + ".new", path)
     table.show(spec, settings, versions, rows, out)
     if not settings["emulated"] and any(r.series for r in rows):
         out.write("  The processor's counters tell user from kernel instructions, and no more: string iterations, vector moves, system\n"
@@ -164,11 +170,11 @@ def run(spec, o, out=sys.stdout, whole=None):
         for steps, boot in boots:
             where.show(steps, boot, out)
     failed = any(r.problems for r in rows)
-    for _, boot in boots:
+    for _, boot in boots[before:]:
         if not failed and not o.keep:
             machine.forget(boot)
     if failed or o.keep:
-        show_problems(rows, boots, out)
+        show_problems(rows, boots[before:], out)
     return rows
 
 
@@ -210,7 +216,7 @@ def main(argv):
             rows = run(s, o, whole=whole)
             if any(r.problems for r in rows) or not any(r.guest for r in rows):
                 bad.append(s.name)
-    except (SpecError, machine.MachineError, compare.CompareError) as e:
+    except (SpecError, machine.MachineError, compare.CompareError, earlier.EarlierError) as e:
         print(f"bench: {e}", file=sys.stderr)
         return 2
     if bad:
