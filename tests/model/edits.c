@@ -498,6 +498,8 @@ void world_invert(struct world *w)
 		above = c.node;
 		to = world_node(w);
 		deep = world_node(w);
+		if (to == M_BLOCKS || deep == M_BLOCKS)
+			return;
 		if (!m_below(&w->m, to, above) && m_below(&w->m, deep, x) && w->m.b[to].root == w->m.b[x].root &&
 		    (deep != x || tries > 60))
 			good = x;

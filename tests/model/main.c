@@ -3,9 +3,12 @@
  * main.c: core_model [--replay] [SEED [STEPS]]: histories of LIFE steps each, on one disk after the other, the core and
  * the model side by side. At the first difference it says what, after which step, and how to see that history alone.
  *
+ * Whatever else ends it (a sanitizer, a NEED, a broken promise of the simulator) is named in the same way.
+ *
  * --replay SEED STEPS  one history, with every step in words.
  * --shrink SEED STEPS  the same without the steps that the difference does not need (each try is a process of its own).
  */
+#include <sanitizer/common_interface_defs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "world.h"
@@ -14,12 +17,25 @@
 
 static struct world w;
 static u8 *skip; /* steps left out */
+static bool inside; /* a history runs */
+
+/* At the process's end, also when a sanitizer makes it: which history was it? */
+static void last_words(void)
+{
+	if (inside)
+		fprintf(stderr, "ended in seed %llu step %llu\n  after: %s\nagain: core_model --replay %llu %llu\n",
+			(unsigned long long)w.seed, (unsigned long long)w.step + 1, w.said, (unsigned long long)w.seed,
+			(unsigned long long)w.step + 1);
+	inside = false;
+}
 
 /* 0: agreed; else the step after which they differ, counted from 1. */
 static u64 history(u64 seed, u64 steps, bool loud)
 {
 	u64 i, at = 0;
 
+	w.step = 0;
+	inside = true;
 	world_start(&w, seed);
 	for (i = 0; i < steps && !at && !w.over; i++) {
 		if (skip && skip[i])
@@ -35,6 +51,11 @@ static u64 history(u64 seed, u64 steps, bool loud)
 			(unsigned long long)at, w.m.wrong, w.said);
 	else
 		world_stop(&w);
+	inside = false;
+	if (!at && sim_alloc_live()) {
+		fprintf(stderr, "seed %llu: the core keeps memory at its end\n", (unsigned long long)seed);
+		at = steps;
+	}
 	return at;
 }
 
@@ -102,6 +123,9 @@ int main(int argc, char **argv)
 	u64 seed, steps, done = 0, life = 0;
 
 	argc -= how[0] != 0;
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	atexit(last_words);
+	__sanitizer_set_death_callback(last_words);
 	seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
 	steps = argc > 2 ? strtoull(argv[2], NULL, 0) : 20000;
 	if (!strcmp(how, "shrink"))
