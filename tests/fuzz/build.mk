@@ -3,7 +3,7 @@
 # build/fuzz, and so does what libFuzzer found. A short, bounded part of each is one of the host tests.
 FUZZ_SECONDS ?= 30
 FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
-FUZZ_CFLAGS := -std=gnu11 -O1 -g $(INC) -D_GNU_SOURCE -MMD -MP
+FUZZ_CFLAGS := -std=gnu11 -O1 -g $(INC) -MMD -MP
 FUZZ_CC := $(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 # Debian has libFuzzer in a package of its own; without it the tests are skipped, in words.
 FUZZ_HAVE = [ -e "$$($(CLANG) -print-resource-dir 2>/dev/null)/lib/linux/libclang_rt.fuzzer-$$(uname -m).a" ]
@@ -11,7 +11,7 @@ FUZZ_HAVE = [ -e "$$($(CLANG) -print-resource-dir 2>/dev/null)/lib/linux/libclan
 # The core in the simulator, once for all targets that need it.
 FUZZ_CORE := $(SIM_SRC:%.c=$(B)/obj/fuzz/%.o) $(LIBEXO_SRC:%.c=$(B)/obj/fuzz/%.o) $(B)/obj/fuzz/tests/host/core_kit.o
 FUZZ_MODEL := $(patsubst %.c,$(B)/obj/fuzz/%.o,$(filter-out tests/model/main.c,$(wildcard tests/model/*.c)))
-$(LIBEXO_SRC:%.c=$(B)/obj/fuzz/%.o): FUZZ_CFLAGS += -include libexo/export.h
+$(LIBEXO_SRC:%.c=$(B)/obj/fuzz/%.o): FUZZ_CFLAGS += -D_GNU_SOURCE -include libexo/export.h
 $(B)/obj/fuzz/%.o: %.c
 	$(Q)mkdir -p $(@D)
 	$(Q)! $(FUZZ_HAVE) || { printf '  FUZZ-CC  $<\n' && $(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link $(FUZZ_SAN) -c -o $@ $<; }
