@@ -20,6 +20,7 @@ $(B)/obj/fuzz/%.o: %.c
 FUZZ_ALL :=
 define fuzz_target
 FUZZ_ALL += $(1)
+FUZZ_PARTS_$(1) := $(2)
 $(B)/fuzz/$(1): $(2)
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)! $$(FUZZ_HAVE) || { printf '  FUZZ-CC  $$@\n' && $$(FUZZ_CC) -Wno-unused-function -MF $$@.d -o $$@ $$(filter %.c %.o,$$^) -lcrypto -lpthread; }

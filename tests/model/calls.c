@@ -73,39 +73,83 @@ void world_reclaimed(struct world *w)
 	w->m.syncing = M_NO_SYNC;
 }
 
+static void bind_it(struct world *w, const struct m_want *q)
+{
+	u32 frames[64] = {0};
+	struct exo_bind b = {.head.flags = q->flags,
+			     .disk = w->k[0].d,
+			     .cap = q->cap,
+			     .root = q->root,
+			     .index = q->index,
+			     .parent = q->parent,
+			     .claim = {.start = q->start, .count = q->count, .template_id = q->tmpl},
+			     .first = q->first,
+			     .count = (u32)q->n,
+			     .rights = q->rights,
+			     .frames = (uintptr_t)frames};
+	struct m_verdict v;
+	int err = CALL(&w->k[q->env], EXO_NR_BIND, b);
+
+	world_say(w, "BIND by %u: %llu+%llu of %llu, rights %u, flags %u = %d/%u; ", q->env,
+		  (unsigned long long)q->first, (unsigned long long)q->n, (unsigned long long)q->parent, q->rights, q->flags,
+		  err, b.head.out_reason);
+	world_reclaimed(w);
+	m_bind_check(&w->m, q, &v);
+	if (world_judge(w, "BIND", err, b.head.out_reason, &v) && !v.refuse)
+		m_bind_done(&w->m, q, frames);
+}
+
 static void do_bind(struct world *w)
 {
-	u32 frames[64] = {0}, flags;
-	struct m_verdict v;
 	struct m_want q;
-	int err;
 
 	draw_want(w, &q);
-	flags = world_rnd(w, 3) ? 0 : world_rnd(w, 2) ? EXO_BIND_NO_READ : EXO_BIND_OVERWRITE;
-	if (flags == EXO_BIND_OVERWRITE && q.rights == EXO_RIGHT_READ && world_rnd(w, 10))
-		flags = 0;
-	q.flags = flags;
-	{
-		struct exo_bind b = {.head.flags = flags,
-				     .disk = w->k[0].d,
-				     .cap = q.cap,
-				     .root = q.root,
-				     .index = q.index,
-				     .parent = q.parent,
-				     .claim = {.start = q.start, .count = q.count, .template_id = q.tmpl},
-				     .first = q.first,
-				     .count = (u32)q.n,
-				     .rights = q.rights,
-				     .frames = (uintptr_t)frames};
+	q.flags = world_rnd(w, 3) ? 0 : world_rnd(w, 2) ? EXO_BIND_NO_READ : EXO_BIND_OVERWRITE;
+	if (q.flags == EXO_BIND_OVERWRITE && q.rights == EXO_RIGHT_READ && world_rnd(w, 10))
+		q.flags = 0;
+	bind_it(w, &q);
+}
 
-		err = CALL(&w->k[q.env], EXO_NR_BIND, b);
-		world_say(w, "BIND by %u: %llu+%llu of %llu, rights %u, flags %u = %d/%u; ", q.env,
-			  (unsigned long long)q.first, (unsigned long long)q.n, (unsigned long long)q.parent, q.rights,
-			  flags, err, b.head.out_reason);
-		world_reclaimed(w);
-		m_bind_check(&w->m, &q, &v);
-		if (world_judge(w, "BIND", err, b.head.out_reason, &v) && !v.refuse)
-			m_bind_done(&w->m, &q, frames);
+/* The administrator looks at all metadata that can be found. */
+static void bind_tree(struct world *w)
+{
+	struct m_want q = {.rights = EXO_RIGHT_READ, .parent = EXO_NOBLOCK};
+	u32 x, part, i;
+	u64 done = 0;
+
+	for (i = 0; i < M_ROOTS && !w->m.wrong[0]; i++) {
+		if (!w->m.r[i].used || w->m.r[i].dying || !w->m.r[i].kind)
+			continue;
+		q.root = i;
+		q.first = q.start = w->m.r[i].start;
+		q.n = q.count = w->m.r[i].count;
+		q.tmpl = w->m.tmpl[w->m.r[i].kind];
+		bind_it(w, &q);
+		world_learned(w);
+	}
+	for (x = 0; x < M_BLOCKS && !w->m.wrong[0]; x++) {
+		const struct m_block *b = &w->m.b[x];
+
+		if (!b->core || !b->known || !b->kind || (done & m_bit(x)))
+			continue;
+		done |= m_bit(x);
+		q.parent = x + M_BASE;
+		for (part = 0; part < m_parts(&w->m, b->kind); part++) {
+			for (i = 0; i < M_SLOTS && !w->m.wrong[0]; i++) {
+				struct m_slot s;
+
+				memcpy(&s, b->mem + part * w->m.size[b->kind] + i * sizeof(s), sizeof(s));
+				if (!s.count || !s.ref || !m_here(s.start))
+					continue;
+				q.index = part;
+				q.first = q.start = s.start;
+				q.n = q.count = s.count;
+				q.tmpl = w->m.tmpl[s.ref == 1 ? b->kind : 1];
+				bind_it(w, &q);
+				world_learned(w);
+			}
+		}
+		x = ~0u; /* what it brought may stand in front */
 	}
 }
 
@@ -257,20 +301,14 @@ static void do_read(struct world *w)
 	}
 }
 
-static void do_write(struct world *w)
+static void write_run(struct world *w, u32 x, u32 n)
 {
-	u32 x = world_rnd(w, M_BLOCKS), n = 1 + world_rnd(w, 5), env = world_rnd(w, M_ENVS), i;
-	struct kit *k = &w->k[env];
-	u64 dirty = 0, mask;
+	struct kit *k = &w->k[world_rnd(w, M_ENVS)];
+	u64 dirty = 0, mask = m_mask(x + M_BASE, n);
 	struct m_verdict v;
+	u32 i;
 	int err;
 
-	/* Somewhere where there is something to write, mostly. */
-	for (i = 0; i < M_BLOCKS && !w->m.b[x].dirty && n < 5; i++)
-		x = (x + 1) % M_BLOCKS;
-	if (n > M_BLOCKS - x)
-		n = M_BLOCKS - x;
-	mask = m_mask(x + M_BASE, n);
 	for (i = 0; i < M_BLOCKS; i++)
 		if ((mask & m_bit(i)) && w->m.b[i].dirty)
 			dirty |= m_bit(i);
@@ -286,6 +324,16 @@ static void do_write(struct world *w)
 	for (i = 0; i < M_BLOCKS; i++)
 		if ((dirty & m_bit(i)) && w->m.b[i].dirty)
 			m_wrong(&w->m, "WRITE did not write block %u", i + M_BASE);
+}
+
+static void do_write(struct world *w)
+{
+	u32 x = world_rnd(w, M_BLOCKS), n = 1 + world_rnd(w, 5), i;
+
+	/* Somewhere where there is something to write, mostly. */
+	for (i = 0; i < M_BLOCKS && !w->m.b[x].dirty && n < 5; i++)
+		x = (x + 1) % M_BLOCKS;
+	write_run(w, x, n > M_BLOCKS - x ? M_BLOCKS - x : n);
 }
 
 static void do_flush(struct world *w)
@@ -549,6 +597,29 @@ void world_learned(struct world *w)
 	world_log(w);
 }
 
+/* A power cut between the two writes of a MOVE, and what the owners of the contested block do then. */
+static void doubled(struct world *w)
+{
+	u32 to = world_shift(w), i;
+
+	world_learned(w);
+	if (to == M_BLOCKS || w->m.wrong[0])
+		return;
+	write_run(w, to, 1);
+	if (!w->m.wrong[0])
+		do_flush(w);
+	world_learned(w);
+	if (w->m.wrong[0])
+		return;
+	do_cut(w);
+	if (!w->over && !w->m.wrong[0] && world_rnd(w, 2))
+		bind_tree(w);
+	for (i = 0; i < 3 && !w->over && !w->m.wrong[0]; i++) {
+		world_settle(w);
+		world_learned(w);
+	}
+}
+
 /* What may go wrong only with a tree that is durable, and images that are not: in one step, so that nothing comes between. */
 static void hunt(struct world *w)
 {
@@ -558,8 +629,18 @@ static void hunt(struct world *w)
 			return;
 		world_learned(w);
 	}
-	if (!w->m.wrong[0])
+	if (w->m.wrong[0])
+		return;
+	switch (world_rnd(w, 4)) {
+	case 0:
+		world_relay(w);
+		break;
+	case 1:
+		doubled(w);
+		break;
+	default:
 		world_invert(w);
+	}
 }
 
 /* Each step draws from its own number, so that a history with steps left out is still a history. */
@@ -574,7 +655,7 @@ void world_step(struct world *w, u64 step)
 	what = world_rnd(w, 1000);
 	if (what < 20 || step < 2)
 		do_root_add(w);
-	else if (what < 35)
+	else if (what < 60)
 		hunt(w);
 	else if (what < 420)
 		world_txn(w);

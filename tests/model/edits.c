@@ -510,10 +510,121 @@ void world_invert(struct world *w)
 	move_one(w, &d, &c, to);
 	if (world_rnd(w, 2)) {
 		send(w, &d);
+		world_learned(w);
 		begin(&d);
 	}
 	if (!w->m.wrong[0] && claim_of(w, above, &up) && up.node != deep)
 		move_one(w, &d, &up, deep);
+	send(w, &d);
+}
+
+static void give_up(struct world *w, struct draft *d, const struct world_claim *c)
+{
+	struct m_slot none = {0};
+
+	put(w, d, c->node, c->part, c->slot, &none);
+	d->root = w->m.b[c->node].root;
+}
+
+/*
+ * By way of a new node: something leaves its parent for it, leaves it again for a third place, and the node is freed. What the
+ * first parent waited for is then to be found at the third.
+ */
+void world_relay(struct world *w)
+{
+	static struct draft d;
+	struct world_claim c;
+	u32 via, tries, x;
+
+	for (via = 0; via < M_BLOCKS && w->m.b[via].state != M_FREE; via++)
+		;
+	if (via == M_BLOCKS || !world_claim(w, &c) || c.s.count != 1 || !m_here(c.s.start))
+		return;
+	x = (u32)(c.s.start - M_BASE);
+	for (tries = 0; tries < 4 && !w->m.wrong[0]; tries++) {
+		u32 to = world_node(w), part, slot;
+		struct m_slot s = {.start = via + M_BASE, .count = 1, .ref = 1};
+
+		if (to == M_BLOCKS || !claim_of(w, x, &c) || w->m.b[to].root != w->m.b[c.node].root)
+			return;
+		begin(&d);
+		switch (tries) {
+		case 0:
+			pick_slot(w, &d, to, &part, &slot);
+			put(w, &d, to, part, slot, &s);
+			declare(w, &d, EXO_DECL_ALLOC, kind_of(w->m.b[to].kind, 1), s.start, 1);
+			d.kind[via] = kind_of(w->m.b[to].kind, 1);
+			d.isnew |= m_bit(via);
+			move_one(w, &d, &c, via);
+			break;
+		case 1:
+			if (to != via)
+				move_one(w, &d, &c, to);
+			break;
+		case 2:
+			if (!claim_of(w, via, &c))
+				return;
+			declare(w, &d, EXO_DECL_FREE, w->m.b[via].kind, via + M_BASE, 1);
+			give_up(w, &d, &c);
+			break;
+		default:
+			return;
+		}
+		send(w, &d);
+		world_learned(w);
+	}
+}
+
+/* Something moves, so that a power cut may find it in two places. The place that it went to, or M_BLOCKS. */
+u32 world_shift(struct world *w)
+{
+	static struct draft d;
+	struct world_claim c;
+	u32 to = world_node(w);
+
+	if (to == M_BLOCKS || !world_claim(w, &c) || c.node == to || w->m.b[c.node].root != w->m.b[to].root)
+		return M_BLOCKS;
+	begin(&d);
+	move_one(w, &d, &c, to);
+	send(w, &d);
+	return to;
+}
+
+/* All owners of a contested block let go of it in one transaction, or one of them writes in it. */
+void world_settle(struct world *w)
+{
+	static struct draft d;
+	struct world_claim c;
+	u32 x = world_rnd(w, M_BLOCKS), i, n = 0;
+	bool edit = world_rnd(w, 2);
+	struct m_slot none = {0};
+
+	for (i = 0; i < M_BLOCKS && (w->m.b[x].owners < 2 || (edit && !(w->m.b[x].core && w->m.b[x].known && w->m.b[x].kind))); i++)
+		x = (x + 1) % M_BLOCKS;
+	if (w->m.b[x].owners < 2)
+		return;
+	begin(&d);
+	if (edit) {
+		if (w->m.b[x].core && w->m.b[x].known && w->m.b[x].kind)
+			put(w, &d, x, 0, 14, &none);
+		d.root = w->m.b[x].root;
+		send(w, &d);
+		return;
+	}
+	for (c.node = 0; c.node < M_BLOCKS; c.node++) {
+		const struct m_block *b = &w->m.b[c.node];
+
+		c.kind = b->kind;
+		for (c.part = 0; b->core && b->known && b->kind && c.part < m_parts(&w->m, b->kind); c.part++)
+			for (c.slot = 0; c.slot < M_SLOTS && !full(&d); c.slot++) {
+				memcpy(&c.s, b->mem + c.part * w->m.size[b->kind] + c.slot * sizeof(c.s), sizeof(c.s));
+				if (!(m_mask(c.s.start, c.s.count) & m_bit(x)))
+					continue;
+				if (!n++)
+					declare(w, &d, EXO_DECL_FREE, kind_of(c.kind, c.s.ref), c.s.start, c.s.count);
+				give_up(w, &d, &c);
+			}
+	}
 	send(w, &d);
 }
 

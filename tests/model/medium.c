@@ -16,6 +16,8 @@
 
 /* ---- the root catalogue, as kmod/doc/format.md has it ---- */
 
+#define NAME_AT 8u
+
 static u64 get(const u8 *s, u32 at, u32 bytes)
 {
 	u64 v = 0;
@@ -31,7 +33,7 @@ bool m_entry_get(const u8 *s, struct m_root *r)
 
 	if (!memcmp(s, none, sizeof(none)))
 		return false;
-	memcpy(r->name, s + 8, EXO_NAME_MAX);
+	memcpy(r->name, s + NAME_AT, EXO_NAME_MAX);
 	r->owner = (u32)get(s, 56 + 32, 4) ? (u32)get(s, 60, 4) : 0; /* depth; then the uid */
 	r->start = get(s, 96, 8);
 	r->count = get(s, 104, 8);
@@ -121,6 +123,8 @@ static void look(struct model *m, struct found *f, u64 blocks, bool meta, const 
 				b->state == M_FREE ? "free" : "allocated anew", by);
 		else if (b->state == M_OWNED && b->uninit)
 			m_wrong(m, "rule 1: block %u is not durable and may be pointed at by %u", x + M_BASE, by);
+		else if (b->raw)
+			m_wrong(m, "rule 1: block %u was freed, never durable, and may be pointed at by %u", x + M_BASE, by);
 	}
 }
 
@@ -161,10 +165,34 @@ static u64 find(struct model *m, pick_fn pick, u64 salt, bool check)
 	return f.seen;
 }
 
+static bool has_name(const struct m_entry *e)
+{
+	return e->there && !e->temporary;
+}
+
+/* A deleted root and a new one of its name: one of them at most may be found. */
+static void names(struct model *m)
+{
+	u32 i, k, n;
+
+	for (i = 0; i < M_ROOTS; i++) {
+		for (k = 0; k < i; k++) {
+			const struct m_entry *e[4] = {&m->r[i].old, &m->r[i].now, &m->r[k].old, &m->r[k].now};
+
+			for (n = 0; n < 4; n++)
+				if (has_name(e[n & 1]) && has_name(e[2 + n / 2]) &&
+				    !memcmp(e[n & 1]->sector + NAME_AT, e[2 + n / 2]->sector + NAME_AT, EXO_NAME_MAX))
+					m_wrong(m, "roots %u and %u may be found with one name", i, k);
+		}
+	}
+}
+
 static void rules(struct model *m)
 {
 	u64 keep = 0, salt = m_random(m), lost;
 	u32 x;
+
+	names(m);
 
 	find(m, pick_both, 0, true);
 	for (x = 0; x < M_BLOCKS; x++)
@@ -194,7 +222,7 @@ static void durable(struct model *m)
 		if (!b->pending)
 			continue;
 		b->pending = false;
-		b->uninit = false;
+		b->uninit = b->raw = false;
 		b->old = b->now;
 		b->durable = b->submitted;
 	}
@@ -226,6 +254,7 @@ static void block_written(struct model *m, u32 x, u32 first, u32 sectors, const 
 		m_wrong(m, "block %u is written and nobody's", x + M_BASE);
 	else if (memcmp(b->mem + first * EXO_SECTOR_SIZE, data, sectors * EXO_SECTOR_SIZE))
 		m_wrong(m, "block %u is written with other bytes than it has in core", x + M_BASE);
+	m_order_written(m, x);
 	b->pending = true;
 	if (sectors == EXO_BLOCK_SIZE / EXO_SECTOR_SIZE) {
 		b->submitted = ++m->clock;
@@ -261,7 +290,7 @@ void m_disk_write(struct model *m, u64 request, bool fua, u64 block, u32 first, 
 
 		block_written(m, x, first, sectors, data);
 		if (fua) {
-			m->b[x].pending = m->b[x].uninit = false;
+			m->b[x].pending = m->b[x].uninit = m->b[x].raw = false;
 			m->b[x].old = m->b[x].now;
 			m->b[x].durable = m->b[x].submitted;
 		}
@@ -316,7 +345,7 @@ static void claim(struct model *m, u64 blocks, u32 kind, u32 root, bool *crossed
 			continue;
 		m->r[root].owns++;
 		if (b->owners++) {
-			*crossed |= kind || b->kind;
+			*crossed |= kind != b->kind || (kind && root != b->root);
 			continue;
 		}
 		b->state = M_OWNED;
@@ -334,13 +363,13 @@ static void blocks_reset(struct model *m)
 
 		b->state = M_FREE;
 		b->kind = b->root = b->owners = 0;
-		b->uninit = b->blank = b->pending = b->attached = false;
+		b->uninit = b->blank = b->raw = b->pending = b->attached = false;
 		b->core = b->known = b->dirty = false;
 		b->submitted = b->durable = ++m->clock;
 		b->version = 0;
 		memset(b->part, 0, sizeof(b->part));
 	}
-	m->nwait = m->nleft = 0;
+	m->nwait = m->nleft = m->norder = 0;
 	m->early = m->loop = m->overflow = false;
 	memset(m->bind, 0, sizeof(m->bind));
 }

@@ -72,6 +72,7 @@ struct m_block {
 	u32 life;	/* grows with each ALLOC */
 	u32 owners;	/* over 1: contested */
 	bool uninit;	/* not durably written since ALLOC */
+	bool raw;	/* the same, also when it was freed since: what it holds is another's */
 	bool blank;	/* not written at all since */
 	bool pointed;	/* an image that claims it was written since */
 	bool attached;	/* found from a root on the medium, come what may */
@@ -117,7 +118,15 @@ struct m_left {
 	u64 when;
 };
 
+/* An ORDER: `later` must not be written before `first` is durable in an image submitted after `when`. Both are blocks. */
+struct m_order {
+	u32 later, first;
+	u32 lives[2];
+	u64 when;
+};
+
 #define M_WAITS 4096u
+#define M_ORDERS 256u
 #define M_NO_SYNC (~0u - 1)
 #define M_BINDS 256u
 struct m_bind {
@@ -130,7 +139,8 @@ struct model {
 	struct m_root r[M_ROOTS];
 	struct m_wait wait[M_WAITS];
 	struct m_left left[M_WAITS];
-	u32 nwait, nleft;
+	struct m_order order[M_ORDERS];
+	u32 nwait, nleft, norder;
 	struct m_bind bind[M_BINDS];
 	u32 tmpl[M_KINDS], size[M_KINDS]; /* ids and partition sizes */
 	u64 first, last;		  /* the disk's data area */
@@ -234,6 +244,8 @@ void m_take(struct model *m, u32 x, u32 kind, u32 root);
 /* order.c: who waits for whom. */
 void m_wait_add(struct model *m, struct m_nodes from, struct m_nodes to);
 void m_wait_pass(struct model *m, u32 x, struct m_nodes heir);
+void m_order_add(struct model *m, u32 later, u32 first);
+void m_order_written(struct model *m, u32 x); /* is it in order? */
 void m_settle(struct model *m); /* forget what is fulfilled */
 bool m_waits(const struct model *m, struct m_nodes n);
 bool m_awaited(const struct model *m, struct m_nodes n);

@@ -77,9 +77,55 @@ void m_wait_pass(struct model *m, u32 x, struct m_nodes heir)
 	}
 }
 
+void m_order_add(struct model *m, u32 later, u32 first)
+{
+	struct m_order *o = &m->order[m->norder];
+
+	/* Inside a block it is a question of its sectors. */
+	if (later == first)
+		return;
+	m_wait_add(m, (struct m_nodes){m_bit(later), 0}, (struct m_nodes){m_bit(first), 0});
+	if (m->norder == M_ORDERS)
+		return;
+	o->later = later;
+	o->first = first;
+	o->lives[0] = m->b[later].life;
+	o->lives[1] = m->b[first].life;
+	o->when = m->clock;
+	m->norder++;
+}
+
+static bool lives(const struct m_block *b, u32 life)
+{
+	return b->state == M_OWNED && b->life == life;
+}
+
+/* Neither is fulfilled, nor has one of the two gone. */
+static bool order_open(const struct model *m, const struct m_order *o)
+{
+	const struct m_block *first = &m->b[o->first];
+
+	return lives(&m->b[o->later], o->lives[0]) && lives(first, o->lives[1]) && first->durable <= o->when;
+}
+
+void m_order_written(struct model *m, u32 x)
+{
+	u32 i;
+
+	for (i = 0; i < m->norder; i++)
+		if (m->order[i].later == x && order_open(m, &m->order[i]))
+			m_wrong(m, "ORDER: block %u is written before block %u is durable", x + M_BASE, m->order[i].first + M_BASE);
+}
+
 void m_settle(struct model *m)
 {
 	u32 i, n = 0;
+
+	for (i = 0; i < m->norder; i++)
+		if (order_open(m, &m->order[i]))
+			m->order[n++] = m->order[i];
+	m->norder = n;
+	n = 0;
 
 	for (i = 0; i < m->nwait; i++) {
 		struct m_wait *w = &m->wait[i];

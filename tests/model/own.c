@@ -110,15 +110,25 @@ bool m_may(const struct model *m, u32 env, u32 cap, u32 root, u32 rights, u32 *r
 	return !cap && (!env || env == r->owner);
 }
 
+static bool owned_by(const struct model *m, u32 node, u32 x)
+{
+	const struct m_block *b = &m->b[node];
+	u32 p;
+
+	for (p = 0; b->state == M_OWNED && b->kind && p < m_parts(m, b->kind); p++)
+		if (m_all(&b->part[p]) & m_bit(x))
+			return true;
+	return false;
+}
+
 struct m_nodes m_owner(const struct model *m, u32 x)
 {
 	struct m_nodes n = {0, 0};
-	u32 i, p;
+	u32 i;
 
 	for (i = 0; i < M_BLOCKS; i++)
-		for (p = 0; m->b[i].state == M_OWNED && m->b[i].kind && p < m_parts(m, m->b[i].kind); p++)
-			if (m_all(&m->b[i].part[p]) & m_bit(x))
-				n.blocks = m_bit(i);
+		if (owned_by(m, i, x))
+			n.blocks = m_bit(i);
 	if (n.blocks)
 		return n;
 	for (i = 0; i < M_ROOTS; i++)
@@ -506,7 +516,7 @@ void m_take(struct model *m, u32 x, u32 kind, u32 root)
 	b->root = root;
 	b->life = ++m->lives;
 	b->owners = 1;
-	b->uninit = b->blank = true;
+	b->uninit = b->blank = b->raw = true;
 	b->pointed = b->attached = b->pending = false;
 	b->core = b->known = b->dirty = kind != 0;
 	memset(b->mem, 0, sizeof(b->mem));
@@ -532,12 +542,17 @@ static void commit_out(struct model *m, const struct m_plan *p, u32 x)
 {
 	struct m_nodes from = {m_bit(p->from[x]), 0};
 	struct m_block *b = &m->b[x];
+	u32 other;
 
 	if (b->owners > 1) {
 		m_left_add(m, x, from);
 		m_gone(m, x);
 		b->owners--;
 		b->core = b->known = b->dirty = false;
+		/* The other owner may lie below it: then nothing leads there any more. */
+		for (other = 0; b->kind && other < M_BLOCKS; other++)
+			if (owned_by(m, other, x) && m_below(m, other, x))
+				m->loop = true;
 		return;
 	}
 	if (b->kind) {
@@ -595,9 +610,7 @@ void m_txn_commit(struct model *m, const struct m_plan *p)
 		if (moved & m_bit(x))
 			commit_move(m, p, x);
 	for (r = 0; r < p->norders; r++)
-		if (p->order[r].later != p->order[r].first)
-			m_wait_add(m, (struct m_nodes){m_bit(p->order[r].later), 0},
-				   (struct m_nodes){m_bit(p->order[r].first), 0});
+		m_order_add(m, p->order[r].later, p->order[r].first);
 	for (x = 0; x < M_BLOCKS; x++)
 		if (out & m_bit(x))
 			commit_out(m, p, x);

@@ -43,6 +43,9 @@ void world_reclaimed(struct world *w); /* calls.c: behind a call that needs fram
 void world_txn(struct world *w);
 void world_txns(struct world *w);
 void world_invert(struct world *w);
+void world_relay(struct world *w);
+void world_settle(struct world *w);
+u32 world_shift(struct world *w);
 void world_txn_raw(struct world *w, const struct txn *t, u32 env, u32 cap); /* this one; its edits' bytes stay where they are */
 
 u32 world_rnd(struct world *w, u32 n);
