@@ -5,6 +5,8 @@
 SIM_SRC := $(wildcard kmod/core/*.c tests/sim/*.c)
 LIBSIM := $(B)/tests/libsim.a
 LIBSIM_LIBS := -lcrypto -lpthread
+# For a program whose histories have to replay: what they get from the system is the same in each run; see steady.c.
+SIM_STEADY := -Wl,--wrap=getrandom,--wrap=clock_gettime,--wrap=getpid
 
 $(LIBSIM): $(SIM_SRC:%.c=$(B)/san/%.o)
 	$(call say,AR,$@)

@@ -20,6 +20,7 @@ struct sim_image *image_new(u64 blocks)
 	if (!img)
 		return NULL;
 	img->blocks = blocks;
+	img->refs = 1;
 	img->page = calloc(blocks ? blocks : 1, sizeof(*img->page));
 	if (!img->page) {
 		free(img);
@@ -28,34 +29,98 @@ struct sim_image *image_new(u64 blocks)
 	return img;
 }
 
+/* An empty one on `under`. */
+static struct sim_image *image_over(struct sim_image *under)
+{
+	struct sim_image *img = image_new(under->blocks);
+
+	if (img) {
+		img->under = under;
+		__atomic_fetch_add(&under->refs, 1, __ATOMIC_RELAXED);
+	}
+	return img;
+}
+
 void sim_image_free(struct sim_image *img)
 {
 	u64 i;
 
-	if (!img)
+	if (!img || __atomic_sub_fetch(&img->refs, 1, __ATOMIC_ACQ_REL))
 		return;
 	for (i = 0; i < img->blocks; i++)
 		free(img->page[i]);
 	free(img->page);
+	sim_image_free(img->under);
 	free(img);
+}
+
+static u64 mix(u64 z)
+{
+	z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
+	z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
+	return z ^ (z >> 31);
+}
+
+/* 0 for zeroes, wherever they are. */
+static u64 page_print(u64 block, const u8 *page)
+{
+	u64 a[4] = {1, 2, 3, 4}, word[4];
+	u32 i, k;
+
+	if (!memcmp(page, zeroes, 4096))
+		return 0;
+	for (i = 0; i < 4096; i += sizeof(word)) {
+		memcpy(word, page + i, sizeof(word));
+		for (k = 0; k < 4; k++) {
+			a[k] = (a[k] ^ word[k]) * 0x9E3779B97F4A7C15ull;
+			a[k] ^= a[k] >> 29;
+		}
+	}
+	for (k = 0; k < 4; k++)
+		block = mix(block + a[k]);
+	return block;
+}
+
+u64 sim_image_print(struct sim_image *img)
+{
+	u64 i, sum = img->under ? sim_image_print(img->under) : 0;
+
+	if (img->printed)
+		return img->print;
+	for (i = 0; i < img->blocks; i++)
+		if (img->page[i])
+			sum += page_print(i, img->page[i]) - (img->under ? page_print(i, sim_image_block(img->under, i)) : 0);
+	/* Of one that stands on another the sum would not follow that one's. */
+	img->printed = !img->under;
+	img->print = sum;
+	return sum;
 }
 
 bool image_write(struct sim_image *img, u64 block, u32 offset, const void *from, u32 bytes)
 {
 	u8 **page = &img->page[block];
 
+	if (img->printed)
+		img->print -= page_print(block, sim_image_block(img, block));
+
 	if (!*page) {
-		*page = calloc(1, 4096);
-		if (!*page)
+		u8 *new = malloc(4096);
+
+		if (!new)
 			return false;
+		if (bytes < 4096)
+			memcpy(new, sim_image_block(img, block), 4096);
+		*page = new;
 	}
 	memcpy(*page + offset, from, bytes);
+	if (img->printed)
+		img->print += page_print(block, *page);
 	return true;
 }
 
 struct sim_image *image_copy(const struct sim_image *from)
 {
-	struct sim_image *img = image_new(from->blocks);
+	struct sim_image *img = from->under ? image_over(from->under) : image_new(from->blocks);
 	u64 i;
 
 	for (i = 0; img && i < from->blocks; i++) {
@@ -74,7 +139,10 @@ u64 sim_image_blocks(const struct sim_image *img)
 
 const u8 *sim_image_block(const struct sim_image *img, u64 block)
 {
-	return img->page[block] ? img->page[block] : zeroes;
+	for (; img; img = img->under)
+		if (img->page[block])
+			return img->page[block];
+	return zeroes;
 }
 
 /* ---- log ---- */
@@ -87,9 +155,10 @@ void log_drop(struct sim_disk *d)
 		free(d->log[i].data);
 	free(d->log);
 	sim_image_free(d->base);
+	sim_image_free(d->past);
 	d->log = NULL;
-	d->base = NULL;
-	d->nlog = d->room = 0;
+	d->base = d->past = NULL;
+	d->nlog = d->room = d->npast = 0;
 }
 
 int sim_log_start(struct sim_disk *d)
@@ -196,20 +265,52 @@ size_t sim_crash_pending(struct sim_disk *d, size_t cut, size_t *index, size_t r
 	return n;
 }
 
+static bool apply(struct sim_image *img, const struct sim_log *l, u8 mask)
+{
+	u16 s;
+
+	if (l->op == SIM_LOG_FLUSH)
+		return true;
+	if (l->sectors == 8 && mask == 0xff)
+		return image_write(img, l->block, 0, l->data, 4096);
+	for (s = 0; s < l->sectors; s++)
+		if (mask >> (l->first + s) & 1 &&
+		    !image_write(img, l->block, (l->first + s) * 512u, l->data + s * 512u, 512))
+			return false;
+	return true;
+}
+
+/* The image after the first n entries, all of them settled: on from that of the last state, or from the base. */
+static struct sim_image *past_image(struct sim_disk *d, size_t n)
+{
+	if (d->past && (d->npast > n || __atomic_load_n(&d->past->refs, __ATOMIC_ACQUIRE) > 1)) {
+		sim_image_free(d->past);
+		d->past = NULL;
+	}
+	if (!d->past) {
+		d->past = image_copy(d->base);
+		d->npast = 0;
+	}
+	for (; d->past && d->npast < n; d->npast++)
+		if (!apply(d->past, &d->log[d->npast], 0xff))
+			return NULL;
+	return d->past;
+}
+
 struct sim_image *sim_crash_image(struct sim_disk *d, size_t cut, const u8 *land, size_t nland)
 {
 	size_t i, n = 0, last, flushed;
-	struct sim_image *img;
-	u16 s;
+	struct sim_image *img, *past;
 
 	if (!d->base || cut > d->nlog)
 		host_breach("a crash without a log, or behind its end");
-	img = image_copy(d->base);
-	if (!img)
-		return NULL;
 	last = last_issued(d, cut);
 	flushed = covered(d, cut);
-	for (i = 0; i < last; i++) {
+	for (i = flushed; i < last && (d->log[i].op == SIM_LOG_FLUSH || settled(d, i, cut, last, flushed)); i++)
+		;
+	past = past_image(d, i);
+	img = past ? image_over(past) : NULL;
+	for (; img && i < last; i++) {
 		const struct sim_log *l = &d->log[i];
 		u8 mask = 0xff;
 
@@ -221,13 +322,9 @@ struct sim_image *sim_crash_image(struct sim_disk *d, size_t cut, const u8 *land
 			mask = land ? land[n] : 0xff;
 			n++;
 		}
-		for (s = 0; s < l->sectors; s++) {
-			if (!(mask >> (l->first + s) & 1))
-				continue;
-			if (!image_write(img, l->block, (l->first + s) * 512u, l->data + s * 512u, 512)) {
-				sim_image_free(img);
-				return NULL;
-			}
+		if (!apply(img, l, mask)) {
+			sim_image_free(img);
+			return NULL;
 		}
 	}
 	return img;

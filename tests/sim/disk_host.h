@@ -6,9 +6,14 @@
 #include <pthread.h>
 #include "host.h"
 
+/* An image may stand on another, which nobody changes as long as one does: states of one history share its past. */
 struct sim_image {
 	u64 blocks;
-	u8 **page; /* [blocks]; NULL is zeroes */
+	u32 refs;		 /* its owner, and images that stand on it */
+	struct sim_image *under; /* holds what `page` has not; NULL: zeroes */
+	u8 **page;		 /* [blocks] */
+	bool printed;		 /* print is kept up to date */
+	u64 print;
 };
 
 struct sim_disk {
@@ -21,6 +26,8 @@ struct sim_disk {
 	struct sim_image *base; /* what the log starts from; NULL: no log */
 	struct sim_log *log;
 	size_t nlog, room;
+	struct sim_image *past; /* base and the first npast entries: where the crash state before this one began; NULL: none */
+	size_t npast;
 	u64 request; /* number of the last one */
 	struct {
 		u32 ops;

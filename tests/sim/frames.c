@@ -3,7 +3,7 @@
  * frames.c: the pool as a memfd, mapped once for core and once, page by page protected, for each env. A touch of an
  * absent page is a SIGSEGV whose handler does what the module's page fault does.
  *
- * Lock order: core's lock, then views_mutex. The handler looks the view up before it calls core, and holds no lock
+ * Lock order: core's lock, then views_mutex, then an env's own. The handler looks the view up before it calls core, and holds no lock
  * then. An env must not be closed while another thread uses its view; the same is true of munmap.
  */
 #define _GNU_SOURCE
@@ -25,6 +25,8 @@ struct sim_env {
 	struct exo_core *core;
 	struct exo_env *env;
 	u8 *view;
+	u8 *prot; /* [pool_frames]: how each page of the view is protected now */
+	pthread_mutex_t mutex; /* prot and the calls that change it */
 	struct area {
 		u64 offset;
 		void *base;
@@ -39,6 +41,7 @@ static atomic_bool memory_short;
 static u32 pool_frames;
 static int pool_fd = -1;
 static struct sim_env *views;
+static u8 *spare; /* a view that an env left behind, all of it without access; NULL: none */
 static pthread_mutex_t views_mutex = PTHREAD_MUTEX_INITIALIZER;
 static atomic_ullong zaps, renewals, renew_fail_at;
 static struct sigaction old_segv, old_bus;
@@ -46,12 +49,25 @@ static struct sigaction old_segv, old_bus;
 /* Where a fault that nobody answers returns to, for copies that may fail. */
 static _Thread_local sigjmp_buf *volatile landing;
 
+/* Does not ask the system for what is so already. */
+static void protect(struct sim_env *e, u32 frame, u32 n, int prot)
+{
+	pthread_mutex_lock(&e->mutex);
+	while (n && e->prot[frame] == prot) {
+		frame++;
+		n--;
+	}
+	if (n && mprotect(e->view + frame * FRAME, n * FRAME, prot))
+		host_breach("mprotect of a pool page failed");
+	memset(e->prot + frame, prot, n);
+	pthread_mutex_unlock(&e->mutex);
+}
+
 static bool answer_fault(u8 *addr, bool write)
 {
 	struct sim_env *e;
 	bool writable = false;
 	u32 frame;
-	int prot;
 
 	pthread_mutex_lock(&views_mutex);
 	for (e = views; e; e = e->next)
@@ -63,9 +79,7 @@ static bool answer_fault(u8 *addr, bool write)
 	frame = (addr - e->view) / FRAME;
 	if (exo_fault_begin(e->env, frame, write, &writable))
 		return false;
-	prot = PROT_READ | (writable ? PROT_WRITE : 0);
-	if (mprotect(e->view + frame * FRAME, FRAME, prot))
-		host_breach("mprotect of a pool page failed");
+	protect(e, frame, 1, PROT_READ | (writable ? PROT_WRITE : 0));
 	exo_fault_end(e->env);
 	if (write && !writable)
 		host_breach("fault_begin allowed a write fault but not the write");
@@ -74,9 +88,10 @@ static bool answer_fault(u8 *addr, bool write)
 
 void exo_plat_map(struct exo_env *env, u64 at, const u32 *frames, u32 n)
 {
+	int prot, run_prot = 0;
 	struct sim_env *e;
+	u32 i, run = 0;
 	bool writable;
-	u32 i;
 
 	host_unlocked("map");
 	pthread_mutex_lock(&views_mutex);
@@ -86,10 +101,18 @@ void exo_plat_map(struct exo_env *env, u64 at, const u32 *frames, u32 n)
 	if (!e || at != (u64)(uintptr_t)e->view)
 		return;
 	exo_fault_lock(env);
-	for (i = 0; i < n; i++)
-		if (!exo_fault_allows(env, frames[i], false, &writable) &&
-		    mprotect(e->view + frames[i] * FRAME, FRAME, PROT_READ | (writable ? PROT_WRITE : 0)))
-			host_breach("mprotect of a pool page failed");
+	/* Neighbours that get the same are one call. */
+	for (i = 0; i < n; i++) {
+		prot = exo_fault_allows(env, frames[i], false, &writable) ? 0 : PROT_READ | (writable ? PROT_WRITE : 0);
+		if (run && (prot != run_prot || frames[i] != frames[i - 1] + 1)) {
+			protect(e, frames[i - run], run, run_prot);
+			run = 0;
+		}
+		run_prot = prot;
+		run += prot != 0;
+	}
+	if (run)
+		protect(e, frames[n - run], run, run_prot);
 	exo_fault_end(env);
 }
 
@@ -169,7 +192,7 @@ int sim_start(u32 frames, u64 seed)
 	atomic_store(&zaps, 0);
 	atomic_store(&renewals, 0);
 	atomic_store(&renew_fail_at, 0);
-	host_reset(seed);
+	sim_reset(seed);
 	sigaction(SIGSEGV, &act, &old_segv);
 	sigaction(SIGBUS, &act, &old_bus);
 	return 0;
@@ -186,8 +209,45 @@ void sim_stop(void)
 	munmap(pool, pool_frames * FRAME);
 	close(pool_fd);
 	free(bare);
+	if (spare)
+		munmap(spare, pool_frames * FRAME);
+	spare = NULL;
 	pool = NULL;
 	pool_fd = -1;
+}
+
+static u8 *view_take(void)
+{
+	u8 *view;
+
+	pthread_mutex_lock(&views_mutex);
+	view = spare;
+	spare = NULL;
+	pthread_mutex_unlock(&views_mutex);
+	return view ? view : mmap(NULL, pool_frames * FRAME, PROT_NONE, MAP_SHARED, pool_fd, 0);
+}
+
+static void view_give(u8 *view)
+{
+	if (mprotect(view, pool_frames * FRAME, PROT_NONE))
+		host_breach("mprotect of a view failed");
+	pthread_mutex_lock(&views_mutex);
+	if (!spare) {
+		spare = view;
+		view = NULL;
+	}
+	pthread_mutex_unlock(&views_mutex);
+	if (view)
+		munmap(view, pool_frames * FRAME);
+}
+
+static void env_free(struct sim_env *e)
+{
+	if (e->view != MAP_FAILED)
+		view_give(e->view);
+	pthread_mutex_destroy(&e->mutex);
+	free(e->prot);
+	free(e);
 }
 
 int sim_env_open(struct exo_core *c, const struct exo_cred *cred, struct sim_env **out)
@@ -198,15 +258,16 @@ int sim_env_open(struct exo_core *c, const struct exo_cred *cred, struct sim_env
 	if (!e)
 		return -ENOMEM;
 	e->core = c;
-	e->view = mmap(NULL, pool_frames * FRAME, PROT_NONE, MAP_SHARED, pool_fd, 0);
-	if (e->view == MAP_FAILED) {
-		free(e);
+	pthread_mutex_init(&e->mutex, NULL);
+	e->view = view_take();
+	e->prot = calloc(pool_frames, 1);
+	if (e->view == MAP_FAILED || !e->prot) {
+		env_free(e);
 		return -ENOMEM;
 	}
 	err = exo_env_open(c, cred, &e->env);
 	if (err) {
-		munmap(e->view, pool_frames * FRAME);
-		free(e);
+		env_free(e);
 		return err;
 	}
 	pthread_mutex_lock(&views_mutex);
@@ -232,10 +293,9 @@ void sim_env_close(struct sim_env *e)
 		host_breach("sim_env_close twice");
 	*at = e->next;
 	pthread_mutex_unlock(&views_mutex);
-	munmap(e->view, pool_frames * FRAME);
 	for (i = 0; i < MAX_AREAS; i++)
 		sim_unmap(e, e->area[i].map);
-	free(e);
+	env_free(e);
 }
 
 struct exo_env *sim_env(struct sim_env *e)
@@ -325,21 +385,43 @@ void *exo_plat_frame(u32 frame)
 		host_breach("a frame number outside the pool");
 	if (bare[frame])
 		host_breach("a frame whose memory was given back is used");
+	host_zap();
 	return pool + frame * FRAME;
+}
+
+/*
+ * Core zaps a run of frames one by one, under its lock. Nobody can tell when within that, as long as it is done before
+ * the lock goes and before core looks at a frame; so neighbours are one system call.
+ */
+static _Thread_local struct {
+	u32 first, n;
+} to_zap;
+
+void host_zap(void)
+{
+	struct sim_env *e;
+
+	if (!to_zap.n)
+		return;
+	pthread_mutex_lock(&views_mutex);
+	for (e = views; e; e = e->next)
+		protect(e, to_zap.first, to_zap.n, PROT_NONE);
+	pthread_mutex_unlock(&views_mutex);
+	to_zap.n = 0;
 }
 
 void exo_plat_zap(u32 frame)
 {
-	struct sim_env *e;
-
 	if (frame >= pool_frames)
 		host_breach("zap of a frame outside the pool");
 	atomic_fetch_add(&zaps, 1);
-	pthread_mutex_lock(&views_mutex);
-	for (e = views; e; e = e->next)
-		if (mprotect(e->view + frame * FRAME, FRAME, PROT_NONE))
-			host_breach("mprotect of a pool page failed");
-	pthread_mutex_unlock(&views_mutex);
+	if (frame != to_zap.first + to_zap.n)
+		host_zap();
+	if (!to_zap.n)
+		to_zap.first = frame;
+	to_zap.n++;
+	if (!host_locked())
+		host_zap();
 }
 
 int exo_plat_frame_renew(u32 frame)

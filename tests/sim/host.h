@@ -7,8 +7,10 @@
 
 void host_breach(const char *what) __attribute__((noreturn)); /* core broke the contract: say so and abort */
 void host_unlocked(const char *hook);			      /* breach if this thread holds a lock */
-void host_reset(u64 seed);
+bool host_locked(void);				      /* this thread holds a lock */
+void host_zap(void);					      /* do the zaps that this thread has gathered */
 void crew_reset(void);
+void steady_reset(u64 seed);
 void crew_breathe(void); /* in a job whose threads run free: let the others get on */
 
 /* memcpy that survives bad addresses on either side: false. Pool addresses fault as in an application. */

@@ -46,7 +46,12 @@ void host_unlocked(const char *hook)
 	}
 }
 
-void host_reset(u64 seed)
+bool host_locked(void)
+{
+	return locks_held;
+}
+
+void sim_reset(u64 seed)
 {
 	atomic_store(&alloc_asked, 0);
 	atomic_store(&alloc_fail_at, 0);
@@ -54,6 +59,7 @@ void host_reset(u64 seed)
 	atomic_store(&random_state, seed);
 	sim_user_clear();
 	crew_reset();
+	steady_reset(seed);
 }
 
 /* splitmix64: every seed gives a full-period stream. */
@@ -294,6 +300,7 @@ static void must_hold(struct exo_lock *l, const char *what)
 void exo_plat_unlock(struct exo_lock *l)
 {
 	must_hold(l, "unlock by a thread that does not hold the lock");
+	host_zap();
 	l->held = false;
 	locks_held--;
 	pthread_mutex_unlock(&l->mutex);
@@ -306,6 +313,7 @@ void exo_plat_unlock(struct exo_lock *l)
 void exo_plat_wait(struct exo_lock *l)
 {
 	must_hold(l, "wait by a thread that does not hold the lock");
+	host_zap();
 	l->held = false;
 	locks_held--;
 	if (sched_on()) {

@@ -24,6 +24,7 @@
 
 int sim_start(u32 frames, u64 seed); /* 0 or -errno */
 void sim_stop(void);		     /* no env open any more */
+void sim_reset(u64 seed);	     /* time, exo_plat_random, workers and faults are again as sim_start left them */
 u64 sim_random(u64 *state);	     /* next number of a caller's own stream; any seed is good */
 void sim_time_advance(u64 ns);	     /* time also moves by 1000 ns at each reading */
 
@@ -163,6 +164,8 @@ void sim_crash_draw(struct sim_disk *d, size_t cut, u64 seed, u8 *land, size_t n
 struct sim_image *sim_disk_image(struct sim_disk *d); /* copy of the content that reads see */
 void sim_image_free(struct sim_image *img);
 u64 sim_image_blocks(const struct sim_image *img);
+/* A number that equal images have in common, and others (but for one in 2^64) have not. Cheap for a crash state. */
+u64 sim_image_print(struct sim_image *img);
 const u8 *sim_image_block(const struct sim_image *img, u64 block); /* 4096 bytes */
 
 #endif
