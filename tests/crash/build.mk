@@ -2,7 +2,7 @@
 # Crash states: crash-sim (history in the simulator, under the sanitizers, and fast without them), crash-replay (judges the log of
 # a real module's writes), crash-work (makes that history in the VM).
 
-CRASH_JUDGE := tests/crash/state.c tests/crash/workload.c $(SIM_SRC) $(LIBEXO_SRC) $(LIBFS_SRC)
+CRASH_JUDGE := tests/crash/state.c tests/crash/plan.c tests/crash/workload.c $(SIM_SRC) $(LIBEXO_SRC) $(LIBFS_SRC)
 CRASH_FAST := $(CRASH_JUDGE:%.c=$(B)/obj/%.o)
 CRASH_SAN := $(CRASH_JUDGE:%.c=$(B)/san/%.o)
 
@@ -15,12 +15,12 @@ vm-tests: $(CRASH_PROGS) $(B)/tests/crash-work
 $(CRASH_PROGS): $(B)/tests/%: $(B)/obj/tests/crash/%.o $(CRASH_FAST)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -o $@ $^ $(LIBSIM_LIBS)
+	$(Q)$(CC) -o $@ $^ $(LIBSIM_LIBS) $(SIM_STEADY)
 
 $(B)/tests/crash-sim-san: $(B)/san/tests/crash/crash-sim.o $(CRASH_SAN)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(SAN) -o $@ $^ $(LIBSIM_LIBS)
+	$(Q)$(CC) $(SAN) -o $@ $^ $(LIBSIM_LIBS) $(SIM_STEADY)
 
 $(B)/tests/crash-work: $(B)/obj/tests/crash/crash-work.o $(B)/obj/tests/crash/workload.o $(LIBEXO) $(B)/lib/libexo-fs.so
 	$(call say,LD,$@)
@@ -29,6 +29,7 @@ $(B)/tests/crash-work: $(B)/obj/tests/crash/crash-work.o $(B)/obj/tests/crash/wo
 
 .PHONY: crash
 crash: all $(CRASH_PROGS)
-	$(Q)tests/crash/states.sh 200000
+	$(Q)tests/crash/states.sh $(or $(STATES),200000)
 
-#: make crash      200,000 crash states, in the simulator and from the real module's writes (about an hour)
+#: make crash      200,000 crash states, in the simulator and from the real module's writes (20 minutes of processor time;
+#:                 STATES=N for another number, JOBS=N processes at a time)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * crash-replay BASE LOG [--states N] [--seed S] [--state CUT:SEED]: judges crash states of what the real module wrote in a VM. BASE is the
+ * crash-replay BASE LOG [--states N] [--seed S] [--jobs N] [--state CUT:SEED]: judges crash states of what the real module wrote in a VM. BASE is the
  * disk as it was when the VM started, LOG the writes and flushes that QEMU's blklogwrites driver recorded (the
  * dm-log-writes format: Linux, Documentation/admin-guide/device-mapper/log-writes.rst).
  */
@@ -15,7 +15,6 @@
 #define LOG_FLUSH 1u
 #define LOG_FUA 2u
 #define LOG_DISCARD 4u
-#define POOL 2048
 
 struct log_super {
 	u64 magic, version, entries;
@@ -117,36 +116,20 @@ static int load_log(struct sim_disk *d, const char *path)
 
 int main(int argc, char **argv)
 {
-	static const struct option opts[] = { { "states", 1, NULL, 'n' }, { "seed", 1, NULL, 'r' },
-					      { "state", 1, NULL, 'i' }, { NULL, 0, NULL, 0 } };
-	u64 states = 600, seed = 1, state_seed = 0;
-	struct state_sum sum = { 0 };
+	static const struct option opts[] = { STATE_OPTIONS, { NULL, 0, NULL, 0 } };
+	struct state_options o = { .states = 600, .seed = 1, .jobs = 1 };
 	struct sim_disk *d = NULL;
-	bool one = false, good;
-	size_t cut = 0;
 	int c;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	while ((c = getopt_long(argc, argv, "", opts, NULL)) != -1) {
-		if (c == 'n')
-			states = strtoull(optarg, NULL, 0);
-		else if (c == 'r')
-			seed = strtoull(optarg, NULL, 0);
-		else if (c == 'i' && sscanf(optarg, "%zu:%llu", &cut, &state_seed) == 2)
-			one = true;
-		else
+	while ((c = getopt_long(argc, argv, "", opts, NULL)) != -1)
+		if (!state_option(&o, c, optarg))
 			return 2;
-	}
 	if (argc - optind != 2)
 		return 2;
-	if (sim_start(POOL, seed))
-		return fail("simulator", "cannot start");
 	if (load_base(&d, argv[optind]) || load_log(d, argv[optind + 1]))
 		return 1;
-	good = one ? state_check(d, cut, state_seed, &sum) : state_sweep(d, states, seed, &sum);
-	if (!one && (!sum.files || !sum.promises))
-		return fail("history", "no file or no promise was ever seen: the test shows nothing");
+	c = state_main(&o, d);
 	sim_disk_free(d);
-	sim_stop();
-	return !good;
+	return c;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * crash-sim [--states N] [--steps N] [--seed S] [--state CUT:SEED]: runs a history in the simulator with its disk's log on,
- * then judges crash states of it. --state judges a single one. Exit status 0, or 1 when a state failed.
+ * crash-sim [--states N] [--steps N] [--seed S] [--jobs N] [--state CUT:SEED]: runs a history in the simulator with its disk's
+ * log on, then judges crash states of it, in N processes. --state judges a single one. Exit status 0, or 1 when a state failed.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -11,7 +11,6 @@
 #include "workload.h"
 
 #define DISK_BLOCKS 8192
-#define POOL 2048
 
 static int fail(const char *what, const char *words)
 {
@@ -31,7 +30,7 @@ static int record(struct sim_disk *d, u64 seed, unsigned steps)
 	unsigned user;
 	int err = 0;
 
-	if (exo_core_new(POOL, &core) || sim_open(core, &admin, &root, NULL))
+	if (sim_start(STATE_POOL, seed) || exo_core_new(STATE_POOL, &core) || sim_open(core, &admin, &root, NULL))
 		return fail("simulator", "no memory");
 	if (exo_format(root, "/dev/log", 0, &why) < 0 || exo_attach(root, "/dev/log", 0, &disk, &why) < 0)
 		return fail("format", why.text);
@@ -57,45 +56,31 @@ static int record(struct sim_disk *d, u64 seed, unsigned steps)
 	exo_close(root);
 	exo_core_shutdown(core);
 	exo_core_free(core);
+	sim_stop();
 	return err != 0;
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option opts[] = { { "states", 1, NULL, 'n' }, { "steps", 1, NULL, 's' },
-					      { "seed", 1, NULL, 'r' }, { "state", 1, NULL, 'i' }, { NULL, 0, NULL, 0 } };
-	u64 states = 600, seed = 1, state_seed = 0;
-	struct state_sum sum = { 0 };
-	const char *one = NULL;
+	static const struct option opts[] = { STATE_OPTIONS, { "steps", 1, NULL, 's' }, { NULL, 0, NULL, 0 } };
+	struct state_options o = { .states = 600, .seed = 1, .jobs = 1 };
 	unsigned steps = 150;
 	struct sim_disk *d;
-	size_t cut = 0;
-	bool good;
 	int c;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	while ((c = getopt_long(argc, argv, "", opts, NULL)) != -1) {
-		if (c == 'n')
-			states = strtoull(optarg, NULL, 0);
-		else if (c == 's')
+		if (c == 's')
 			steps = (unsigned)strtoul(optarg, NULL, 0);
-		else if (c == 'r')
-			seed = strtoull(optarg, NULL, 0);
-		else if (c == 'i' && sscanf(optarg, "%zu:%llu", &cut, &state_seed) == 2)
-			one = optarg;
-		else
+		else if (!state_option(&o, c, optarg))
 			return 2;
 	}
-	if (sim_start(POOL, seed))
-		return fail("simulator", "cannot start");
 	d = sim_disk_new("/dev/log", DISK_BLOCKS, SIM_VOLATILE);
-	if (!d || record(d, seed, steps))
+	if (!d || record(d, o.seed, steps))
 		return 1;
-	good = one ? state_check(d, cut, state_seed, &sum) : state_sweep(d, states, seed, &sum);
-	printf("replay one with: --seed %llu --steps %u --state CUT:SEED\n", seed, steps);
-	if (!one && (!sum.files || !sum.promises))
-		return fail("history", "no file or no promise was ever seen: the test shows nothing");
+	c = state_main(&o, d);
+	if (c)
+		printf("replay one with: %s --seed %llu --steps %u --state CUT:SEED\n", argv[0], o.seed, steps);
 	sim_disk_free(d);
-	sim_stop();
-	return !good;
+	return c;
 }

@@ -8,14 +8,20 @@
  *  - the disk is usable: it takes a new file, syncs, detaches, and attaches again with the same free count.
  */
 #include <fcntl.h>
+#include <malloc.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <libexo-fs.h>
 #include "state.h"
 #include "workload.h"
 
-#define POOL 2048
 #define PATH "/dev/state"
+#define MOST_JOBS 64
+#define CHUNK 32 /* states that a process takes at a time */
 
 struct judge {
 	char why[512];
@@ -118,34 +124,28 @@ static bool check_disk(struct judge *j)
 	return true;
 }
 
-bool state_check(struct sim_disk *logged, size_t cut, u64 seed, struct state_sum *sum)
+bool state_check(struct sim_disk *logged, struct state s, struct state_sum *sum)
 {
 	static const struct exo_cred admin = { .admin = true };
-	size_t pending = sim_crash_pending(logged, cut, NULL, 0), i;
 	struct judge j = { .sum = sum };
 	struct sim_image *img;
 	struct sim_disk *d;
 	struct exo_core *core;
+	size_t pending, i;
 	bool good = false;
-	u8 *land;
+	u8 *land = state_landed(logged, s, &pending);
 
-	land = malloc(pending + 1);
-	if (!land)
-		abort();
-	if (seed < 2)
-		memset(land, seed ? 0 : 0xff, pending + 1);
-	else
-		sim_crash_draw(logged, cut, seed, land, pending);
 	for (i = 0; i < pending; i++)
 		sum->torn += land[i] && land[i] != 0xff;
-	img = sim_crash_image(logged, cut, land, pending);
+	img = sim_crash_image(logged, s.cut, land, pending);
 	free(land);
 	d = img ? sim_disk_from(PATH, img, SIM_VOLATILE) : NULL;
-	if (!d || exo_core_new(POOL, &core)) {
+	if (!d || exo_core_new(STATE_POOL, &core)) {
 		puts("no memory for a state");
 		abort();
 	}
 	sim_image_free(img);
+	sim_reset(s.cut + s.seed);
 	if (sim_open(core, &admin, &j.x, NULL)) {
 		puts("cannot open the simulator");
 		abort();
@@ -160,26 +160,130 @@ bool state_check(struct sim_disk *logged, size_t cut, u64 seed, struct state_sum
 	sum->states++;
 	if (!good) {
 		sum->faults++;
-		printf("state %zu:%llu (%zu pending): %s\n", cut, seed, pending, j.why);
+		printf("state %zu:%llu (%zu pending): %s\n", s.cut, s.seed, pending, j.why);
 	}
 	return good;
 }
 
-bool state_sweep(struct sim_disk *logged, u64 states, u64 seed, struct state_sum *sum)
-{
-	size_t len = sim_log_len(logged);
-	u64 i, prefixes = 2 * (u64)(len + 1), rng = seed;
-	size_t step = prefixes > states / 2 ? (size_t)(prefixes / (states / 2 + 1)) + 1 : 1;
-	size_t cut;
+/* ---- many ---- */
 
-	for (cut = 0; cut <= len && sum->faults < 5; cut += step) {
-		state_check(logged, cut, 0, sum);
-		state_check(logged, cut, 1, sum);
+/* What the processes of a sweep share. */
+struct sweep {
+	atomic_size_t next; /* first state that nobody has taken */
+	struct state_sum sum[MOST_JOBS];
+};
+
+static int work(struct sweep *w, struct sim_disk *logged, const struct plan *p, struct state_sum *sum)
+{
+	size_t i, end;
+
+	/* Memory goes from one state to the next, and not back to the system in between. */
+	mallopt(M_TRIM_THRESHOLD, 1 << 30);
+	mallopt(M_MMAP_THRESHOLD, 64 << 20);
+	if (sim_start(STATE_POOL, 1)) {
+		puts("the simulator cannot start");
+		return 1;
 	}
-	for (i = sum->states; i < states && sum->faults < 5; i++)
-		state_check(logged, sim_random(&rng) % (len + 1), sim_random(&rng) | 2, sum);
-	printf("%zu log entries, %llu states: %llu files read, %llu promises held, %llu"
-	       " torn writes, %llu contested blocks, %llu faults\n",
-	       len, sum->states, sum->files, sum->promises, sum->torn, sum->contested, sum->faults);
-	return !sum->faults;
+	while ((i = atomic_fetch_add(&w->next, CHUNK)) < p->n) {
+		end = i + CHUNK < p->n ? i + CHUNK : p->n;
+		for (; i < end && sum->faults < 5; i++)
+			state_check(logged, p->state[i], sum);
+	}
+	sim_stop();
+	return 0;
+}
+
+bool state_sweep(struct sim_disk *logged, const struct plan *p, unsigned jobs, struct state_sum *sum)
+{
+	struct sweep *w = mmap(NULL, sizeof(*w), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	bool good = true;
+	pid_t child[MOST_JOBS];
+	unsigned i;
+	int status;
+
+	if (w == MAP_FAILED) {
+		puts("no memory for a sweep");
+		return false;
+	}
+	if (jobs < 1 || jobs > MOST_JOBS)
+		jobs = 1;
+	fflush(stdout);
+	for (i = 0; i < jobs; i++) {
+		child[i] = fork();
+		if (!child[i]) {
+			status = work(w, logged, p, &w->sum[i]);
+			fflush(stdout);
+			_exit(status);
+		}
+	}
+	for (i = 0; i < jobs; i++) {
+		if (child[i] < 0 || waitpid(child[i], &status, 0) != child[i] || status) {
+			puts("a process that judges states died");
+			good = false;
+		}
+		sum->states += w->sum[i].states;
+		sum->files += w->sum[i].files;
+		sum->promises += w->sum[i].promises;
+		sum->contested += w->sum[i].contested;
+		sum->torn += w->sum[i].torn;
+		sum->faults += w->sum[i].faults;
+	}
+	munmap(w, sizeof(*w));
+	printf("%zu log entries, %llu states, all different (%llu prefixes; %llu more were the same disk as one of them):"
+	       " %llu files read, %llu promises held, %llu torn writes, %llu contested blocks, %llu faults\n",
+	       sim_log_len(logged), sum->states, p->prefixes, p->same, sum->files, sum->promises, sum->torn,
+	       sum->contested, sum->faults);
+	return good && !sum->faults && sum->states == p->n;
+}
+
+bool state_option(struct state_options *o, int c, const char *arg)
+{
+	char *end;
+	u64 n;
+
+	if (c == 'i') {
+		o->one = true;
+		return sscanf(arg, "%zu:%llu", &o->state.cut, &o->state.seed) == 2;
+	}
+	if (c != 'n' && c != 'r' && c != 'j')
+		return false;
+	n = strtoull(arg, &end, 0);
+	if (*end || end == arg)
+		return false;
+	if (c == 'n')
+		o->states = n;
+	else if (c == 'r')
+		o->seed = n;
+	else
+		o->jobs = (unsigned)n;
+	return c != 'j' || (n >= 1 && n <= MOST_JOBS);
+}
+
+int state_main(const struct state_options *o, struct sim_disk *logged)
+{
+	struct state_sum sum = { 0 };
+	struct plan p;
+	bool good;
+
+	if (o->one) {
+		if (o->state.cut > sim_log_len(logged)) {
+			printf("the log has only %zu entries\n", sim_log_len(logged));
+			return 1;
+		}
+		if (sim_start(STATE_POOL, 1)) {
+			puts("the simulator cannot start");
+			return 1;
+		}
+		good = state_check(logged, o->state, &sum);
+		sim_stop();
+		return !good;
+	}
+	plan_make(&p, logged, o->states, o->seed);
+	good = state_sweep(logged, &p, o->jobs, &sum);
+	plan_free(&p);
+	if (good && (!sum.files || !sum.promises)) {
+		puts("no file or no promise was ever seen: the test shows nothing");
+		good = false;
+	}
+	return !good;
 }
