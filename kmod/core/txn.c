@@ -179,6 +179,9 @@ void exo_txn_undo(struct txn *t)
 	for (i = 0; t->linked && i < t->news.n; i++)
 		if (t->news.m[i].frame != EXO_NOFRAME)
 			exo_pool_give(c, t->news.m[i].frame);
+	for (i = 0; t->linked && i < t->nblk; i++)
+		if (t->blk[i].data && t->blk[i].frame != EXO_NOFRAME)
+			exo_pool_give(c, t->blk[i].frame);
 	t->linked = false;
 	while (t->lose) {
 		struct exo_lose *l = t->lose;
@@ -201,7 +204,7 @@ void exo_txn_undo(struct txn *t)
 	exo_set_free(&t->in);
 	exo_set_free(&t->out);
 	forget_deltas(t->w);
-	t->nblk = 0;
+	t->nblk = t->ndata = 0;
 }
 
 int exo_txn_report(struct txn *t, const struct exo_set *s, u32 kind)
@@ -240,7 +243,7 @@ static int decide(struct txn *t)
 			err = exo_txn_order(t);
 		if (!err)
 			break;
-		want = t->news.n;
+		want = t->news.n + t->ndata;
 		exo_txn_undo(t);
 		if (err == -EAGAIN)
 			exo_plat_wait(t->c->lock);

@@ -23,7 +23,9 @@ struct txn_block {
 	u8 first, last;			    /* sectors, as in exo_node: its own, of a write that runs, and added */
 	u8 add_first, add_last;		    /* by this transaction */
 	bool isnew;			    /* allocated by this transaction */
+	bool data;			    /* isnew, and plain data: its edits are its content, and it has no partitions */
 	bool freed;			    /* freed by it */
+	u32 label;			    /* data: of the partition that gains it */
 };
 
 /* A metadata block that the transaction allocates or frees. */
@@ -73,7 +75,8 @@ struct txn {
 	struct exo_link **links;
 	u32 nlinks, newlinks, links_room; /* newlinks: of them, those of new blocks */
 	struct exo_lose *lose; /* as many as the commit needs */
-	bool linked;	       /* frames of `news` were taken */
+	bool linked;	       /* frames of `news` and of new data were taken */
+	u32 ndata;	       /* blocks of new data */
 
 	struct exo_range *ranges; /* answer */
 	u32 nranges, ranges_room;
@@ -94,7 +97,7 @@ struct txn_work {
 	u64 mem[]; /* of the room */
 };
 #define TXN_WORKS_KEPT 4u
-#define TXN_WORK_BYTES 32768u
+#define TXN_WORK_BYTES 65536u /* a directory's leaf that becomes two takes half of it */
 
 static inline void txn_delta(struct txn *t, u32 root, s64 blocks)
 {

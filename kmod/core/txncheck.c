@@ -149,13 +149,17 @@ static int find_block(struct txn *t, struct txn_block *b)
 	u32 i;
 	int err;
 
-	if (b->version == EXO_VERSION_NEW) {
+	if (b->version == EXO_VERSION_NEW || b->version == EXO_VERSION_DATA) {
 		const struct exo_set *w = &t->want[EXO_DECL_ALLOC];
 
 		i = exo_rng_find(w->r, w->n, b->block);
-		if (i == w->n || !w->r[i].tmpl)
+		if (i == w->n || !w->r[i].tmpl != (b->version == EXO_VERSION_DATA))
 			return exo_no(a, -EINVAL, EXO_R_NOT_META, b->block);
 		b->isnew = true;
+		b->data = b->version == EXO_VERSION_DATA;
+		t->ndata += b->data;
+		if (b->data)
+			return 0;
 		b->tmpl = w->r[i].tmpl;
 		if (t->d->tmpl[b->tmpl].state != EXO_TMPL_LIVE || !t->d->tmpl[b->tmpl].udf)
 			return exo_no(a, -ENOENT, EXO_R_NO_TEMPLATE, b->tmpl);
@@ -196,8 +200,11 @@ static int make_images(struct txn *t)
 	for (i = 0; i < t->q->nedits; i++) {
 		const struct exo_edit *e = &t->edits[i];
 		struct txn_block *b = &t->blk[t->of_edit[i]];
-		u32 last = (e->offset + e->len - 1) / b->size;
+		u32 last;
 
+		if (b->data)
+			continue;
+		last = (e->offset + e->len - 1) / b->size;
 		for (p = e->offset / b->size; p <= last; p++) {
 			if (!(b->parts >> p & 1))
 				total += b->size;
@@ -225,6 +232,11 @@ static int make_images(struct txn *t)
 		struct txn_block *b = &t->blk[t->of_edit[i]];
 		u32 pos = e->offset, end = e->offset + e->len, n, within;
 
+		/* Content goes into the frame when all is decided. */
+		if (b->data) {
+			from += e->len;
+			continue;
+		}
 		for (; pos < end; pos += n, from += n) {
 			within = pos & (b->size - 1);
 			n = b->size - within;
@@ -472,6 +484,40 @@ static int find_root(struct txn *t, u32 blk, u32 *root)
 	return exo_no(t->a, -EBUSY, EXO_R_CYCLE, t->blk[blk].block);
 }
 
+/*
+ * Content for a data block: of the partition that gains the block its acl is asked what BIND for writing would ask. No transfer
+ * past the cache may be under way, as for BIND.
+ */
+static int check_data(struct txn *t, struct txn_block *b)
+{
+	u32 i = exo_rng_find(t->in.r, t->in.n, b->block), k, part;
+	struct exo_acl_about about = {.op = EXO_ACL_BIND_WRITE, .cap = t->q->cap};
+	const struct txn_block *up;
+	bool own;
+	int err;
+
+	if (i == t->in.n)
+		return exo_no(t->a, -EINVAL, EXO_R_NOT_META, b->block);
+	b->label = t->in.r[i].to;
+	err = find_root(t, b->label / EXO_PARTS, &b->root);
+	if (err)
+		return err;
+	if (exo_flight_hits(t->d, b->block, 1, &own))
+		return own ? -EAGAIN : exo_no(t->a, -EBUSY, EXO_R_BUSY, b->block);
+	up = &t->blk[b->label / EXO_PARTS];
+	part = b->label % EXO_PARTS;
+	if (!t->d->tmpl[up->tmpl].h.acl_ninsns)
+		return 0;
+	for (k = 0; k + 1 < up->nown[part] && b->block - up->own[part][k].start >= up->own[part][k].count; k++)
+		;
+	about.tmpl = up->tmpl;
+	about.index = part;
+	about.block = up->block;
+	about.before = up->part[part];
+	about.claim_slot = up->own[part][k].slot;
+	return exo_acl(t->a, t->d, &about);
+}
+
 static int check_allocs(struct txn *t)
 {
 	struct exo_ask *a = t->a;
@@ -506,6 +552,12 @@ static int check_allocs(struct txn *t)
 	for (i = 0; i < t->nblk; i++) {
 		if (!t->blk[i].isnew)
 			continue;
+		if (t->blk[i].data) {
+			err = check_data(t, &t->blk[i]);
+			if (err)
+				return err;
+			continue;
+		}
 		/* Declared, edited, but nobody claims it: as_declared said so already unless templates differ. */
 		if (!exo_txn_meta(&t->news, t->blk[i].block))
 			return exo_no(a, -EINVAL, EXO_R_NOT_META, t->blk[i].block);

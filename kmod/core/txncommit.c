@@ -122,6 +122,31 @@ static void alloc_meta(struct txn *t, struct txn_meta *m)
 		b->newver = c->bufs[m->frame].version;
 }
 
+/* Content of new data, as if it had been bound and stored there. */
+static void fill_data(struct txn *t)
+{
+	struct exo_core *c = t->c;
+	const u8 *from = t->bytes;
+	u32 i;
+
+	for (i = 0; i < t->q->nedits; from += t->edits[i++].len) {
+		const struct txn_block *b = &t->blk[t->of_edit[i]];
+
+		if (b->data)
+			memcpy((u8 *)exo_plat_frame(b->frame) + t->edits[i].offset, from, t->edits[i].len);
+	}
+	for (i = 0; i < t->nblk; i++) {
+		struct txn_block *b = &t->blk[i];
+
+		if (!b->data)
+			continue;
+		exo_buf_insert(c, b->frame, t->d->nr, b->block, EXO_BUF_VALID, 0, 0, b->root,
+			       t->blk[b->label / EXO_PARTS].block);
+		exo_buf_dirty(c, b->frame);
+		b->newver = c->bufs[b->frame].version;
+	}
+}
+
 static void edit(struct txn *t, struct txn_block *b)
 {
 	struct exo_core *c = t->c;
@@ -203,13 +228,15 @@ void exo_txn_commit(struct txn *t)
 	}
 	for (i = 0; i < t->news.n; i++)
 		alloc_meta(t, &t->news.m[i]);
+	if (t->ndata)
+		fill_data(t);
 	t->linked = false;
 	for (i = 0; i < t->nblk; i++) {
 		struct txn_block *b = &t->blk[i];
 		struct exo_node *n;
 
 		edit(t, b);
-		if (b->freed)
+		if (b->freed || b->data)
 			continue;
 		n = exo_frame_node(c, b->frame);
 		n->first |= b->add_first;

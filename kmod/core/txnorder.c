@@ -52,6 +52,13 @@ static int take_frames(struct txn *t)
 		if (m->blk != TXN_NONE)
 			t->blk[m->blk].frame = m->frame;
 	}
+	for (i = 0; t->ndata && i < t->nblk; i++) {
+		if (!t->blk[i].data)
+			continue;
+		t->blk[i].frame = exo_pool_take(t->c);
+		if (t->blk[i].frame == EXO_NOFRAME)
+			return exo_no(t->a, -ENOMEM, EXO_R_NO_FRAMES, t->ndata);
+	}
 	return 0;
 }
 
@@ -343,7 +350,7 @@ static int find_cycle(struct txn *t)
 	if (!from)
 		return exo_nomem(t->a);
 	for (i = 0; i < t->nblk; i++)
-		if (!t->blk[i].freed)
+		if (!t->blk[i].freed && !t->blk[i].data)
 			from[n++] = node_of(t, &t->blk[i]);
 	hit = exo_order_cycle(t->c, from, n);
 	if (hit)

@@ -723,7 +723,9 @@ struct exo_root_get {
  *
  * Every edited block must be in core and known as metadata (bound once, or ALLOCated), and the capability must
  * dominate its root with the write right (SHARED roots: see there). `version` is the registry's version that the caller read; for a block that
- * this same transaction ALLOCates with a template, EXO_VERSION_NEW (it starts as zeroes).
+ * this same transaction ALLOCates with a template, EXO_VERSION_NEW (it starts as zeroes). A data block that it ALLOCates may be edited, too, with
+ * EXO_VERSION_DATA: the edits are its content, in zeroes, as if it had been bound for writing and stored there at once. It is in core and
+ * dirty then, and bound by nobody.
  * Several edits may name the same block; all must name the same version; later ones win on overlap.
  * Conservation: the claims lost and gained over all touched partitions must be exactly the declared ones, with templates.
  * ALLOC  enters; every block must be free. A metadata block arrives zeroed, in core, dirty; a data block
@@ -737,12 +739,14 @@ struct exo_root_get {
  * ORDER  no claim, but an order: what this transaction writes to partition (template_id & 255) of block `start` must not be durable
  *        before what it writes to partition (template_id >> 8) of block `count` is, and is reachable. For what must not get lost and has
  *        no claim that could be moved. Both must be edited, `count` not freed (else DECL). It holds as MOVE's order does (kmod/doc/order.md).
- * Templates with an acl: every touched partition is asked for (EXO_ACL_EDIT), and one refusal refuses all.
+ * Templates with an acl: every touched partition is asked for (EXO_ACL_EDIT), and then, for each data block with content, the one that
+ * gains it, as edited (EXO_ACL_BIND_WRITE); one refusal refuses all.
  * Commit is in core; durability follows by SYNC or WRITE in the enforced order.
  * Fails if: see EXO_R_NOT_FREE .. EXO_R_LEAVES, EXO_R_UDF_*, EXO_R_QUOTA, EXO_R_CONTESTED, EXO_R_CAP, EXO_R_ACL.
  * When the reason has ranges, up to `ranges_room` of them are written to `ranges`.
  */
 #define EXO_VERSION_NEW 0ull
+#define EXO_VERSION_DATA (~0ull)
 #define EXO_DECL_ALLOC 1u
 #define EXO_DECL_FREE 2u
 #define EXO_DECL_MOVE 3u

@@ -33,6 +33,7 @@ typedef uint64_t u64;
 #define CFFS_ALLOCS 64	/* extents that one transaction may allocate */
 #define CFFS_FREES 512	/* extents that one transaction may free */
 #define CFFS_ORDERS 8	/* orders that one transaction may ask for */
+#define CFFS_CONTENT 4	/* blocks that one transaction may fill */
 #define CFFS_AVOID 16
 #define CFFS_INO_BATCH 4096
 #define CFFS_NODES 4096 /* unreferenced nodes to keep */
@@ -136,11 +137,10 @@ struct held {
 };
 
 struct image {
-	u64 block, version; /* EXO_VERSION_NEW for a block that this transaction allocates */
-	u32 part, frame;
-	bool fresh;
-	u8 bytes[CFFS_PART];
-	u8 before[CFFS_PART];
+	u64 block, version;    /* EXO_VERSION_NEW for a block that this transaction allocates */
+	u32 part, frame, edit; /* edit: of the transaction's, which it is part of */
+	bool fresh;	       /* nothing was there before */
+	u8 *bytes, *before;
 };
 
 struct piece {
@@ -152,13 +152,16 @@ struct txn {
 	bool open;
 	u32 nimages, nallocs, nfrees, norders, npins;
 	struct image *image;  /* [CFFS_IMAGES] */
+	u8 *bytes;	      /* of all images, one behind the other, then what was there before */
 	struct piece *pieces; /* room to compare claims */
 	struct exo_decl alloc[CFFS_ALLOCS];
 	struct exo_decl freed[CFFS_FREES];
 	struct exo_decl order[CFFS_ORDERS];
 	struct exo_decl decl[EXO_MAX_DECLS];
-	struct exo_edit edit[CFFS_IMAGES];
-	u64 versions[CFFS_IMAGES];
+	struct exo_edit content[CFFS_CONTENT];
+	u32 ncontent;
+	struct exo_edit edit[CFFS_IMAGES + CFFS_CONTENT];
+	u64 versions[CFFS_IMAGES + CFFS_CONTENT];
 	u32 pin[CFFS_IMAGES]; /* frames kept until the end */
 };
 
@@ -267,6 +270,9 @@ int leaf_part(const u8 *const part[CFFS_PARTS], u64 owner, u32 hash);
 bool entry_fits(const u8 *part, size_t bytes);
 /* A new entry; target's length is di->extra. The slot, or -ENOSPC. */
 int entry_add(u8 *part, const struct inode *di, const char *name, size_t len, const char *target);
+/* The same for an entry of another partition, which entry_get has found good, in a partition that was built by adding.
+ */
+int entry_copy(u8 *part, const u8 *from, u32 slot);
 void entry_del(u8 *part, u32 slot);
 /* The inode of a slot went to the table: what is left refers to it. */
 int entry_refer(u8 *part, u32 slot, u32 place, u32 link);
@@ -323,6 +329,8 @@ const u8 *txn_see(struct cffs *fs, const struct ref *r, u32 part);
 u8 *txn_part(struct cffs *fs, const struct ref *r, u32 part); /* to change; NULL: too many, or it changed (-EAGAIN) */
 int txn_alloc(struct cffs *fs, u64 near, u64 want, bool exact, bool meta, struct extent *e); /* e->start, e->count */
 int txn_free(struct cffs *fs, u64 start, u64 count, bool meta);
+/* Content of data blocks from `start` on that it allocates, zeroes behind it. Read at the commit. -EXFULL: too much. */
+int txn_fill(struct cffs *fs, u64 start, const u8 *bytes, u32 len);
 /* What is written to partition `lpart` of `later` may be durable only when what is written to the other one is. */
 int txn_order(struct cffs *fs, u64 later, u32 lpart, u64 first, u32 fpart);
 bool txn_fresh(struct cffs *fs, u64 block);
@@ -464,6 +472,7 @@ struct found {
 	struct mpath path; /* to the leaf, pinned */
 	struct ref home;   /* block of the directory's inode, pinned */
 	u32 hash;
+	int part; /* of the leaf, in this version: where the name is or would be; -1: not known */
 };
 /* 0 with di and loc; -ENOENT with the path to where it would be. found_done in both cases. */
 int dir_find(struct cffs *fs, struct node *dir, const char *name, size_t len, struct found *f);
@@ -653,6 +662,8 @@ void write_cut(struct cffs *fs, struct node *node, u64 size); /* gathered bytes 
 int write_told(struct cffs *fs, struct node *node,
 	       int err);		/* the caller is told err: what found no room is given up */
 u64 write_end(const struct node *node); /* end of the buffered bytes, or 0 */
+/* first.c: content of a file that has none yet, in one transaction. 1: done; 0: not in this way. */
+int write_first(struct cffs *fs, struct node *node, const u8 *bytes, u32 len);
 
 /* super.c */
 int cffs_mkfs(struct exo *x, uint32_t disk, const struct exo_mkfs *opt, struct exo_why *why);

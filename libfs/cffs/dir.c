@@ -77,6 +77,7 @@ int dir_leaf_for(struct cffs *fs, struct node *dir, u32 hash, struct found *f)
 	f->home = f->leaf = NO_REF;
 	f->path.n = 0;
 	f->hash = hash;
+	f->part = -1;
 	err = node_pin(fs, dir, &f->home);
 	if (err)
 		return err;
@@ -125,6 +126,7 @@ static int find_once(struct cffs *fs, struct node *dir, const char *name, size_t
 	if (part >= 0)
 		slot = entry_find(txn_see(fs, &f->leaf, part), dir->n.ino, hash, name, len, &f->di);
 	f->loc = (struct loc){f->leaf.block, part, slot};
+	f->part = part;
 	if (slot < 0)
 		return found_same(fs, f) ? slot : -EAGAIN;
 	return meta_same(fs, &f->leaf) ? 0 : -EAGAIN;
@@ -266,7 +268,7 @@ int dir_add(struct cffs *fs, struct node *dir, struct found *f, struct inode *di
 		if (err)
 			return err;
 	}
-	p = partition_for(fs, dir, &r, f->hash);
+	p = f->path.n && f->part >= 0 ? f->part : partition_for(fs, dir, &r, f->hash);
 	if (p < 0)
 		return meta_same(fs, &r) ? p : -EAGAIN;
 	if (!entry_fits(txn_see(fs, &r, p), len + di->extra))

@@ -178,19 +178,66 @@ static void heap_build(u8 *part, u32 slot, const char *name, size_t len, const c
 	}
 }
 
+/* Where the heap of a partition begins whose entries are in `used`. */
+static u32 heap_low(const u8 *part, u32 used)
+{
+	u32 i, low = CFFS_PART;
+
+	for (i = 0; i < CFFS_SLOTS; i++)
+		if (used >> i & 1 && get16(part + CFFS_SLOT(i) + CFFS_S_NAME_OFF) < low)
+			low = get16(part + CFFS_SLOT(i) + CFFS_S_NAME_OFF);
+	return low;
+}
+
+/* A slot, with name and target in the heap: in front of the others if there is room, else all of it is laid out anew.
+ */
+static int take_slot(u8 *part, const char *name, size_t len, const char *target, size_t extra)
+{
+	u32 used = part[CFFS_H_USED], slot = free_slot(used), low = heap_low(part, used);
+	u8 *p = part + CFFS_SLOT(slot);
+
+	part[CFFS_H_USED] = used | 1u << slot;
+	if (low < heap_start(used | 1u << slot) + len + extra) {
+		/* The heap moves out of the slot's place before the slot is written. */
+		heap_build(part, slot, name, len, target, extra);
+		return slot;
+	}
+	low -= len + extra;
+	memcpy(part + low, name, len);
+	if (extra)
+		memcpy(part + low + len, target, extra);
+	put16(p + CFFS_S_NAME_OFF, low);
+	p[CFFS_S_NAME_LEN] = len;
+	put16(p + CFFS_S_EXTRA, extra);
+	return slot;
+}
+
 int entry_add(u8 *part, const struct inode *di, const char *name, size_t len, const char *target)
 {
 	u32 slot;
 
 	if (!entry_fits(part, len + di->extra))
 		return -ENOSPC;
-	slot = free_slot(part[CFFS_H_USED]);
-	part[CFFS_H_USED] |= 1u << slot;
-	/* The heap moves out of the slot's place before the slot is written. */
-	heap_build(part, slot, name, len, target, di->extra);
+	slot = take_slot(part, name, len, target, di->extra);
 	inode_put(part, slot, di);
 	put32(part + CFFS_SLOT(slot) + CFFS_S_HASH, di->hash);
 	return slot;
+}
+
+int entry_copy(u8 *part, const u8 *from, u32 slot)
+{
+	const u8 *p = from + CFFS_SLOT(slot);
+	u32 len = p[CFFS_S_NAME_LEN], extra = get16(p + CFFS_S_EXTRA), off = get16(p + CFFS_S_NAME_OFF), used, to, low;
+
+	used = part[CFFS_H_USED];
+	if (free_slot(used) == CFFS_SLOTS ||
+	    heap_low(part, used) < heap_start(used | 1u << free_slot(used)) + len + extra)
+		return -ENOSPC;
+	to = take_slot(part, (const char *)from + off, len, (const char *)from + off + len, extra);
+	low = get16(part + CFFS_SLOT(to) + CFFS_S_NAME_OFF);
+	memcpy(part + CFFS_SLOT(to), p, CFFS_S_SIZE);
+	put16(part + CFFS_SLOT(to) + CFFS_S_NAME_OFF, low);
+	return to;
 }
 
 void entry_del(u8 *part, u32 slot)

@@ -14,25 +14,33 @@
 void txn_exit(struct cffs *fs)
 {
 	free(fs->txn.image);
+	free(fs->txn.bytes);
 	free(fs->txn.pieces);
 	fs->txn.image = NULL;
+	fs->txn.bytes = NULL;
 	fs->txn.pieces = NULL;
 }
 
 int txn_begin(struct cffs *fs)
 {
 	struct txn *t = &fs->txn;
+	u32 i;
 
 	if (!t->image) {
 		t->image = malloc(CFFS_IMAGES * sizeof(*t->image));
+		t->bytes = malloc(2 * CFFS_IMAGES * CFFS_PART);
 		t->pieces = malloc(4 * CLAIMS * sizeof(*t->pieces));
-		if (!t->image || !t->pieces) {
+		if (!t->image || !t->bytes || !t->pieces) {
 			txn_exit(fs);
 			return -ENOMEM;
 		}
+		for (i = 0; i < CFFS_IMAGES; i++) {
+			t->image[i].bytes = t->bytes + i * CFFS_PART;
+			t->image[i].before = t->bytes + (CFFS_IMAGES + i) * CFFS_PART;
+		}
 	}
 	t->open = true;
-	t->nimages = t->nallocs = t->nfrees = t->norders = t->npins = 0;
+	t->nimages = t->nallocs = t->nfrees = t->norders = t->ncontent = t->npins = 0;
 	return 0;
 }
 
@@ -43,7 +51,7 @@ void txn_abort(struct cffs *fs)
 
 	for (i = 0; i < t->npins; i++)
 		cache_unpin(fs, t->pin[i]);
-	t->npins = t->nallocs = t->nimages = t->nfrees = t->norders = 0;
+	t->npins = t->nallocs = t->nimages = t->nfrees = t->norders = t->ncontent = 0;
 	t->open = false;
 }
 
@@ -108,9 +116,10 @@ u8 *txn_part(struct cffs *fs, const struct ref *r, u32 part)
 	if (im->fresh) {
 		memset(im->bytes, 0, CFFS_PART);
 	} else {
-		memcpy(im->bytes, txn_see(fs, r, part), CFFS_PART);
+		memcpy(im->before, txn_see(fs, r, part), CFFS_PART);
 		if (!meta_same(fs, r))
 			return NULL;
+		memcpy(im->bytes, im->before, CFFS_PART);
 		for (i = 0; i < t->npins && t->pin[i] != r->frame; i++)
 			;
 		if (i == t->npins) {
@@ -118,7 +127,6 @@ u8 *txn_part(struct cffs *fs, const struct ref *r, u32 part)
 			t->pin[t->npins++] = r->frame;
 		}
 	}
-	memcpy(im->before, im->bytes, CFFS_PART);
 	t->nimages++;
 	return im->bytes;
 }
@@ -154,6 +162,20 @@ int txn_free(struct cffs *fs, u64 start, u64 count, bool meta)
 	if (t->nfrees == CFFS_FREES)
 		return -EXFULL;
 	t->freed[t->nfrees++] = (struct exo_decl){EXO_DECL_FREE, meta ? fs->template_id : 0, start, count};
+	return 0;
+}
+
+int txn_fill(struct cffs *fs, u64 start, const u8 *bytes, u32 len)
+{
+	struct txn *t = &fs->txn;
+	u32 n;
+
+	for (; len; len -= n, bytes += n) {
+		if (t->ncontent == CFFS_CONTENT)
+			return -EXFULL;
+		n = len < BLK ? len : BLK;
+		t->content[t->ncontent++] = (struct exo_edit){start++, EXO_VERSION_DATA, 0, n, (uintptr_t)bytes};
+	}
 	return 0;
 }
 
@@ -249,6 +271,24 @@ static int by_start(const void *x, const void *y)
 	return a->start < b->start ? -1 : a->start > b->start;
 }
 
+/* Mostly those of a leaf: qsort alone would cost more than all the rest of this. */
+static void sort(struct piece *p, u32 n)
+{
+	u32 i, k;
+
+	if (n > 64) {
+		qsort(p, n, sizeof(*p), by_start);
+		return;
+	}
+	for (i = 1; i < n; i++) {
+		struct piece x = p[i];
+
+		for (k = i; k && p[k - 1].start > x.start; k--)
+			p[k] = p[k - 1];
+		p[k] = x;
+	}
+}
+
 /* Pieces that left one partition and entered another: MOVE declarations. */
 static int find_moves(struct cffs *fs, u32 *ndecls)
 {
@@ -257,13 +297,13 @@ static int find_moves(struct cffs *fs, u32 *ndecls)
 	u32 i, k, nl = 0, ne = 0, no, nn;
 
 	for (i = 0; i < t->nimages; i++) {
-		no = owns(t->image[i].before, old);
+		no = t->image[i].fresh ? 0 : owns(t->image[i].before, old);
 		nn = owns(t->image[i].bytes, new);
 		nl += minus(old, no, new, nn, left + nl);
 		ne += minus(new, nn, old, no, entered + ne);
 	}
-	qsort(left, nl, sizeof(*left), by_start);
-	qsort(entered, ne, sizeof(*entered), by_start);
+	sort(left, nl);
+	sort(entered, ne);
 	for (i = 0, k = 0; i < nl && k < ne;) {
 		u64 s = left[i].start > entered[k].start ? left[i].start : entered[k].start;
 		u64 end = left[i].end < entered[k].end ? left[i].end : entered[k].end;
@@ -280,6 +320,30 @@ static int find_moves(struct cffs *fs, u32 *ndecls)
 			k++;
 	}
 	return 0;
+}
+
+/* Partitions that follow each other on the disk and in `bytes` are one edit. */
+static u32 make_edits(struct txn *t)
+{
+	bool before = t->ncontent && t->content[0].block < t->image[0].block;
+	u32 i, n = 0;
+
+	/* The module sorts by block what is not in order. */
+	for (i = 0; before && i < t->ncontent; i++)
+		t->edit[n++] = t->content[i];
+	for (i = 0; i < t->nimages; i++) {
+		struct image *im = &t->image[i];
+
+		if (i && im[-1].block == im->block && im[-1].part + 1 == im->part)
+			t->edit[n - 1].len += CFFS_PART;
+		else
+			t->edit[n++] = (struct exo_edit){im->block, im->version, im->part * CFFS_PART, CFFS_PART,
+							 (uintptr_t)im->bytes};
+		im->edit = n - 1;
+	}
+	for (i = 0; !before && i < t->ncontent; i++)
+		t->edit[n++] = t->content[i];
+	return n;
 }
 
 int txn_commit(struct cffs *fs)
@@ -315,13 +379,7 @@ int txn_commit(struct cffs *fs)
 		txn_abort(fs);
 		return err;
 	}
-	for (i = 0; i < t->nimages; i++) {
-		struct image *im = &t->image[i];
-
-		t->edit[i] = (struct exo_edit){im->block, im->version, im->part * CFFS_PART, CFFS_PART,
-					       (uintptr_t)im->bytes};
-	}
-	x.nedits = t->nimages;
+	x.nedits = make_edits(t);
 	x.ndecls = n;
 	x.edits = (uintptr_t)t->edit;
 	x.decls = (uintptr_t)t->decl;
@@ -333,7 +391,7 @@ int txn_commit(struct cffs *fs)
 		err = fs->starved = fs->busy = 0;
 	for (i = 0; !err && i < t->nimages; i++)
 		if (!t->image[i].fresh)
-			cache_changed(fs, t->image[i].frame, t->image[i].block, t->versions[i]);
+			cache_changed(fs, t->image[i].frame, t->image[i].block, t->versions[t->image[i].edit]);
 	/* The images stay readable for txn_version until the next begin. */
 	i = t->nimages;
 	txn_abort(fs);
@@ -349,6 +407,6 @@ u64 txn_version(struct cffs *fs, u64 block)
 
 	for (i = 0; i < t->nimages; i++)
 		if (t->image[i].block == block)
-			return t->versions[i];
+			return t->versions[t->image[i].edit];
 	return 0;
 }

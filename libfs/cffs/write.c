@@ -316,7 +316,11 @@ int write_flush(struct cffs *fs, struct node *node)
 		return 0;
 	/* Out of the way meanwhile: what runs below may look at the node. */
 	node->wb = NULL;
-	n = write_range(fs, node, w->bytes, w->len, w->off);
+	n = w->off ? 0 : write_first(fs, node, w->bytes, w->len);
+	if (n > 0)
+		n = w->len;
+	else if (!n)
+		n = write_range(fs, node, w->bytes, w->len, w->off);
 	if (n == w->len) {
 		give_up(fs, w);
 		return 0;

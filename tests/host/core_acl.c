@@ -377,6 +377,62 @@ static void told_who(void)
 	kit_stop(&k);
 }
 
+/* Content that comes with a transaction: the partition as edited is asked about, as if its block were bound for
+ * writing. */
+static void content(void)
+{
+	enum { IN = 2 * PART };
+	static const struct {
+		u32 off, code;
+	} w[] = {{IN + offsetof(struct exo_acl_in, op), EXO_ACL_BIND_WRITE},
+		 {IN + offsetof(struct exo_acl_in, claim_slot), 3},
+		 {4, 3002}, /* what it will hold */
+		 {12, 0}};
+	struct kit k, a;
+	u64 top, version;
+	u32 i;
+
+	kit_start(&k, FRAMES, BLOCKS, SIM_VOLATILE);
+	a = kit_as(&k, &alice);
+	a.cap = group_slot(&a);
+	for (i = 0; i < sizeof(w) / sizeof(w[0]); i++) {
+		/* Nothing is refused as long as the partition owns nothing. */
+		const u64 acl[] = {REGION(1, 0, 0),
+				   LDX_(SZ_W, 2, 1, 8),
+				   MOV(0, 0),
+				   JNZ(2, 1),
+				   EXIT,
+				   LDX_(SZ_W, 0, 1, w[i].off),
+				   EXIT};
+		struct exo_udf_code code = {.insns = (uint64_t *)probe_owns,
+					    .ninsns = sizeof(probe_owns) / 8,
+					    .acl = (uint64_t *)acl,
+					    .nacl = sizeof(acl) / 8,
+					    .partition = PART};
+		u32 id, root, frame, word[2] = {3000 + i, 1};
+
+		snprintf(code.name, sizeof(code.name), "content %u", i);
+		NEED(!add(&k, &code, &id) && !kit_root_add(&a, code.name, id, EXO_NOBLOCK, 1, 0, &root, &top));
+		NEED(!kit_bind(&a, root, EXO_NOBLOCK, 0, (struct exo_claim){top, 1, id, 0}, EXO_RIGHT_READ, 0, &frame));
+		version = kit_version(&a, top);
+		txn_bytes(&t, top, version, 4, word, sizeof(word));
+		txn_bytes(&t, word[0], EXO_VERSION_DATA, 0, "x", 1);
+		txn_decl(&t, EXO_DECL_ALLOC, 0, word[0], 1);
+		if (!w[i].code) {
+			CHECK(!txn_go(&a, &t) && kit_buf(&a, word[0]));
+			continue;
+		}
+		CHECK(txn_go(&a, &t) == -EPERM && refused_with(&a, top, 0) == w[i].code);
+		CHECK(kit_free(&a, word[0]) && !kit_buf(&a, word[0]) && kit_version(&a, top) == version);
+		/* Without content only the edit is asked about. */
+		txn_bytes(&t, top, version, 4, word, sizeof(word));
+		txn_decl(&t, EXO_DECL_ALLOC, 0, word[0], 1);
+		CHECK(!txn_go(&a, &t));
+	}
+	sim_env_close(a.senv);
+	kit_stop(&k);
+}
+
 /* Slot 0 claims one block, from the word at 4, if the word at 8 is 1, of the kind that the word at 12 says. */
 static const u64 link_owns[] = {
 	REGION(1, 0, 0),     REGION(2, 1, 0),	   LDX_(SZ_W, 3, 1, 4),	 STX_(SZ_D, 2, 3, 0), LDX_(SZ_W, 3, 1, 8),
@@ -618,6 +674,7 @@ int main(int argc, char **argv)
 	shared(&code);
 	told();
 	told_who();
+	content();
 	installing(&code);
 	damaged(&code);
 	exo_udf_free(&code);
