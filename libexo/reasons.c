@@ -90,7 +90,7 @@ const struct exo_reason exo_reasons[] = {
 	/* roots */
 	REASON(ROOT_EXISTS, NUMBER, "the name is taken by root %1",
 	       "choose another name, or remove that root with 'exoctl root-del'"),
-	REASON(NO_ROOT, NUMBER, "there is no such root (%1)",
+	REASON(NO_ROOT, ROOT, "there is no %1",
 	       "'exoctl roots DISK' lists the roots of a disk"),
 	REASON(ROOTS_FULL, NUMBER, "no more roots: the limit of %1 is reached",
 	       "remove a root that is not needed; one tree can hold many directories"),

@@ -18,6 +18,7 @@ enum exo_detail_kind {
 	DETAIL_PARTITION,	/* %1 block (detail >> 3), %2 partition (detail & 7) */
 	DETAIL_PROGRAM,		/* %1 "UDF", or "acl-UDF" with EXO_UDF_ACL */
 	DETAIL_ACL,		/* %1 "partition INDEX of block BLOCK", %2 the code */
+	DETAIL_ROOT,		/* %1 "root number N", or "root of that name" for EXO_NOROOT */
 	DETAIL_USER,		/* %1 what uses a template: "root N", "template N" or "block N" */
 	DETAIL_SCAN,		/* %1 instruction (high 32 bits), %2 words for the EXO_SCAN_* in the low ones */
 };

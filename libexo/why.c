@@ -104,6 +104,12 @@ static void numbers(uint8_t kind, uint64_t detail, char one[64], char two[64])
 			 (uint64_t)EXO_ACL_BLOCK(detail));
 		snprintf(two, 64, "%" PRIu32, EXO_ACL_CODE(detail));
 		break;
+	case DETAIL_ROOT:
+		if (detail == EXO_NOROOT)
+			snprintf(one, 64, "root of that name");
+		else
+			snprintf(one, 64, "root number %" PRIu64, detail);
+		break;
 	case DETAIL_USER:
 		snprintf(one, 64, "%s %" PRIu64,
 			 EXO_USED_KIND(detail) == EXO_USED_ROOT	      ? "root"

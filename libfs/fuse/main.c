@@ -7,6 +7,7 @@
  * may use the mount itself.
  */
 #include <getopt.h>
+#include <mntent.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -466,6 +467,23 @@ static int wait_for(int fd, pid_t child)
 	return WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : 1;
 }
 
+/* The same tree on top of itself: the second mount would hide the first, and outlive an unmount of it. */
+static bool mounted_already(const struct settings *s)
+{
+	FILE *table = setmntent("/proc/self/mounts", "re");
+	char name[512];
+	struct mntent *m;
+	bool found = false;
+
+	if (!table)
+		return false;
+	snprintf(name, sizeof(name), "exo:%.64s:%s", s->disk, s->root);
+	while (!found && (m = getmntent(table)))
+		found = !strcmp(m->mnt_type, "fuse.exo") && !strcmp(m->mnt_fsname, name) && !strcmp(m->mnt_dir, s->where);
+	endmntent(table);
+	return found;
+}
+
 int main(int argc, char **argv)
 {
 	struct settings s = {.timeout = TIMEOUT_SECONDS, .threads = THREADS, .sync = SYNC_SECONDS};
@@ -482,6 +500,10 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	s.where = where;
+	if (mounted_already(&s)) {
+		complain("%s: %s:%s is mounted there already", where, s.disk, s.root);
+		return 1;
+	}
 	if (!s.foreground) {
 		if (pipe2(fds, O_CLOEXEC) || (child = fork()) < 0) {
 			complain("%s", strerror(errno));

@@ -61,7 +61,7 @@ refused "fio: verify notices other content" "verify: bad|bad magic|verify failed
 refused "fio: 512-byte requests" "multiples of 4096" job 1000 --rw=randread --bs=512
 refused "fio: misaligned buffers" "4096-byte boundaries" job 1000 --rw=randread --bs=4k --iomem_align=512
 refused "fio: another user's volume" "capability" job 1001 --rw=randread --bs=4k
-refused "fio: no such volume" "no such root" job 1000 --rw=randread --bs=4k --filename=none
+refused "fio: no such volume" "no root of that name" job 1000 --rw=randread --bs=4k --filename=none
 refused "fio: more buffers than frames" "frames" job 1000 --rw=randread --bs=4M --iodepth=64
 same "all frames are back" "$(exoctl stats --json | field frames_private)" 0
 

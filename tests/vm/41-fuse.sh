@@ -4,18 +4,19 @@
 # vm: --disk 512M --mem 1536
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/sub.sh"
-plan 69
+plan 70
 load_module pool_mb=128
 { exoctl format /dev/vda && exoctl attach /dev/vda && exoctl mkfs 0 home; } || exit 1
 m=/tmp/m
 mkdir $m
 
 # The mount's own life.
-refused "a root that is not there" "no such root" exoctl mount 0 none $m
+refused "a root that is not there" "no root of that name" exoctl mount 0 none $m
 refused "a mount point that is not there" "No such file" exoctl mount 0 home /tmp/none
 refused "an option that is not there" "no option 'nonsense'" exoctl mount 0 home $m -o nonsense
 works "mount" exoctl mount 0 home $m
 works "the mount is up when the command returns" mountpoint -q $m
+refused "the same tree on itself" "mounted there already" exoctl mount 0 home $m
 refused "the module stays while mounted" "in use" rmmod exo
 echo hello >$m/file
 same "write and read" "$(cat $m/file)" hello
