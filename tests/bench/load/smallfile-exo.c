@@ -90,5 +90,5 @@ static int tree_sync(void)
 	return exo_fs_sync(tree);
 }
 
-const struct files files_exo = {"exo",	   tree_mount, tree_mkdir, tree_create, tree_open,
-				tree_read, tree_close, tree_size,  tree_unlink, tree_sync};
+const struct files files_exo = {"exo",	    tree_mount, tree_mkdir,  tree_create, tree_open, tree_read,
+				tree_close, tree_size,	tree_unlink, tree_sync,	  NULL};

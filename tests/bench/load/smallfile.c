@@ -25,18 +25,19 @@ static uint64_t sum;
 
 static void usage(FILE *f)
 {
-	fprintf(f, "usage: bench-smallfile WORK posix FOLDER | exo DEVICE,ROOT  [--files N] [--size BYTES] [--ops N]\n"
-		   "WORK, each a phase when $EXO_BENCH_PHASE says so:\n"
-		   "  make    create the files 0..files-1, sync; what the others need\n"
-		   "  create  create `ops` more files and sync once\n"
-		   "  unlink  remove those again and sync once\n"
-		   "  read    pread whole files that are open; like the next two, after having done it once to all files\n"
-		   "  open    open, read, close\n"
-		   "  stat    stat by path\n"
-		   "  first   as open, but each file once, in order: for the first time in this process\n"
-		   "  cold    the same; the caller has emptied the cache before\n"
-		   "  check   compare every byte of every file\n"
-		   "Prints a checksum of what was seen. Exit status: 0, 1 wrong or refused, 2 usage.\n");
+	fprintf(f,
+		"usage: bench-smallfile WORK posix FOLDER | exo DEVICE,ROOT  [--files N] [--size BYTES] [--ops N]\n"
+		"WORK, each a phase when $EXO_BENCH_PHASE says so:\n"
+		"  make    create the files 0..files-1, sync; what the others need\n"
+		"  create  create `ops` more files and sync once\n"
+		"  unlink  remove those again and sync once\n"
+		"  read    pread whole files that are open; like the next two, after having done it once to all files\n"
+		"  open    open, read, close\n"
+		"  stat    stat by path\n"
+		"  first   as open, but each file once, in order: for the first time in this process\n"
+		"  cold    the same; the caller has emptied the cache before\n"
+		"  check   compare every byte of every file\n"
+		"Prints a checksum of what was seen. Exit status: 0, 1 wrong or refused, 2 usage.\n");
 }
 
 static void fail(const char *what, const char *path, int err)
@@ -115,6 +116,9 @@ static void drop(uint64_t from, uint64_t to)
 		if (err)
 			fail("unlink", path_of(i), err);
 	}
+	err = fs->removed ? fs->removed() : 0;
+	if (err)
+		fail("wait for what was removed from", "", err);
 	err = fs->sync();
 	if (err)
 		fail("sync", "", err);

@@ -19,6 +19,7 @@ struct files {
 	int64_t (*size)(const char *path); /* stat */
 	int (*unlink)(const char *path);
 	int (*sync)(void);
+	int (*removed)(void); /* wait for what removing left to be done behind the caller's back; NULL: nothing is */
 };
 
 extern const struct files files_posix; /* where: a folder */
