@@ -214,14 +214,71 @@ int exo_walk(struct exo_fs *fs, struct exo_node *at, const char *path, unsigned 
 	return err;
 }
 
+/* The bytes before a last plain name and its slash, for `known` and `learn`; 0: there are none, or it is another kind
+ * of path. */
+static size_t before_last(const char *path, struct exo_name *last)
+{
+	size_t len = path ? strlen(path) : 0, n = len;
+
+	while (n && path[n - 1] != '/')
+		n--;
+	*last = (struct exo_name){path + n, len - n};
+	if (n < 2 || path[n - 2] == '/' || len >= PATH_MAX || !last->len || last->len > NAME_MAX || is(*last, ".") ||
+	    is(*last, ".."))
+		return 0;
+	return n - 1;
+}
+
+/* The directory that the first `len` bytes lead to, if it is known and may be searched. */
+static bool know_dir(struct exo_fs *fs, struct exo_node *at, const char *path, size_t len, const struct exo_name *last,
+		     struct exo_walk *w, struct exo_node **dir)
+{
+	struct exo_node *node = len ? fs->type->known(fs, at, path, len) : NULL;
+
+	if (!node || !S_ISDIR(node->mode) || exo_node_may(fs, node, X_OK))
+		return false;
+	hold(dir, node);
+	w->name = *last;
+	w->slash = false;
+	return true;
+}
+
 int exo_walk_last(struct exo_fs *fs, struct exo_node *at, const char *path, int dots, struct exo_walk *w,
 		  struct exo_node **dir)
 {
-	return walk(fs, at, path, true, false, dots, w, dir, NULL);
+	struct exo_name last;
+	size_t len = fs->type->known ? before_last(path, &last) : 0;
+	int err;
+
+	if (know_dir(fs, at, path, len, &last, w, dir))
+		return 0;
+	err = walk(fs, at, path, true, false, dots, w, dir, NULL);
+	if (!err && len)
+		fs->type->learn(fs, at, path, len, *dir);
+	return err;
 }
 
 int exo_walk_create(struct exo_fs *fs, struct exo_node *at, const char *path, struct exo_walk *w, struct exo_node **dir,
 		    struct exo_node **node)
 {
-	return walk(fs, at, path, true, true, -EISDIR, w, dir, node);
+	struct exo_name last;
+	size_t len = fs->type->known ? before_last(path, &last) : 0;
+	int err;
+
+	if (know_dir(fs, at, path, len, &last, w, dir)) {
+		*node = NULL;
+		err = fs->type->lookup(fs, *dir, w->name, node);
+		if (err == -ENOENT || (!err && !S_ISLNK((*node)->mode)))
+			return 0;
+		if (!err)
+			fs->type->put(fs, *node);
+		fs->type->put(fs, *dir);
+		if (err)
+			return err;
+	}
+	err = walk(fs, at, path, true, true, -EISDIR, w, dir, node);
+	/* A symlink at the end may have led elsewhere: learn finds out. */
+	if (!err && len)
+		fs->type->learn(fs, at, path, len, *dir);
+	return err;
 }

@@ -225,7 +225,7 @@ bool exo_cred_all(const struct exo_fs *fs);				   /* uid 0, or somebody else che
 
 /*
  * path.c. `at`: where a relative path starts, NULL: the top. walk: the node that a path names (with a reference).
- * walk_last: the directory of the last component (with a reference) and that component in `name`, pointing into buf;
+ * walk_last: the directory of the last component (with a reference) and that component in `name`, in buf or in path;
  * where the last one is the top, "." or "..", the error `dots`.
  */
 #define EXO_WALK_NOFOLLOW 1u

@@ -140,6 +140,128 @@ static void directories(void)
 	WANT(exo_fs_rmdir(b, "moved"), 0);
 }
 
+static int make_new(const char *path)
+{
+	struct exo_file *f;
+	int err = exo_file_open(a, path, O_CREAT | O_EXCL | O_WRONLY, 0644, &f);
+
+	if (!err)
+		exo_file_close(f);
+	return err;
+}
+
+static int remake(const char *path)
+{
+	struct exo_file *f;
+	int err = exo_file_open(a, path, O_CREAT | O_WRONLY, 0644, &f);
+
+	if (!err)
+		exo_file_close(f);
+	return err;
+}
+
+/* Until the directory is surely remembered. */
+static void warm_dir(const char *dir)
+{
+	char path[64];
+	int i;
+
+	snprintf(path, sizeof(path), "%s/again", dir);
+	for (i = 0; i < 3; i++) {
+		WANT(make_new(path), 0);
+		WANT(exo_fs_unlink(a, path), 0);
+	}
+}
+
+/* Where names were made before, they are made again without a walk; so whatever happens on the way is tried. */
+static void made(int (*make)(const char *path))
+{
+	struct exo_file *at;
+	struct stat st;
+	char name[300];
+
+	WANT(exo_fs_mkdir(b, "d/m", 0777), 0);
+	WANT(exo_fs_mkdir(b, "d/m/n", 0777), 0);
+	WANT(make("d/m/n/1"), 0);
+	WANT(make("d/m/n/2"), 0);
+	WANT(make("d//m/n/3"), 0);
+	WANT(make("/d/m/n/4"), 0);
+	WANT(exo_fs_symlink(b, "made", "d/m/n/link"), 0);
+	warm_dir("d/m/n");
+	WANT(make("d/m/n/link"), make == remake ? 0 : -EEXIST);
+	WANT(exo_fs_stat(b, "d/m/n/made", 0, &st), make == remake ? 0 : -ENOENT);
+	warm_dir("d/m/n");
+	WANT(make("d/m/n/5/"), -EISDIR);
+	WANT(make("d/m/n/.."), make == remake ? -EISDIR : -EEXIST);
+	WANT(make("d/m/n/."), make == remake ? -EISDIR : -EEXIST);
+	memset(name, 'n', sizeof(name));
+	memcpy(name, "d/m/n/", 6);
+	name[299] = 0;
+	WANT(make(name), -ENAMETOOLONG);
+	warm_dir("d/m/n");
+	WANT(exo_fs_rename(b, "d/m", "d/o"), 0);
+	WANT(make("d/m/n/6"), -ENOENT);
+	WANT(exo_fs_unlink(a, "d/m/n/1"), -ENOENT);
+	WANT(exo_fs_unlink(a, "d/o/n/1"), 0);
+	WANT(exo_fs_symlink(b, "o", "d/m"), 0);
+	WANT(make("d/m/n/6"), 0);
+	WANT(exo_fs_stat(b, "d/o/n/6", 0, &st), 0);
+	warm_dir("d/m/n");
+	WANT(exo_fs_unlink(b, "d/m"), 0);
+	WANT(make("d/m/n/7"), -ENOENT);
+	put(b, "d/m", "a file");
+	WANT(make("d/m/n/7"), -ENOTDIR);
+	WANT(exo_fs_unlink(b, "d/m"), 0);
+	/* From a directory that is open, and went elsewhere. */
+	WANT(exo_file_open(a, "d/o", O_RDONLY | O_DIRECTORY, 0, &at), 0);
+	WANT(exo_at_mkdir(a, at, "n/8", 0777), 0);
+	WANT(exo_fs_rename(b, "d/o", "d/p"), 0);
+	WANT(exo_at_mkdir(a, at, "n/9", 0777), 0);
+	WANT(exo_fs_stat(b, "d/p/n/9", 0, &st), 0);
+	exo_file_close(at);
+	/* Rights, of the directory and on the way. */
+	as(1000);
+	WANT(make("d/p/n/u"), 0);
+	warm_dir("d/p/n");
+	as(0);
+	WANT(exo_fs_chmod(b, "d/p/n", 0755), 0);
+	as(1000);
+	WANT(make("d/p/n/v"), -EACCES);
+	as(0);
+	WANT(exo_fs_chmod(b, "d/p/n", 0776), 0);
+	as(1000);
+	/* Known, as a directory that one may look at and not search. */
+	WANT(exo_fs_stat(a, "d/p/n", 0, &st), 0);
+	WANT(exo_fs_stat(a, "d/p/n", 0, &st), 0);
+	WANT(make("d/p/n/v"), -EACCES);
+	WANT(make("d/p/n/u"), -EACCES);
+	as(0);
+	WANT(exo_fs_chmod(b, "d/p/n", 0777), 0);
+	as(1000);
+	warm_dir("d/p/n");
+	as(0);
+	WANT(exo_fs_chmod(b, "d/p", 0770), 0);
+	as(1000);
+	WANT(make("d/p/n/v"), -EACCES);
+	WANT(exo_fs_unlink(a, "d/p/n/u"), -EACCES);
+	as(0);
+	/* Gone, and another one in its place. */
+	WANT(make("d/p/n/w"), 0);
+	warm_dir("d/p/n");
+	WANT(exo_fs_rename(b, "d/p/n", "d/old"), 0);
+	WANT(make("d/p/n/x"), -ENOENT);
+	WANT(exo_fs_mkdir(b, "d/p/n", 0777), 0);
+	WANT(make("d/p/n/x"), 0);
+	WANT(exo_fs_stat(b, "d/p/n/x", 0, &st), 0);
+	WANT(exo_fs_stat(b, "d/old/x", 0, &st), -ENOENT);
+	warm_dir("d/p/n");
+	WANT(exo_fs_unlink(b, "d/p/n/x"), 0);
+	WANT(exo_fs_rmdir(b, "d/p/n"), 0);
+	WANT(make("d/p/n/y"), -ENOENT);
+	WANT(exo_fs_rmdir(b, "d/p"), 0);
+	WANT(exo_fs_rename(b, "d/old", make == remake ? "old1" : "old2"), 0);
+}
+
 static void links(void)
 {
 	put(b, "d/l1", "linked");
@@ -334,6 +456,8 @@ int main(void)
 	names();
 	renamed_while_open();
 	directories();
+	made(make_new);
+	made(remake);
 	links();
 	rights();
 	content();
