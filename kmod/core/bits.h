@@ -40,6 +40,19 @@ static inline void exo_bit_fill(u64 *map, u64 from, u64 count)
 	}
 }
 
+static inline void exo_bit_wipe(u64 *map, u64 from, u64 count)
+{
+	u64 end = from + count;
+
+	while (from < end) {
+		u64 n = 64 - from % 64 < end - from ? 64 - from % 64 : end - from;
+		u64 ones = ~0ull >> (64 - n) << (from % 64);
+
+		__atomic_store_n(&map[from / 64], map[from / 64] & ~ones, __ATOMIC_RELAXED);
+		from += n;
+	}
+}
+
 /* First bit in [from, end) that is `value`, or end. */
 static inline u64 exo_bit_next(const u64 *map, u64 from, u64 end, bool value)
 {

@@ -92,7 +92,6 @@ static int gather(struct exo_disk *d, u32 at, u64 need, struct image *m)
 
 static void submit(struct exo_disk *d, u32 at, struct image *m)
 {
-	u64 b;
 	u32 i;
 
 	for (i = 0; i < EXO_SECTORS; i++) {
@@ -104,8 +103,8 @@ static void submit(struct exo_disk *d, u32 at, struct image *m)
 		m->done[i]->root = r;
 		m->done[i]->erased = r->state == EXO_ROOT_DYING;
 		exo_order_submit(&r->node, m->done[i]);
-		for (b = r->h.start; !m->done[i]->erased && b < r->h.start + r->h.count; b++)
-			exo_bit_clear(d->fresh, b);
+		if (!m->done[i]->erased)
+			exo_bit_wipe(d->fresh, r->h.start, r->h.count);
 		r->dirty = false;
 		r->writing = true;
 	}

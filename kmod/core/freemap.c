@@ -28,14 +28,10 @@ static void make_free(struct exo_disk *d, u64 b)
 
 void exo_map_take(struct exo_disk *d, u64 start, u64 count)
 {
-	u64 b;
-
-	for (b = start; b < start + count; b++) {
-		exo_bit_clear(d->free, b);
-		exo_bit_set(d->blank, b);
-		exo_bit_set(d->uninit, b);
-		exo_bit_set(d->fresh, b);
-	}
+	exo_bit_wipe(d->free, start, count);
+	exo_bit_fill(d->blank, start, count);
+	exo_bit_fill(d->uninit, start, count);
+	exo_bit_fill(d->fresh, start, count);
 	d->fm->free -= count;
 	d->nuninit += count;
 }
@@ -43,19 +39,15 @@ void exo_map_take(struct exo_disk *d, u64 start, u64 count)
 /* Blocks that the walk or a quarantined root reserves go through here too, so `held` is cleared on the way. */
 void exo_map_leave(struct exo_disk *d, u64 start, u64 count)
 {
-	u64 b;
-
-	for (b = start; b < start + count; b++) {
-		if (exo_bit(d->uninit, b))
-			d->nuninit--;
-		if (exo_bit(d->held, b))
-			d->nheld--;
-		exo_bit_clear(d->held, b);
-		exo_bit_clear(d->blank, b);
-		exo_bit_clear(d->uninit, b);
-		exo_bit_clear(d->fresh, b);
-		exo_bit_set(d->waiting, b);
-	}
+	if (d->nuninit)
+		d->nuninit -= exo_bit_count(d->uninit, start, count);
+	if (d->nheld)
+		d->nheld -= exo_bit_count(d->held, start, count);
+	exo_bit_wipe(d->held, start, count);
+	exo_bit_wipe(d->blank, start, count);
+	exo_bit_wipe(d->uninit, start, count);
+	exo_bit_wipe(d->fresh, start, count);
+	exo_bit_fill(d->waiting, start, count);
 	d->nwaiting += count;
 }
 
@@ -144,14 +136,10 @@ bool exo_map_find(const struct exo_disk *d, u64 count, u64 *start)
 
 void exo_map_inited(struct exo_disk *d, u64 start, u64 count)
 {
-	u64 b;
-
-	for (b = start; b < start + count; b++) {
-		if (exo_bit(d->uninit, b))
-			d->nuninit--;
-		exo_bit_clear(d->uninit, b);
-		exo_bit_clear(d->blank, b);
-	}
+	if (d->nuninit)
+		d->nuninit -= exo_bit_count(d->uninit, start, count);
+	exo_bit_wipe(d->uninit, start, count);
+	exo_bit_wipe(d->blank, start, count);
 }
 
 int exo_hold_reserve(struct exo_disk *d, u64 start, u64 count)

@@ -179,7 +179,12 @@ bool exo_reclaim(struct exo_ask *a, u32 want, u32 *tries);
 /* registry.c: buffers. Lock held. */
 void exo_buf_begin(struct exo_core *c, u32 frame);
 u64 exo_buf_end(struct exo_core *c, u32 frame);
-u32 exo_buf_find(struct exo_core *c, u32 disk, u64 block);
+u32 exo_buf_find(const struct exo_core *c, u32 disk, u64 block);
+/*
+ * The buffers of a range, one after the other until EXO_NOFRAME; *at is 0 at first. A range may be as long as the disk, so
+ * it goes through the shorter of range and pool. What was returned may be dropped before the next is asked for.
+ */
+u32 exo_buf_next(const struct exo_core *c, u32 disk, u64 start, u64 count, u64 *at);
 void exo_buf_insert(struct exo_core *c, u32 frame, u32 disk, u64 block, u8 state, u8 flags, u32 tmpl, u32 root, u64 up);
 void exo_buf_know(struct exo_core *c, u32 frame, u32 tmpl, u32 root, u64 up);
 void exo_buf_revoke(struct exo_core *c, u32 frame); /* every env's grant of a bound buffer */
@@ -287,6 +292,8 @@ int exo_runs_in(struct exo_ask *a, struct exo_disk *d, u64 user, u32 n, u64 **ou
 int exo_write_ready(struct exo_disk *d, u32 frame, struct exo_set *first, bool *ready);
 int exo_write_frames(struct exo_ask *a, struct exo_disk *d, const u32 *frames, u32 n, u64 stamp, u32 *written);
 int exo_flush_disk(struct exo_disk *d);
+/* A flush for what is no buffer. Lock not held. One that fails is the disk's as in flush_disk, whoever asked for it. */
+int exo_flush_other(struct exo_disk *d);
 #define EXO_WRITTEN_MAX 4096u /* writes that wait for a flush, before the core makes one on its own */
 void exo_write_done(struct exo_disk *d, struct exo_done *done); /* a write that succeeded */
 

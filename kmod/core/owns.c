@@ -251,12 +251,8 @@ int exo_owns_submit(struct exo_disk *d, u32 frame)
 		err = exo_owns_frame(d, frame, i, c->claims, &claims, &n, &reason);
 		if (err)
 			return err;
-		for (k = 0; k < n; k++) {
-			u64 b = claims[k].start, end = b + claims[k].count;
-
-			while ((b = exo_bit_next(d->fresh, b, end, true)) != end)
-				exo_bit_clear(d->fresh, b++);
-		}
+		for (k = 0; k < n; k++)
+			exo_bit_wipe(d->fresh, claims[k].start, claims[k].count);
 	}
 	return 0;
 }

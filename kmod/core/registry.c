@@ -23,12 +23,12 @@ u64 exo_buf_end(struct exo_core *c, u32 frame)
 	return c->version;
 }
 
-static u32 *bucket(struct exo_core *c, u32 disk, u64 block)
+static u32 *bucket(const struct exo_core *c, u32 disk, u64 block)
 {
 	return &c->hash[exo_hash(disk, block) & (c->reg->buckets - 1)];
 }
 
-u32 exo_buf_find(struct exo_core *c, u32 disk, u64 block)
+u32 exo_buf_find(const struct exo_core *c, u32 disk, u64 block)
 {
 	u32 at;
 
@@ -37,6 +37,23 @@ u32 exo_buf_find(struct exo_core *c, u32 disk, u64 block)
 
 		if (b->block == block && b->disk == disk)
 			return at - 1;
+	}
+	return EXO_NOFRAME;
+}
+
+u32 exo_buf_next(const struct exo_core *c, u32 disk, u64 start, u64 count, u64 *at)
+{
+	u32 f;
+
+	while (count <= c->frames && *at < count) {
+		f = exo_buf_find(c, disk, start + (*at)++);
+		if (f != EXO_NOFRAME)
+			return f;
+	}
+	while (count > c->frames && *at < c->frames) {
+		f = (u32)(*at)++;
+		if (c->bufs[f].state >= EXO_BUF_READING && c->bufs[f].disk == disk && c->bufs[f].block - start < count)
+			return f;
 	}
 	return EXO_NOFRAME;
 }

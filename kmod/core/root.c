@@ -114,8 +114,8 @@ static int add(struct exo_ask *a, struct exo_disk *d, struct exo_root_add *q, st
 	struct exo_core *c = a->c;
 	struct blocks m = {.link = {NULL}};
 	struct exo_root *r;
-	u32 slot, i;
-	u64 b;
+	u32 slot, i, f;
+	u64 at = 0;
 	int err = check_add(a, d, q, h, &slot);
 
 	if (err)
@@ -130,12 +130,8 @@ static int add(struct exo_ask *a, struct exo_disk *d, struct exo_root_add *q, st
 		return err;
 	}
 	r = &d->roots[slot];
-	for (b = h->start; b < h->start + h->count; b++) {
-		u32 f = exo_buf_find(c, d->nr, b);
-
-		if (f != EXO_NOFRAME)
-			exo_buf_drop(c, f);
-	}
+	while ((f = exo_buf_next(c, d->nr, h->start, h->count, &at)) != EXO_NOFRAME)
+		exo_buf_drop(c, f);
 	exo_map_take(d, h->start, h->count);
 	h->used = h->count;
 	r->h = *h;
@@ -300,24 +296,23 @@ static bool other_quarantine(const struct exo_disk *d, u32 root)
 	return false;
 }
 
-/* Blocks that really are this root's: owned, and not left with another owner. */
+/* Of what the root claims, the blocks that are owned: a disk may claim anything. */
+static void keep_owned(const struct exo_disk *d, u64 *seen)
+{
+	u64 i;
+
+	for (i = 0; i < exo_bit_words(d->blocks); i++)
+		seen[i] &= ~(d->free[i] | d->waiting[i] | d->held[i]);
+}
+
+/* Of those, what is not left with another owner. */
 static void keep_own(struct exo_disk *d, u64 *seen, struct exo_cover *again)
 {
-	u64 b = d->l.first, none;
+	u64 b;
 
-	for (;; b++) {
-		b = exo_bit_next(seen, b, d->l.last, true);
-		if (b == d->l.last)
-			return;
-		if (!exo_map_owned(d, b, 1, &none)) {
+	for (b = d->l.first; exo_contest_any(d, b, d->l.last - b, &b); b++)
+		if (exo_bit(seen, b) && !exo_contest_drop(d, b, 1 + exo_cover_at(again, b)))
 			exo_bit_clear(seen, b);
-			continue;
-		}
-		if (!d->ncontest || !exo_contest_find(d, b))
-			continue;
-		if (!exo_contest_drop(d, b, 1 + exo_cover_at(again, b)))
-			exo_bit_clear(seen, b);
-	}
 }
 
 /* Everything is prepared; from here nothing fails. */
@@ -325,7 +320,7 @@ static void bury(struct exo_disk *d, u32 root, u64 *seen, struct exo_cover *agai
 {
 	struct exo_core *c = d->c;
 	struct exo_root *r = &d->roots[root];
-	u64 b = d->l.first, end = d->l.last;
+	u64 b, end = d->l.last, i;
 	u32 f;
 
 	for (f = 0; f < c->frames; f++)
@@ -351,9 +346,8 @@ static void bury(struct exo_disk *d, u32 root, u64 *seen, struct exo_cover *agai
 		exo_plat_free(l);
 	}
 	keep_own(d, seen, again);
-	if (held)
-		for (b = d->l.first; (b = exo_bit_next(d->held, b, end, true)) != end; b++)
-			exo_bit_set(seen, b);
+	for (i = 0; held && i < exo_bit_words(d->blocks); i++)
+		seen[i] |= d->held[i];
 	for (b = d->l.first;;) {
 		struct exo_lose *l = lose;
 
@@ -398,12 +392,32 @@ static bool found_all(const struct exo_disk *d, const struct exo_root *r, const 
 	return r->quarantine || d->blind.n || n >= r->h.used;
 }
 
-/* Memory for bury: records for every run that may be freed, and holds. */
-static int prepare(struct exo_ask *a, struct exo_disk *d, const u64 *seen, bool held, struct exo_lose **lose)
+/* Holds of all blocks that have a bit. */
+static int reserve(struct exo_disk *d, const u64 *map)
 {
-	/* Clearing bits of contested blocks may split runs. */
-	u64 n = (u64)runs(seen, d->l.first, d->l.last) + d->ncontest + 1, b;
+	u64 b = d->l.first, end = d->l.last, stop;
+	int err;
 
+	for (;; b = stop) {
+		b = exo_bit_next(map, b, end, true);
+		if (b == end)
+			return 0;
+		stop = exo_bit_next(map, b, end, false);
+		err = exo_hold_reserve(d, b, stop - b);
+		if (err)
+			return err;
+	}
+}
+
+/* Memory for bury: records for every run that may be freed, and holds. */
+static int prepare(struct exo_ask *a, struct exo_disk *d, u64 *seen, bool held, struct exo_lose **lose)
+{
+	u64 n;
+	int err;
+
+	keep_owned(d, seen);
+	/* Clearing bits of contested blocks may split runs. */
+	n = (u64)runs(seen, d->l.first, d->l.last) + d->ncontest + 1;
 	if (held)
 		n += runs(d->held, d->l.first, d->l.last);
 	for (; n; n--) {
@@ -414,13 +428,10 @@ static int prepare(struct exo_ask *a, struct exo_disk *d, const u64 *seen, bool 
 		l->next = *lose;
 		*lose = l;
 	}
-	for (b = d->l.first; b < d->l.last; b++) {
-		if (!exo_bit(seen, b) && !(held && exo_bit(d->held, b)))
-			continue;
-		if (exo_hold_reserve(d, b, 1))
-			return exo_nomem(a);
-	}
-	return 0;
+	err = reserve(d, seen);
+	if (!err && held)
+		err = reserve(d, d->held);
+	return err ? exo_nomem(a) : 0;
 }
 
 static int del(struct exo_ask *a, struct exo_disk *d, u32 root, u64 *seen)

@@ -39,14 +39,11 @@ static void lose(struct txn *t, const struct exo_set *s, bool moved)
 
 static void drop_cached(struct txn *t, u64 start, u64 count)
 {
-	u64 b;
+	u64 at = 0;
+	u32 f;
 
-	for (b = start; b < start + count; b++) {
-		u32 f = exo_buf_find(t->c, t->d->nr, b);
-
-		if (f != EXO_NOFRAME)
-			exo_buf_leave(t->c, f);
-	}
+	while ((f = exo_buf_next(t->c, t->d->nr, start, count, &at)) != EXO_NOFRAME)
+		exo_buf_leave(t->c, f);
 }
 
 /* The link of a block that no longer has this parent. */
@@ -80,18 +77,18 @@ static void bury_node(struct txn *t, struct txn_meta *m)
 static void free_range(struct txn *t, const struct exo_rng *r)
 {
 	struct exo_disk *d = t->d;
-	u64 b, end = r->start + r->count;
+	u64 b, end = r->start + r->count, contested;
 
-	if (!d->ncontest) {
-		drop_cached(t, r->start, r->count);
-		exo_map_leave(d, r->start, r->count);
-		return;
-	}
-	for (b = r->start; b < end; b++) {
-		/* What the core knows of a contested block came from either owner. */
-		drop_cached(t, b, 1);
-		if (exo_contest_drop(d, b, 1))
-			exo_map_leave(d, b, 1);
+	/* What the core knows of a contested block came from either owner. */
+	drop_cached(t, r->start, r->count);
+	for (b = r->start;; b = contested + 1) {
+		contested = end;
+		exo_contest_any(d, b, end - b, &contested);
+		exo_map_leave(d, b, contested - b);
+		if (contested == end)
+			return;
+		if (exo_contest_drop(d, contested, 1))
+			exo_map_leave(d, contested, 1);
 	}
 }
 
@@ -176,28 +173,23 @@ static void count_taint(struct txn *t)
 /* What is not in core learns its parent when it is bound. */
 static void new_parent(struct txn *t, const struct exo_rng *r)
 {
-	u64 b;
+	u64 at = 0;
+	u32 f;
 
-	for (b = r->start; r->tmpl && b < r->start + r->count; b++) {
-		u32 f = exo_buf_find(t->c, t->d->nr, b);
-
-		if (f != EXO_NOFRAME)
-			t->c->side[f].up = t->blk[r->to / EXO_PARTS].block;
-	}
+	while (r->tmpl && (f = exo_buf_next(t->c, t->d->nr, r->start, r->count, &at)) != EXO_NOFRAME)
+		t->c->side[f].up = t->blk[r->to / EXO_PARTS].block;
 }
 
 /* Data that went to another root: whoever had it through the old one asks the new one. */
 static void change_root(struct txn *t, const struct exo_rng *r)
 {
-	u32 from = t->blk[r->from / EXO_PARTS].root, to = t->blk[r->to / EXO_PARTS].root;
-	u64 b;
+	u32 from = t->blk[r->from / EXO_PARTS].root, to = t->blk[r->to / EXO_PARTS].root, f;
+	u64 at = 0;
 
 	if (from == to)
 		return;
-	for (b = r->start; b < r->start + r->count; b++) {
-		u32 f = exo_buf_find(t->c, t->d->nr, b);
-
-		if (f == EXO_NOFRAME || (t->c->bufs[f].flags & EXO_BUF_UNKNOWN))
+	while ((f = exo_buf_next(t->c, t->d->nr, r->start, r->count, &at)) != EXO_NOFRAME) {
+		if (t->c->bufs[f].flags & EXO_BUF_UNKNOWN)
 			continue;
 		exo_buf_revoke(t->c, f);
 		exo_buf_know(t->c, f, 0, to, EXO_NOBLOCK);

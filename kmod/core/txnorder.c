@@ -86,7 +86,7 @@ static int add_link(struct txn *t, struct exo_node *child, u32 label)
 static int add_links(struct txn *t)
 {
 	u32 i, f;
-	u64 b;
+	u64 at;
 	int err = 0;
 
 	/* What a temporary root leads to is never reached from the disk. */
@@ -98,11 +98,10 @@ static int add_links(struct txn *t)
 		const struct exo_rng *r = &t->moved.r[i];
 		bool temporary = exo_root_temporary(t->d, t->blk[r->to / EXO_PARTS].root);
 
-		for (b = r->start; !err && r->tmpl && b < r->start + r->count; b++) {
-			f = exo_buf_find(t->c, t->d->nr, b);
-			if (f != EXO_NOFRAME && (exo_frame_node(t->c, f)->link || !temporary))
+		at = 0;
+		while (!err && r->tmpl && (f = exo_buf_next(t->c, t->d->nr, r->start, r->count, &at)) != EXO_NOFRAME)
+			if (exo_frame_node(t->c, f)->link || !temporary)
 				err = add_link(t, exo_frame_node(t->c, f), r->to);
-		}
 	}
 	return err;
 }
@@ -121,6 +120,7 @@ static bool must_wait(struct txn *t, const struct exo_rng *r)
 		return false;
 	if (exo_fresh_runs(t->d, r->start, r->count))
 		return true;
+	/* Ends at the first that is not in core. */
 	for (b = r->start; r->tmpl && b < r->start + r->count; b++) {
 		u32 f = exo_buf_find(t->c, t->d->nr, b);
 

@@ -4,7 +4,7 @@
  * not follow, and a damaged root takes nothing with it when it goes.
  */
 #include <time.h>
-#include "../../kmod/core/format.h"
+#include "../../kmod/core/internal.h"
 #include "../udf/insn.h"
 #include "core_kit.h"
 
@@ -131,6 +131,65 @@ static void entry_start(struct kit *k, u32 root, u64 start)
 	sim_disk_poke(k->disk, block, root % EXO_SECTORS * EXO_SECTOR_SIZE, sector, sizeof(sector));
 }
 
+/* Of a clean disk: every `step`-th block of [from, end) is free in the stored map, or used, and all of it adds up again. */
+static void forge_map(struct kit *k, u64 blocks, u32 root, u64 from, u64 end, u32 step, bool is_free)
+{
+	u32 place = root % EXO_SECTORS * EXO_SECTOR_SIZE;
+	u8 sector[EXO_SECTOR_SIZE], *map;
+	struct exo_root_head h;
+	struct exo_layout l;
+	struct exo_super s;
+	size_t bytes;
+	u64 b, n = 0;
+
+	exo_layout(blocks, &l);
+	bytes = l.map_blocks * EXO_BLOCK_SIZE;
+	map = calloc(1, bytes);
+	NEED(map);
+	for (b = 0; b < l.map_blocks; b++)
+		sim_disk_peek(k->disk, l.map + b, 0, map + (size_t)b * EXO_BLOCK_SIZE, EXO_BLOCK_SIZE);
+	for (b = from; b < end; b += step, n++)
+		map[b / 8] ^= (u8)(1u << b % 8);
+	for (b = 0; b < l.map_blocks; b++)
+		sim_disk_poke(k->disk, l.map + b, 0, map + (size_t)b * EXO_BLOCK_SIZE, EXO_BLOCK_SIZE);
+	sim_disk_peek(k->disk, 0, 0, sector, sizeof(sector));
+	NEED(!exo_super_get(&s, sector) && s.clean);
+	s.map_sum = exo_sum(map, bytes);
+	exo_super_put(&s, sector);
+	sim_disk_poke(k->disk, 0, 0, sector, sizeof(sector));
+	free(map);
+	sim_disk_peek(k->disk, l.roots + root / EXO_SECTORS, place, sector, sizeof(sector));
+	NEED(exo_root_get_entry(&h, sector) == 1);
+	h.used = is_free ? h.used - n : h.used + n;
+	exo_root_put(&h, sector);
+	sim_disk_poke(k->disk, l.roots + root / EXO_SECTORS, place, sector, sizeof(sector));
+}
+
+/*
+ * A disk that calls itself clean, with a map that adds up: every other block of one claim is free in it. What the root has is then many
+ * runs where its claim is one.
+ */
+static void claim_with_holes(void)
+{
+	u32 root, other;
+	struct kit k;
+	u64 top;
+
+	kit_start(&k, FRAMES, BLOCKS, SIM_VOLATILE);
+	NEED(!kit_root_add(&k, "r", k.tmpl, 1200, 1, 0, &root, &top));
+	NEED(!give(&k, top, 0, 0, 2000, 64, 0) && !kit_detach(&k, 0));
+	forge_map(&k, BLOCKS, root, 2000, 2064, 2, true);
+	NEED(!kit_attach(&k, 0));
+	CHECK(!(kit_info(&k).out_flags & EXO_DISK_WALKED) && kit_free(&k, 2000) && !kit_free(&k, 2001));
+	/* a victim's */
+	NEED(!kit_root_add(&k, "other", 0, 2010, 1, 0, &other, NULL));
+	CHECK(!root_del(&k, root) && !kit_sync(&k, EXO_NOROOT));
+	CHECK(kit_free(&k, 2000) && kit_free(&k, 2001) && kit_free(&k, 2063));
+	NEED(!kit_detach(&k, 0) && !kit_attach(&k, EXO_ATTACH_WALK));
+	CHECK(kit_info(&k).out_roots == 1 && !kit_info(&k).out_quarantined && !kit_free(&k, 2010));
+	kit_stop(&k);
+}
+
 /*
  * Two roots of an attacker's disk have the same block, under two templates that read it differently. The attach followed one of
  * them; the other reading must never count, or deleting both roots would free blocks that a victim has got meanwhile.
@@ -217,12 +276,69 @@ static void endless_claims(void)
 	kit_stop(&k);
 }
 
+/* What of a range is in core is found without a look at each of more blocks than there are frames. */
+static void in_range(struct kit *k, u64 start, u64 count, u32 want)
+{
+	u64 at = 0;
+	u32 n = 0;
+
+	while (exo_buf_next(k->core, k->d, start, count, &at) != EXO_NOFRAME)
+		n++;
+	CHECK_MSG(n == want && at == (count < FRAMES ? count : FRAMES), "%u buffers of %llu blocks, %llu steps", n,
+		  (unsigned long long)count, (unsigned long long)at);
+}
+
+/*
+ * One claim of most of a large disk, metadata or data, moves, and data goes. All of that happens under the lock, so it may not take a look
+ * at each block; the few that are in core it must find.
+ */
+#define VAST (1u << 22)
+static void vast_claim(u32 ref)
+{
+	u64 top, from = 300000, count = VAST - 400000, at = 0;
+	struct slot s = { from, (u32)count, ref, 1, 0 };
+	u32 root, frame;
+	struct kit k;
+
+	kit_start(&k, FRAMES, VAST, 0);
+	NEED(!kit_root_add(&k, "r", k.tmpl, EXO_NOBLOCK, 1, 0, &root, &top) && !kit_sync(&k, root));
+	NEED(!kit_detach(&k, 0));
+	sim_disk_poke(k.disk, top, 0, &s, sizeof(s));
+	forge_map(&k, VAST, root, from, from + count, 1, false);
+	NEED(!kit_attach(&k, 0) && !(kit_info(&k).out_flags & EXO_DISK_WALKED));
+	NEED(!kit_bind(&k, root, EXO_NOBLOCK, 0, claim(top, 1, k.tmpl), EXO_RIGHT_READ, 0, &frame));
+	NEED(!kit_read(&k, from + 1000, 2) && !kit_read(&k, from + count - 1, 1));
+	in_range(&k, from, count, 3);
+	in_range(&k, from + 1001, count - 1001, 2);
+	in_range(&k, from + 1001, 10, 1);
+	in_range(&k, from + 1000, FRAMES, 2);
+	in_range(&k, from, 1000, 0);
+	in_range(&k, from + 2, 998, 0);
+	CHECK(exo_buf_next(k.core, k.d + 1, from, count, &at) == EXO_NOFRAME);
+	txn_slot(&t, top, kit_version(&k, top), 0, 0, (struct slot){0});
+	txn_slot(&t, top, kit_version(&k, top), 1, 0, s);
+	txn_decl(&t, EXO_DECL_MOVE, ref ? k.tmpl : 0, from, count);
+	CHECK(!txn_go(&k, &t) && kit_buf(&k, from + 1000));
+	NEED(!kit_sync(&k, EXO_NOROOT));
+	if (!ref) {
+		txn_slot(&t, top, kit_version(&k, top), 1, 0, (struct slot){0});
+		txn_decl(&t, EXO_DECL_FREE, 0, from, count);
+		CHECK(!txn_go(&k, &t) && !kit_buf(&k, from + 1000) && !kit_buf(&k, from + count - 1));
+		NEED(!kit_sync(&k, EXO_NOROOT));
+		CHECK(kit_free(&k, from) && kit_free(&k, from + count - 1));
+	}
+	kit_stop(&k);
+}
+
 int main(void)
 {
+	vast_claim(0);
+	vast_claim(1);
 	all_contested();
 	endless_claims();
 	stale_map();
 	unread_then_deleted();
+	claim_with_holes();
 	two_readings(true);
 	two_readings(false);
 	return check_done();
