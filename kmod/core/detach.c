@@ -33,7 +33,7 @@ static bool is_clean(const struct exo_disk *d)
 /*
  * Entries with their use counts, then the map, then the superblock that vouches for both. Nothing changes any more and
  * nobody else is here, so no lock. When the superblock does not get there the disk is walked at the next attach, no
- * worse.
+ * worse; but when that is not known, the disk has failed: it may be called clean, and must not change any more.
  */
 static int store(struct exo_disk *d)
 {
@@ -52,12 +52,18 @@ static int store(struct exo_disk *d)
 	if (!err)
 		err = exo_io_blocks(d->dev, EXO_OP_WRITE, d->l.map, map, d->l.map_blocks);
 	if (!err)
-		err = exo_plat_flush(d->dev);
+		err = exo_flush_other(d);
 	if (!err) {
 		d->super.map_sum = exo_sum(map, bytes);
 		d->super.clean = is_clean(d);
 		d->super.generation++;
 		err = exo_disk_write_super(d->dev, &d->super);
+		/* It may be on the disk all the same, or get there yet: from here on nothing may make the map untrue. */
+		if (err && err != -ENOMEM) {
+			exo_lock(d->c);
+			d->failed = true;
+			exo_unlock(d->c);
+		}
 	}
 	exo_plat_free(map);
 	return err;

@@ -333,8 +333,12 @@ static int zero_some(struct sync *s, u32 *blocks)
 static int turn(struct sync *s, u32 *blocks, u32 *rounds, bool *over)
 {
 	struct exo_disk *d = s->d;
-	int err = exo_sync_look(s);
+	int err;
 
+	/* Also when nothing is left to write: another call's flush failed, and what it was to make durable may be gone. */
+	if (d->failed)
+		return exo_no(s->a, -EIO, EXO_R_IO, 0);
+	err = exo_sync_look(s);
 	if (err)
 		return exo_no(s->a, err, err == -ENOMEM ? EXO_R_NOMEM : EXO_R_UDF_REJECT, s->stuck << 3);
 	if (s->old < s->least) {

@@ -240,19 +240,6 @@ static int take_slot(struct exo_ask *a, struct exo_disk *d, const struct exo_tmp
 	return 0;
 }
 
-/* A flush that fails leaves open what is on the disk, also of what others wrote: see exo_flush_disk. */
-static int flush_slot(struct exo_disk *d)
-{
-	int err = exo_plat_flush(d->dev);
-
-	if (!err)
-		return 0;
-	exo_lock(d->c);
-	d->failed = true;
-	exo_unlock(d->c);
-	return err;
-}
-
 /* The code is durable before the header that makes the slot one: a crash leaves no half template. */
 static int write_slot(struct exo_disk *d, u32 id, const struct exo_tmpl_head *h, const u64 *code, u32 blocks)
 {
@@ -264,12 +251,12 @@ static int write_slot(struct exo_disk *d, u32 id, const struct exo_tmpl_head *h,
 		return -ENOMEM;
 	err = exo_io_blocks(d->dev, EXO_OP_WRITE, at + 1, (void *)code, blocks);
 	if (!err)
-		err = flush_slot(d);
+		err = exo_flush_other(d);
 	exo_tmpl_put(h, mem);
 	if (!err)
 		err = exo_io_blocks(d->dev, EXO_OP_WRITE, at, mem, 1);
 	if (!err)
-		err = flush_slot(d);
+		err = exo_flush_other(d);
 	exo_plat_free(mem);
 	return err;
 }

@@ -45,8 +45,8 @@ static u64 user_of(const struct exo_disk *d, u32 id)
 	return 0;
 }
 
-/* Lock held. From a success on nobody finds the template. */
-static int begin(struct exo_ask *a, struct exo_disk *d, const struct exo_template_del *q)
+/* Lock held. From a success on nobody finds the template. *was: what it was before. */
+static int begin(struct exo_ask *a, struct exo_disk *d, const struct exo_template_del *q, u8 *was)
 {
 	const struct exo_cap *k;
 	struct exo_tmpl *t;
@@ -65,6 +65,7 @@ static int begin(struct exo_ask *a, struct exo_disk *d, const struct exo_templat
 	detail = user_of(d, q->template_id);
 	if (detail)
 		return exo_no(a, -EBUSY, EXO_R_TEMPLATE_USED, detail);
+	*was = t->state;
 	t->state = EXO_TMPL_LEAVING;
 	t->erasing = true;
 	return 0;
@@ -75,7 +76,7 @@ static int erase(struct exo_disk *d, u32 id)
 {
 	int err = exo_io_blocks(d->dev, EXO_OP_WRITE, d->l.templates + (u64)id * EXO_SLOT_BLOCKS, d->c->zero, 1);
 
-	return err ? err : exo_plat_flush(d->dev);
+	return err ? err : exo_flush_other(d);
 }
 
 int exo_do_template_del(struct exo_ask *a, void *arg)
@@ -84,12 +85,13 @@ int exo_do_template_del(struct exo_ask *a, void *arg)
 	struct exo_tmpl gone = {.state = EXO_TMPL_EMPTY}, *t;
 	struct exo_core *c = a->c;
 	struct exo_disk *d;
+	u8 was;
 	int err = exo_disk_get(a, q->disk, true, &d);
 
 	if (err)
 		return err;
 	exo_lock(c);
-	err = begin(a, d, q);
+	err = begin(a, d, q, &was);
 	exo_unlock(c);
 	if (!err) {
 		err = erase(d, q->template_id);
@@ -97,6 +99,9 @@ int exo_do_template_del(struct exo_ask *a, void *arg)
 		exo_lock(c);
 		t->erasing = false;
 		if (err) {
+			/* Then nothing was written. */
+			if (err == -ENOMEM)
+				t->state = was;
 			err = exo_no(a, err, err == -ENOMEM ? EXO_R_NOMEM : EXO_R_IO,
 				     d->l.templates + (u64)q->template_id * EXO_SLOT_BLOCKS);
 		} else {

@@ -216,10 +216,7 @@ static void batch_io(struct batch *b)
 
 void exo_write_done(struct exo_disk *d, struct exo_done *done)
 {
-	u64 b;
-
-	for (b = done->start; b < done->start + done->count; b++)
-		exo_bit_clear(d->blank, b);
+	exo_bit_wipe(d->blank, done->start, done->count);
 	if (done->node)
 		done->node->flush = d->flush_begun;
 	exo_order_written(done);
@@ -323,6 +320,9 @@ int exo_flush_disk(struct exo_disk *d)
 	exo_lock(c);
 	d->flushing--;
 	c->stats->flushes++;
+	/* Another one that failed meanwhile may have been told of what this one was for. */
+	if (!err && d->failed)
+		err = -EIO;
 	if (err)
 		d->failed = true;
 	else if (number > d->flush_done)
@@ -339,4 +339,16 @@ int exo_flush_disk(struct exo_disk *d)
 	}
 	exo_plat_wake(c->lock);
 	return err ? -EIO : 0;
+}
+
+int exo_flush_other(struct exo_disk *d)
+{
+	int err = exo_plat_flush(d->dev);
+
+	if (!err)
+		return 0;
+	exo_lock(d->c);
+	d->failed = true;
+	exo_unlock(d->c);
+	return err;
 }

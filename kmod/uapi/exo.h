@@ -474,7 +474,9 @@ struct exo_attach {
 /*
  * DETACH: write what is dirty, store the free map, let the device go. Slot `cap`: root of the name space.
  * Fails if: an env has buffers of it bound, or a call waits for its caller's memory (EBUSY, EXO_R_IN_USE); dirty buffers cannot be written
- * (EXO_R_DIRTY) unless EXO_DETACH_DISCARD, which throws them away like a power cut.
+ * (EXO_R_DIRTY) unless EXO_DETACH_DISCARD, which throws them away like a power cut; a flush of the disk failed, this one's or an earlier
+ * one, or this one's superblock could not be written (EXO_R_DIRTY, or EXO_R_IO for this one's): then nobody knows what is on it, and only
+ * DISCARD lets it go.
  */
 #define EXO_DETACH_DISCARD 1u
 struct exo_detach {
@@ -637,7 +639,7 @@ struct exo_template_get {
  * Fails if: no such template, or an installation of it is under way; the capability lacks (CAP); a root has it, also one whose deletion is
  * not durable yet, or another template names it, or a buffer is of it, or the catalogue entry that would say so is damaged
  * (EBUSY, TEMPLATE_USED); I/O error: whether it is gone from the disk then shows at the next attach, until which nobody can use it, and
- * TEMPLATE_DEL can be tried again.
+ * TEMPLATE_DEL can be tried again, unless it was the flush that failed.
  */
 struct exo_template_del {
 	struct exo_head head;

@@ -426,9 +426,83 @@ static void flushes(void)
 	kit_stop(&k);
 }
 
+/* Data that was written before, so that no record hangs on its write: that its flush failed is not forgotten with the first answer. */
+static void data_lost(void)
+{
+	struct exo_sync part = {.head.flags = EXO_SYNC_RUNS, .root = EXO_NOROOT, .nruns = 1};
+	struct exo_run run = {.count = 1};
+	u32 f, r;
+
+	kit_start(&k, FRAMES, BLOCKS, SIM_VOLATILE);
+	NEED(!kit_root_add(&k, "v", 0, EXO_NOBLOCK, 1, 0, &r, &run.start) && !kit_sync(&k, EXO_NOROOT));
+	NEED(!kit_bind(&k, r, EXO_NOBLOCK, 0, claim(run.start, 1, 0), EXO_RIGHT_ALL, 0, &f));
+	CHECK(sim_poke(sim_pool(k.senv) + f * 4096ul, "new", 4));
+	sim_disk_fail(k.disk, SIM_FAIL_FLUSH, 0, BLOCKS, 0, 1);
+	CHECK(kit_sync(&k, EXO_NOROOT) == -EIO && k.reason == EXO_R_IO);
+	sim_disk_fail(k.disk, 0, 0, 0, 0, 0);
+	part.disk = k.d;
+	part.runs = (uintptr_t)&run;
+	CHECK(kit_sync(&k, EXO_NOROOT) == -EIO && kit_sync(&k, r) == -EIO && CALL(&k, EXO_NR_SYNC, part) == -EIO);
+	CHECK(gone() && !kit_unbind(&k, f) && kit_detach(&k, 0) == -EIO && !kit_detach(&k, EXO_DETACH_DISCARD));
+	kit_stop(&k);
+}
+
+/* A flush that succeeds while another one fails: which of them was told of the loss, nobody knows. */
+static void other_fails(void *ctx, struct sim_disk *d, int op)
+{
+	if (op != SIM_LOG_FLUSH)
+		return;
+	sim_disk_hook(d, NULL, NULL);
+	CHECK(kit_flush(ctx) == -EIO);
+}
+
+static void flush_beside(void)
+{
+	u64 at;
+
+	kit_start(&k, FRAMES, BLOCKS, SIM_VOLATILE);
+	NEED(!kit_root_add(&k, "v", 0, EXO_NOBLOCK, 1, 0, NULL, &at));
+	sim_disk_fail(k.disk, SIM_FAIL_FLUSH, 0, BLOCKS, 0, 1);
+	sim_disk_hook(k.disk, other_fails, &k);
+	CHECK(kit_flush(&k) == -EIO && gone());
+	kit_stop(&k);
+}
+
+/*
+ * DETACH gets as far as the superblock that calls the stored map true, and then fails: at its write, or at the flush behind that. The disk
+ * stays, and what happens to it from now on would not be in that map.
+ */
+static void half_detached(bool flush)
+{
+	u64 at;
+	u32 r;
+
+	kit_start(&k, FRAMES, BLOCKS, SIM_VOLATILE);
+	NEED(!kit_root_add(&k, "r", k.tmpl, EXO_NOBLOCK, 1, 0, &r, &at) && !kit_sync(&k, EXO_NOROOT));
+	if (flush)
+		sim_disk_fail(k.disk, SIM_FAIL_FLUSH, 0, BLOCKS, 1, 1);
+	else
+		sim_disk_fail(k.disk, SIM_FAIL_WRITE, 0, 1, 0, 1);
+	CHECK(kit_detach(&k, 0) == -EIO && k.reason == EXO_R_IO);
+	sim_disk_fail(k.disk, 0, 0, 0, 0, 0);
+	CHECK(gone());
+	txn_slot(&t, at, kit_version(&k, at), 0, 0, (struct slot){3000, 4, 0, 0, 0});
+	txn_decl(&t, EXO_DECL_ALLOC, 0, 3000, 4);
+	CHECK(txn_go(&k, &t) == -EIO && kit_sync(&k, EXO_NOROOT) == -EIO);
+	CHECK(kit_root_add(&k, "more", 0, EXO_NOBLOCK, 1, 0, NULL, NULL) == -EIO);
+	CHECK(kit_detach(&k, 0) == -EIO && k.reason == EXO_R_DIRTY && !kit_detach(&k, EXO_DETACH_DISCARD));
+	NEED(!kit_attach(&k, 0));
+	CHECK(!kit_info(&k).out_quarantined && kit_info(&k).out_free == BLOCKS - 1 - 1042 - 1 && !kit_detach(&k, 0));
+	kit_stop(&k);
+}
+
 int main(void)
 {
 	flushes();
+	data_lost();
+	flush_beside();
+	half_detached(false);
+	half_detached(true);
 	memory(0);
 	memory(SIM_VOLATILE);
 	renewals();

@@ -211,10 +211,15 @@ static void devices(void)
 	CHECK(del(&u, a) == -EIO && u.reason == EXO_R_IO && known(&u, a) == 0);
 	CHECK(kit_root_add(&u, "no", a, EXO_NOBLOCK, 1, 0, NULL, NULL) == -ENOENT);
 	CHECK(!add(&u, "b", 0, &b) && b != a && used_by(&u, b, EXO_USED_ROOT, 0) == false && known(&u, b) == 0);
-	sim_disk_fail(k.disk, SIM_FAIL_FLUSH, 0, BLOCKS, 0, 1);
-	CHECK(del(&u, a) == -EIO && known(&u, a) == 0);
 	CHECK(!del(&u, a) && del(&u, a) == -ENOENT);
 	CHECK(!add(&u, "c", 0, &b) && !kit_detach(&k, 0) && !kit_attach(&k, 0) && known(&u, b) == 1);
+	/* a flush that fails is the disk's, whatever it was for: others' writes may be lost with this one */
+	sim_disk_fail(k.disk, SIM_FAIL_FLUSH, 0, BLOCKS, 0, 1);
+	CHECK(del(&u, b) == -EIO && u.reason == EXO_R_IO && known(&u, b) == 0);
+	CHECK((kit_info(&k).out_flags & EXO_DISK_FAILED) && kit_flush(&k) == -EIO && del(&u, b) == -EIO);
+	CHECK(kit_detach(&k, 0) == -EIO && !kit_detach(&k, EXO_DETACH_DISCARD) && !kit_attach(&k, 0));
+	CHECK(!del(&u, b) || u.reason == EXO_R_NO_TEMPLATE);
+	CHECK(!add(&u, "d", 0, &b) && !kit_detach(&k, 0) && !kit_attach(&k, 0) && known(&u, b) == 1);
 	sim_env_close(u.senv);
 	kit_stop(&k);
 }
@@ -249,9 +254,9 @@ static void memory(void)
 		sim_alloc_fail(n);
 		err = del(&k, a);
 		sim_alloc_fail(0);
-		CHECK(!err || (err == -ENOMEM && k.reason == EXO_R_NOMEM));
+		CHECK(!err || (err == -ENOMEM && k.reason == EXO_R_NOMEM && known(&k, a) == 1));
 	}
-	CHECK(!err && known(&k, a) == 0);
+	CHECK(!err && n > 2 && known(&k, a) == 0);
 	kit_stop(&k);
 }
 
