@@ -4,14 +4,31 @@
 
 #include <linux/mutex.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <linux/semaphore.h>
 #include <linux/slab.h>
 #include <linux/wait.h>
 
+/*
+ * Who has the lock keeps everybody else from all of exo. So memory that is allocated under it is not waited for until other memory was written
+ * somewhere: that may take long, and where it is written may need exo itself (a file in a FUSE mount of exo, below a loop device).
+ */
 struct exo_lock {
 	struct mutex mutex;
 	wait_queue_head_t changed;
+	unsigned int io;	/* of who has the lock: memalloc_noio_restore's */
 };
+
+static void exo_lock_took(struct exo_lock *l)
+{
+	l->io = memalloc_noio_save();
+}
+
+static void exo_lock_gives(struct exo_lock *l)
+{
+	memalloc_noio_restore(l->io);
+	mutex_unlock(&l->mutex);
+}
 
 struct exo_lock *exo_plat_lock_new(void)
 {
@@ -32,16 +49,20 @@ void exo_plat_lock_free(struct exo_lock *l)
 void exo_plat_lock(struct exo_lock *l)
 {
 	mutex_lock(&l->mutex);
+	exo_lock_took(l);
 }
 
 bool exo_plat_trylock(struct exo_lock *l)
 {
-	return mutex_trylock(&l->mutex);
+	if (!mutex_trylock(&l->mutex))
+		return false;
+	exo_lock_took(l);
+	return true;
 }
 
 void exo_plat_unlock(struct exo_lock *l)
 {
-	mutex_unlock(&l->mutex);
+	exo_lock_gives(l);
 }
 
 /* Queued before the lock is given up, so a wake by the next holder is not missed. */
@@ -50,10 +71,10 @@ void exo_plat_wait(struct exo_lock *l)
 	DEFINE_WAIT(wait);
 
 	prepare_to_wait(&l->changed, &wait, TASK_UNINTERRUPTIBLE);
-	mutex_unlock(&l->mutex);
+	exo_lock_gives(l);
 	schedule();
 	finish_wait(&l->changed, &wait);
-	mutex_lock(&l->mutex);
+	exo_plat_lock(l);
 }
 
 void exo_plat_wake(struct exo_lock *l)
