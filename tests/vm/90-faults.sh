@@ -11,7 +11,7 @@ if [ ! -e /proc/self/fail-nth ] || [ ! -d /sys/kernel/debug/failslab ]; then
 	skip "failing memory, user copies and requests" "needs the debug kernel: make test-debug"
 	finish
 fi
-plan 89
+plan 123
 
 program "$tests/failload" "${EXO_KO:-$top/build/kmod/exo.ko}"
 works "module loads" load_module pool_mb=8

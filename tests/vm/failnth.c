@@ -11,6 +11,7 @@
 #define MOVES 1u /* a failed call may have done a part: written blocks, but never more dirty ones */
 #define SURE 2u	 /* never fails */
 #define IO 4u	 /* gives requests to the device: swept with a dying one, too */
+#define LEAVES 8u /* on a dead device: what it was to delete may be nobody's already */
 
 struct op {
 	const char *name;
@@ -89,6 +90,33 @@ static int do_template_add(void)
 	return template_add("again", ++serial, &id);
 }
 
+static int do_template_add_acl(void)
+{
+	uint32_t id;
+
+	return template_add_with("acl", ++serial, true, &id);
+}
+
+static void before_template_del(void)
+{
+	struct exo_template_get g = {.template_id = doomed};
+
+	a_disk();
+	g.disk = disk;
+	/* A dead device may have taken it along. */
+	if (!doomed || vm_call(env, EXO_NR_TEMPLATE_GET, &g))
+		need(!template_add("doomed", ++serial, &doomed), "TEMPLATE_ADD");
+}
+
+static int do_template_del(void)
+{
+	int err = template_del(doomed);
+
+	if (!err)
+		doomed = 0;
+	return err;
+}
+
 static int do_template_get(void)
 {
 	struct bpf_insn code[PROGRAM_LENGTH];
@@ -161,6 +189,27 @@ static int do_txn_free(void)
 	return txn(0, 0);
 }
 
+static int do_txns_alloc(void)
+{
+	return txn_by(volume.out_start + volume.count + 100, 4, true);
+}
+
+static int do_txns_free(void)
+{
+	return txn_by(0, 0, true);
+}
+
+static int do_txn_move(void)
+{
+	return txn_move(0, 1);
+}
+
+/* Where txn_free looks for it. */
+static void undo_txn_move(void)
+{
+	need(!txn_move(1, 0) && !sync_disk(), "TXN");
+}
+
 static int do_bind(void)
 {
 	return bind_volume(0);
@@ -209,6 +258,31 @@ static int do_flush(void)
 	return vm_call(env, EXO_NR_FLUSH, &f);
 }
 
+static int sync_volume(uint32_t flags)
+{
+	struct exo_run run = {.start = volume.out_start, .count = BLOCKS};
+	struct exo_range ranges[4];
+	struct exo_sync s = {.head.flags = flags,
+			     .disk = disk,
+			     .root = volume.out_root,
+			     .nruns = 1,
+			     .runs = vm_ptr(&run),
+			     .ranges = vm_ptr(ranges),
+			     .ranges_room = 4};
+
+	return vm_call(env, EXO_NR_SYNC, &s);
+}
+
+static int do_sync_runs(void)
+{
+	return sync_volume(EXO_SYNC_RUNS);
+}
+
+static int do_sync_plan(void)
+{
+	return sync_volume(EXO_SYNC_RUNS | EXO_SYNC_PLAN);
+}
+
 static int do_io_read(void)
 {
 	return transfer(0);
@@ -230,6 +304,43 @@ static int do_uring(void)
 	io = transfer_of(EXO_IO_WRITE);
 	io.head.size = sizeof(io);
 	return one(&ring, env, EXO_NR_IO, &io, 0);
+}
+
+static int transfer_bound(uint32_t flags)
+{
+	struct exo_io io = {.head.flags = EXO_IO_BOUND | flags,
+			    .index = binding,
+			    .first = volume.out_start,
+			    .count = BLOCKS,
+			    .frames = vm_ptr(mine)};
+
+	return vm_call(env, EXO_NR_IO, &io);
+}
+
+static int do_io_bound_write(void)
+{
+	return transfer_bound(EXO_IO_WRITE | EXO_IO_FUA);
+}
+
+static int do_io_bound_read(void)
+{
+	return transfer_bound(0);
+}
+
+/* The command without a struct: the frames' numbers are read from memory. */
+static int do_cmd_io(void)
+{
+	static struct ring ring = {.fd = -1};
+	unsigned int at;
+
+	if (ring.fd < 0)
+		ring = ring_open(0);
+	at = *ring.tail & *ring.mask;
+	put(&ring, env, EXO_CMD_IO, (void *)(uintptr_t)(binding | (uint64_t)EXO_IO_WRITE << 32), vm_ptr(mine), 1);
+	ring.sqes[at].addr = volume.out_start;
+	ring.sqes[at].len = BLOCKS;
+	submit(&ring, 1, 1);
+	return take(&ring, NULL);
 }
 
 static int do_contested(void)
@@ -270,23 +381,37 @@ static const struct op ops[] = {
 	{"FRAME_ALLOC", no_frames, do_frame_alloc, NULL, 0},
 	{"FRAME_FREE", frames, do_frame_free, NULL, 0},
 	{"TEMPLATE_ADD", a_disk, do_template_add, fresh, 0},
+	{"TEMPLATE_ADD with an acl", a_disk, do_template_add_acl, fresh, 0},
+	{"TEMPLATE_DEL", before_template_del, do_template_del, NULL, LEAVES | IO},
 	{"TEMPLATE_GET", a_disk, do_template_get, NULL, 0},
 	{"ROOT_ADD", a_disk, do_root_add, undo_root_add, 0},
 	{"ROOT_DEL", before_root_del, do_root_del, undo_root_del, 0},
 	{"ROOT_GET", a_disk, do_root_get, NULL, 0},
 	{"TXN that allocates", before_txn_alloc, do_txn_alloc, NULL, 0},
 	{"TXN that frees", before_txn_free, do_txn_free, NULL, 0},
+	{"TXNS that allocates", before_txn_alloc, do_txns_alloc, NULL, 0},
+	{"TXNS that frees", before_txn_free, do_txns_free, NULL, 0},
+	{"TXN that moves", before_txn_free, do_txn_move, undo_txn_move, 0},
 	{"BIND of metadata", cold, bind_tree, NULL, IO},
 	{"BIND of data", cold, do_bind, NULL, IO},
 	{"BIND to overwrite", cold, do_bind_over, NULL, 0},
+	{"BIND that maps", cold, bind_mapped, NULL, IO},
 	{"UNBIND", bound_volume, do_unbind, NULL, 0},
 	{"READ", cold, do_read, NULL, IO},
 	{"WRITE", dirty, do_write, NULL, MOVES | IO},
 	{"FLUSH", written, do_flush, NULL, IO},
 	{"SYNC", dirty, sync_disk, NULL, MOVES | IO},
+	{"SYNC of runs", dirty, do_sync_runs, NULL, MOVES | IO},
+	{"SYNC that plans", dirty, do_sync_plan, NULL, 0},
 	{"IO that writes", transferable, do_io_write, NULL, IO},
 	{"IO that reads", transferable, do_io_read, NULL, IO},
 	{"IO by io_uring", transferable, do_uring, NULL, IO},
+	{"IO_BIND", untied, io_bind, NULL, 0},
+	{"IO_UNBIND", tied, io_unbind, NULL, 0},
+	{"IO through a binding that writes", tied, do_io_bound_write, NULL, IO},
+	{"IO through a binding that reads", tied, do_io_bound_read, NULL, IO},
+	{"IO by a command without a struct", tied, do_cmd_io, NULL, IO},
+	{"FRAME_ALLOC that has to write", scarce, do_frame_alloc, no_hogs, MOVES},
 	{"CONTESTED", a_disk, do_contested, NULL, 0},
 	{"USER_WORDS", frames, do_user_words, NULL, 0},
 	{"map, store, load", frames, do_map, NULL, 0},
@@ -316,6 +441,7 @@ static const char *const counter_names[COUNTERS] = {
 };
 #define C_DIRTY 5
 #define C_UNINIT 7
+#define C_TEMPLATES 11
 
 static void look(uint64_t *c)
 {
@@ -349,7 +475,8 @@ static bool unchanged(const char *name, unsigned int n, unsigned int flags, cons
 
 	look(is);
 	for (i = 0; i < COUNTERS; i++) {
-		if (is[i] == was[i] || ((flags & MOVES) && (i == C_DIRTY || i == C_UNINIT) && is[i] < was[i]))
+		if (is[i] == was[i] || ((flags & MOVES) && (i == C_DIRTY || i == C_UNINIT) && is[i] < was[i]) ||
+		    ((flags & LEAVES) && i == C_TEMPLATES && is[i] == was[i] - 1))
 			continue;
 		printf("%s, failure %u: %s: %llu before, %llu after\n", name, n, counter_names[i],
 		       (unsigned long long)was[i], (unsigned long long)is[i]);
@@ -367,9 +494,11 @@ static void start_over(void)
 	uint32_t i;
 
 	close(env);
+	no_hogs();
 	munmap(pool, pool_bytes);
 	env = vm_open();
 	pool = vm_pool(env);
+	binding = 0;
 	is_bound = is_mine = has_extra = false;
 	tree_frame = EXO_NOFRAME;
 	attached = false;
@@ -409,7 +538,7 @@ static unsigned int sweep(const struct op *op, bool copies)
 		}
 		if (err && copies)
 			start_over();
-		else if (err && !unchanged(op->name, n, op->flags, was))
+		else if (err && !unchanged(op->name, n, op->flags & ~LEAVES, was))
 			bad++;
 		else if (!err && op->undo)
 			op->undo();

@@ -23,6 +23,10 @@ static uint32_t disk, template;
 static struct exo_root_add tree, volume, extra; /* a metadata block, raw data, and one that comes and goes */
 static uint32_t tree_frame = EXO_NOFRAME, bound[BLOCKS], mine[BLOCKS];
 static bool is_bound, is_mine, has_extra;
+static struct exo_root_add wide; /* more data than there are frames when hogs hold the others */
+static int hogs[2] = {-1, -1};
+static uint32_t doomed;	    /* a template to delete, or 0 */
+static uint32_t binding;    /* for direct I/O, or 0 */
 static uint64_t claimed;    /* first of the blocks that the tree's partition 0 claims in a test, or 0 */
 static unsigned int serial; /* makes names new */
 static uint32_t reason;	    /* of the last TEMPLATE_ADD */
@@ -113,13 +117,18 @@ static int detach(void)
 	return detach_with(0);
 }
 
-static int template_add(const char *name, int32_t number, uint32_t *id)
+static int template_add_with(const char *name, int32_t number, bool acl, uint32_t *id)
 {
+	static const struct bpf_insn allow[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K}, {.code = BPF_JMP | BPF_EXIT}};
 	struct bpf_insn code[PROGRAM_LENGTH];
 	struct exo_template_add t = {.disk = disk, .partition = 512, .ninsns = PROGRAM_LENGTH, .insns = vm_ptr(code)};
 	int err;
 
 	program(code, number);
+	if (acl) {
+		t.acl_insns = vm_ptr(allow);
+		t.acl_ninsns = 2;
+	}
 	snprintf(t.name, sizeof(t.name), "%s%d", name, number);
 	err = vm_call(env, EXO_NR_TEMPLATE_ADD, &t);
 	if (!err)
@@ -127,6 +136,18 @@ static int template_add(const char *name, int32_t number, uint32_t *id)
 	reason = t.head.out_reason;
 	detail = t.head.out_detail;
 	return err;
+}
+
+static int template_add(const char *name, int32_t number, uint32_t *id)
+{
+	return template_add_with(name, number, false, id);
+}
+
+static int template_del(uint32_t id)
+{
+	struct exo_template_del d = {.disk = disk, .template_id = id};
+
+	return vm_call(env, EXO_NR_TEMPLATE_DEL, &d);
 }
 
 static int root_add(struct exo_root_add *r, const char *name, uint64_t blocks, uint32_t type)
@@ -176,8 +197,66 @@ static int bind_volume(uint32_t flags)
 	return err;
 }
 
+/* With the address at which the pool is mapped: what is bound is entered there. */
+static int bind_mapped(void)
+{
+	struct exo_bind b = {.disk = disk,
+			     .root = volume.out_root,
+			     .parent = EXO_NOBLOCK,
+			     .claim = {.start = volume.out_start, .count = volume.count},
+			     .first = volume.out_start,
+			     .count = BLOCKS,
+			     .rights = EXO_RIGHT_ALL,
+			     .frames = vm_ptr(bound),
+			     .map = vm_ptr(pool)};
+	int err = vm_call(env, EXO_NR_BIND, &b);
+
+	is_bound = !err;
+	return err;
+}
+
+/* What many calls of TXN have in common, also when they come by TXNS: the answer of the only transaction is that of the call. */
+static int txn_call(struct exo_txn *t, bool many)
+{
+	struct exo_txns all = {.txns = vm_ptr(t), .txn_size = sizeof(*t), .count = 1};
+	int err;
+
+	if (!many)
+		return vm_call(env, EXO_NR_TXN, t);
+	t->head.size = sizeof(*t);
+	err = vm_call(env, EXO_NR_TXNS, &all);
+	if (!err && all.out_refused)
+		err = t->head.out_reason == EXO_R_NOMEM || t->head.out_reason == EXO_R_NO_FRAMES ? -ENOMEM :
+		      t->head.out_reason == EXO_R_POINTER					 ? -EFAULT :
+												   -EPERM;
+	return err;
+}
+
+/* The claim goes from one partition of the tree's block to another. */
+static int txn_move(uint32_t from, uint32_t to)
+{
+	unsigned char bytes[2][12] = {{0}};
+	uint64_t version = bufs[tree_frame].version, versions[2];
+	uint32_t count = 4;
+	struct exo_edit e[2] = {
+		{.block = tree.out_start, .version = version, .offset = from * 512, .len = 12, .bytes = vm_ptr(bytes[0])},
+		{.block = tree.out_start, .version = version, .offset = to * 512, .len = 12, .bytes = vm_ptr(bytes[1])},
+	};
+	struct exo_decl d = {.op = EXO_DECL_MOVE, .start = claimed, .count = count};
+	struct exo_txn t = {.disk = disk,
+			    .nedits = 2,
+			    .ndecls = 1,
+			    .edits = vm_ptr(e),
+			    .decls = vm_ptr(&d),
+			    .versions = vm_ptr(versions)};
+
+	memcpy(bytes[1], &claimed, 8);
+	memcpy(bytes[1] + 8, &count, 4);
+	return txn_call(&t, false);
+}
+
 /* Points the tree's first partition at `count` blocks from `start`, or at nothing. */
-static int txn(uint64_t start, uint32_t count)
+static int txn_by(uint64_t start, uint32_t count, bool many)
 {
 	unsigned char bytes[12];
 	struct exo_edit e = {.block = tree.out_start,
@@ -201,10 +280,15 @@ static int txn(uint64_t start, uint32_t count)
 		memcpy(bytes, &start, 8);
 		memcpy(bytes + 8, &count, 4);
 	}
-	err = vm_call(env, EXO_NR_TXN, &t);
+	err = txn_call(&t, many);
 	if (!err)
 		claimed = count ? start : 0;
 	return err;
+}
+
+static int txn(uint64_t start, uint32_t count)
+{
+	return txn_by(start, count, false);
 }
 
 static struct exo_io transfer_of(uint32_t flags)
@@ -226,6 +310,30 @@ static int transfer(uint32_t flags)
 	struct exo_io io = transfer_of(flags);
 
 	return vm_call(env, EXO_NR_IO, &io);
+}
+
+static int io_bind(void)
+{
+	struct exo_io_bind b = {.disk = disk,
+				.root = volume.out_root,
+				.parent = EXO_NOBLOCK,
+				.claim = {.start = volume.out_start, .count = volume.count},
+				.rights = EXO_RIGHT_ALL};
+	int err = vm_call(env, EXO_NR_IO_BIND, &b);
+
+	if (!err)
+		binding = b.out_binding;
+	return err;
+}
+
+static int io_unbind(void)
+{
+	struct exo_io_unbind u = {.binding = binding};
+	int err = vm_call(env, EXO_NR_IO_UNBIND, &u);
+
+	if (!err)
+		binding = 0;
+	return err;
 }
 
 /* ---- states that calls start from -------------------------------------- */
@@ -278,6 +386,8 @@ static void a_disk(void)
 	need(!attach() && sound(), "ATTACH");
 	tree.out_root = find_root("tree");
 	volume.out_root = find_root("volume");
+	if (wide.count)
+		wide.out_root = find_root("wide");
 }
 
 /* Attached, with nothing in core. */
@@ -292,6 +402,8 @@ static void blank(void)
 	no_disk();
 	need(!format() && !attach(), "FORMAT and ATTACH");
 	claimed = 0;
+	doomed = 0;
+	wide.count = 0;
 	has_extra = false;
 }
 
@@ -337,6 +449,70 @@ static void transferable(void)
 	a_disk();
 	let_go();
 	frames();
+}
+
+/* A binding ends with the disk; a new environment has none. */
+static void tied(void)
+{
+	transferable();
+	if (binding)
+		io_unbind();
+	need(!io_bind(), "IO_BIND");
+}
+
+static void untied(void)
+{
+	transferable();
+	if (binding)
+		io_unbind();
+	binding = 0;
+}
+
+#define LEFT 96u /* frames that the hogs leave: fewer than `wide` has blocks */
+
+static void no_hogs(void)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		if (hogs[i] >= 0)
+			close(hogs[i]);
+		hogs[i] = -1;
+	}
+}
+
+/* Frames that are not private. */
+static uint64_t others(void)
+{
+	return stats->frames_free + stats->frames_cached;
+}
+
+/* Hogs hold all but a few frames, and nearly all of those are of dirty buffers that nobody has bound. */
+static void scarce(void)
+{
+	uint32_t f[64], i, n, rounds;
+	uint64_t at = 0;
+
+	a_disk();
+	let_go();
+	no_frames();
+	if (!wide.count)
+		need(!root_add(&wide, "wide", 2 * LEFT, 0), "ROOT_ADD");
+	for (i = 0; i < 2; i++) {
+		if (hogs[i] < 0)
+			hogs[i] = vm_open();
+		while (others() > LEFT && !vm_frame_alloc(hogs[i], f, others() > LEFT + 64 ? 64 : 1, EXO_FRAME_ANY))
+			;
+	}
+	need(others() == LEFT, "%llu frames are left", (unsigned long long)others());
+	for (rounds = 0; LEFT - stats->frames_dirty >= BLOCKS && rounds < 100; rounds++, at += BLOCKS) {
+		at %= wide.count;
+		need(!vm_bind(env, &wide, at, BLOCKS, EXO_RIGHT_ALL, EXO_BIND_OVERWRITE, f), "BIND");
+		for (n = 0; n < BLOCKS; n++)
+			need(!vm_poke(pool + f[n] * 4096ul, (unsigned char)++serial), "store");
+		need(!vm_unbind(env, f, BLOCKS), "UNBIND");
+	}
+	need(rounds < 100, "dirty frames");
 }
 
 #endif
