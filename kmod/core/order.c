@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 #include "internal.h"
 
-#define CHAIN_MAX 4096u	    /* blocks without a durable pointer above each other; a longer chain is refused */
-#define WORK_MAX (1u << 22) /* records that one transaction may look at; the lock is held meanwhile */
 #define WAITS_MAX 128u	    /* nodes that one waits for */
 
 static void wait_push(struct exo_wait *w, struct exo_node *src, struct exo_wait **waiters)
@@ -106,7 +104,7 @@ static int wait_find(struct exo_undo *u, struct exo_node *src, struct exo_node *
 	for (w = src->waits; w; w = w->src_next) {
 		if (dst && w->dst == dst && (w->sectors & sectors) == sectors)
 			return 1;
-		if (++n == WAITS_MAX || ++u->work >= WORK_MAX)
+		if (++n == WAITS_MAX || ++u->work >= EXO_WORK_MAX)
 			return -ELOOP;
 	}
 	return 0;
@@ -171,11 +169,11 @@ void exo_undo_free(struct exo_undo *u)
 int exo_wait_climb(struct exo_undo *u, struct exo_node *src, struct exo_climb *at, u32 *self)
 {
 	*self = 0;
-	for (; at->steps < CHAIN_MAX; at->steps++) {
+	for (; at->steps < EXO_CHAIN_MAX; at->steps++) {
 		const struct exo_link *l;
 		int err = 0;
 
-		if (++u->work >= WORK_MAX)
+		if (++u->work >= EXO_WORK_MAX)
 			return -ELOOP;
 		if (at->node == src) {
 			*self = at->durable ? 0 : at->sectors;

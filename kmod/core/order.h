@@ -122,6 +122,8 @@ void exo_link_remove(struct exo_core *c, struct exo_link *l);
  * of src through which the chain goes. New records are noted in the undo list. 0, -ENOMEM, or -ELOOP when the chain
  * does not end.
  */
+#define EXO_CHAIN_MAX 4096u	/* blocks without a durable pointer above each other; a longer chain is refused */
+#define EXO_WORK_MAX (1u << 22) /* records that one transaction may look at; the lock is held meanwhile */
 struct exo_undo {
 	struct exo_wait **w;
 	u32 n, room;
@@ -136,8 +138,14 @@ struct exo_climb {
 	bool durable;	       /* the pointer below is, in the node's durable image */
 };
 int exo_wait_climb(struct exo_undo *u, struct exo_node *src, struct exo_climb *at, u32 *self);
-/* path.c: the same up to the root, for metadata that moves while other metadata does. -ESTALE: part of the path is not in core. */
-int exo_wait_path(struct exo_disk *d, struct exo_undo *u, struct exo_node *src, struct exo_node *dst, u32 sectors, u32 *self);
+/*
+ * path.c: the same up to the root, for metadata that moves while other metadata does. -ESTALE: part of the path is not in core; it is
+ * known as far as *end. below: is the first, as far as the core knows the parents before this transaction, the second or below it? 1, 0, or
+ * -ELOOP.
+ */
+int exo_wait_path(struct exo_disk *d, struct exo_undo *u, struct exo_node *src, struct exo_node *dst, u32 sectors, u32 *self,
+		  struct exo_node **end);
+int exo_path_below(struct exo_disk *d, struct exo_undo *u, const struct exo_node *n, const struct exo_node *top);
 int exo_wait_add(struct exo_undo *u, struct exo_node *src, struct exo_node *dst, u32 sectors);
 void exo_undo_all(struct exo_undo *u);
 void exo_undo_free(struct exo_undo *u);

@@ -17,18 +17,28 @@ static bool on_disk(const struct exo_disk *d, u32 frame)
 	return (!d->written && !d->flushing) || c->side[frame].node.flush < d->flush_done;
 }
 
+/* The parent of metadata in core, which is not the root's own: its frame, or EXO_NOFRAME when that is not in core. */
+static u32 parent_of(const struct exo_disk *d, const struct exo_node *n)
+{
+	const struct exo_core *c = d->c;
+	u32 frame = exo_buf_find(c, d->nr, c->side[n->id].up);
+
+	if (frame == EXO_NOFRAME || (c->bufs[frame].flags & (EXO_BUF_META | EXO_BUF_UNKNOWN)) != EXO_BUF_META)
+		return EXO_NOFRAME;
+	return frame;
+}
+
 /* To the parent of at->node, which has no link. 1: there is none. */
 static int step(struct exo_disk *d, struct exo_undo *u, struct exo_node *src, struct exo_climb *at)
 {
 	struct exo_core *c = d->c;
-	u64 up = c->side[at->node->id].up;
 	u32 frame;
 	int err = 0;
 
-	if (up == EXO_NOBLOCK)
+	if (c->side[at->node->id].up == EXO_NOBLOCK)
 		return 1;
-	frame = exo_buf_find(c, d->nr, up);
-	if (frame == EXO_NOFRAME || (c->bufs[frame].flags & (EXO_BUF_META | EXO_BUF_UNKNOWN)) != EXO_BUF_META)
+	frame = parent_of(d, at->node);
+	if (frame == EXO_NOFRAME)
 		return -ESTALE;
 	/* It may have moved when it was not in core, and so without a link: then its old parent's image is held. */
 	if (exo_hold_any(d, at->node->block) && !on_disk(d, frame)) {
@@ -43,7 +53,8 @@ static int step(struct exo_disk *d, struct exo_undo *u, struct exo_node *src, st
 	return err;
 }
 
-int exo_wait_path(struct exo_disk *d, struct exo_undo *u, struct exo_node *src, struct exo_node *dst, u32 sectors, u32 *self)
+int exo_wait_path(struct exo_disk *d, struct exo_undo *u, struct exo_node *src, struct exo_node *dst, u32 sectors, u32 *self,
+		  struct exo_node **end)
 {
 	struct exo_climb at = {.node = dst, .sectors = sectors};
 	int err;
@@ -53,5 +64,24 @@ int exo_wait_path(struct exo_disk *d, struct exo_undo *u, struct exo_node *src, 
 		if (!err)
 			err = at.node == src || (at.node->id & EXO_NODE_ROOT) ? 1 : step(d, u, src, &at);
 	} while (!err);
+	*end = at.node;
 	return err == 1 ? 0 : err;
+}
+
+int exo_path_below(struct exo_disk *d, struct exo_undo *u, const struct exo_node *n, const struct exo_node *top)
+{
+	struct exo_core *c = d->c;
+	u32 steps, frame;
+
+	for (steps = 0; n != top; steps++) {
+		if (steps == EXO_CHAIN_MAX || ++u->work >= EXO_WORK_MAX)
+			return -ELOOP;
+		if (c->side[n->id].up == EXO_NOBLOCK)
+			return 0;
+		frame = parent_of(d, n);
+		if (frame == EXO_NOFRAME)
+			return 0;
+		n = exo_frame_node(c, frame);
+	}
+	return 1;
 }

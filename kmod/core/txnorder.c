@@ -151,14 +151,14 @@ static bool others_move(const struct txn *t, const struct exo_rng *r)
 	return false;
 }
 
-static int wait_for(struct txn *t, const struct exo_rng *r, u32 to)
+static int wait_for(struct txn *t, const struct exo_rng *r, u32 to, struct exo_node **end)
 {
 	struct txn_block *src = &t->blk[r->from / EXO_PARTS], *dst = &t->blk[to / EXO_PARTS];
 	u32 self, sectors = txn_label_sectors(t, to);
 	int err;
 
 	if (to == r->to && others_move(t, r))
-		err = exo_wait_path(t->d, &t->undo, node_of(t, src), node_of(t, dst), sectors, &self);
+		err = exo_wait_path(t->d, &t->undo, node_of(t, src), node_of(t, dst), sectors, &self, end);
 	else
 		err = exo_wait_chain(&t->undo, node_of(t, src), node_of(t, dst), sectors, &self);
 	if (!err && self)
@@ -167,22 +167,31 @@ static int wait_for(struct txn *t, const struct exo_rng *r, u32 to)
 }
 
 /*
- * The way up from where r goes is not all in core. With nothing else under way, what could make a difference there is only
- * what moves in this transaction: r waits for all of it.
+ * The way up from where r goes is in core as far as `end`. With nothing else under way, what could make a difference above is only
+ * what moves in this transaction: r waits for all of it, but for what is below `end`, and so not above.
  */
-static int wait_for_others(struct txn *t, const struct exo_rng *r)
+static int wait_for_others(struct txn *t, const struct exo_rng *r, const struct exo_node *end)
 {
 	u32 i;
 	int err = t->d->roots[t->blk[r->from / EXO_PARTS].root].nmoved ? -ELOOP : 0;
 
-	for (i = 0; !err && i < t->moved.n; i++)
-		if (t->moved.r[i].tmpl && t->moved.r[i].to != r->to)
-			err = wait_for(t, r, t->moved.r[i].to);
+	for (i = 0; !err && i < t->moved.n; i++) {
+		const struct exo_rng *o = &t->moved.r[i];
+
+		if (!o->tmpl || o->to == r->to)
+			continue;
+		err = exo_path_below(t->d, &t->undo, node_of(t, &t->blk[o->from / EXO_PARTS]), end);
+		if (!err)
+			err = wait_for(t, r, o->to, NULL);
+		else if (err == 1)
+			err = 0;
+	}
 	return err;
 }
 
 static int add_waits(struct txn *t)
 {
+	struct exo_node *end = NULL;
 	u32 i;
 	int err;
 
@@ -191,9 +200,9 @@ static int add_waits(struct txn *t)
 
 		if (!must_wait(t, r))
 			continue;
-		err = wait_for(t, r, r->to);
+		err = wait_for(t, r, r->to, &end);
 		if (err == -ESTALE)
-			err = wait_for_others(t, r);
+			err = wait_for_others(t, r, end);
 		if (err)
 			return wait_err(t, err, r->start);
 	}

@@ -736,8 +736,7 @@ struct exo_root_get {
  *        Of a contested block only this claim goes: the block stays with its other owner.
  * MOVE   leaves one edited partition and enters another; template unchanged. A metadata extent cannot change root.
  *        It need not be in core. While other metadata of the root moves, CYCLE may also mean that what leads to the new place is not
- *        all in core: after a SYNC of the root it is accepted, unless it moves metadata around inside one partition; then bind
- *        the blocks above, up to the root, first.
+ *        all in core: after a SYNC of the root it is accepted.
  * ORDER  no claim, but an order: what this transaction writes to partition (template_id & 255) of block `start` must not be durable
  *        before what it writes to partition (template_id >> 8) of block `count` is, and is reachable. For what must not get lost and has
  *        no claim that could be moved. Both must be edited, `count` not freed (else DECL). It holds as MOVE's order does (kmod/doc/order.md).

@@ -205,6 +205,47 @@ static void path_unknown(bool before)
 	end(&k);
 }
 
+/*
+ * top -> O -> P -> X -> Y -> Z and P -> W. In one transaction Y takes X's place and X goes below it, and Z leaves Y for W. O, which leads to all
+ * of it, is not in core; what moves is below P and so not above it, and has nothing to wait for there.
+ */
+static void around(void)
+{
+	enum { O = 2100, P = 2110, X = 2120, Y = 2130, Z = 2140, W = 2150 };
+	static const u64 all[] = {O, P, X, Y, Z, W};
+	struct kit k;
+	u32 i;
+
+	kit_start(&k, 256, BLOCKS, SIM_VOLATILE);
+	NEED(!kit_root_add(&k, "r", k.tmpl, EXO_NOBLOCK, 1, 0, &root, &top));
+	NEED(!give(&k, top, 0, O) && !give(&k, O, 0, P) && !give(&k, P, 0, X) && !give(&k, P, 1, W) && !give(&k, X, 0, Y) &&
+	     !give(&k, Y, 0, Z) && !kit_sync(&k, EXO_NOROOT));
+	NEED(!kit_detach(&k, 0) && !kit_attach(&k, 0));
+	hold(&k, EXO_NOBLOCK, top);
+	bind_one(&k, top, O);
+	hold(&k, O, P);
+	hold(&k, P, X);
+	hold(&k, P, W);
+	hold(&k, X, Y);
+	push_out(&k, O);
+	txn_slot(&t, X, kit_version(&k, X), 0, 0, (struct slot){0});
+	txn_slot(&t, Y, kit_version(&k, Y), 0, 0, node(X));
+	txn_slot(&t, P, kit_version(&k, P), 0, 0, node(Y));
+	txn_slot(&t, W, kit_version(&k, W), 0, 0, node(Z));
+	for (i = 2; i < 5; i++)
+		txn_decl(&t, EXO_DECL_MOVE, k.tmpl, all[i], 1);
+	CHECK_MSG(!txn_go(&k, &t), "reason %u", k.reason);
+	/* P holds Y before X, which gave it away, may go; and Z's new place before Y without it. */
+	CHECK(kit_write(&k, X, 1) && k.reason == EXO_R_TAINTED && kit_write(&k, P, 1) && k.reason == EXO_R_TAINTED);
+	CHECK(kit_write(&k, Y, 1) && k.reason == EXO_R_TAINTED);
+	CHECK(!kit_write(&k, W, 1) && !kit_flush(&k) && !kit_write(&k, Y, 1) && !kit_flush(&k) && !kit_write(&k, P, 1));
+	CHECK(kit_write(&k, X, 1) && !kit_flush(&k) && !kit_write(&k, X, 1));
+	for (i = 0; i < 256; i++)
+		kit_unbind(&k, i);
+	CHECK(!kit_detach(&k, 0) && !kit_attach(&k, EXO_ATTACH_WALK) && kit_info(&k).out_walk_meta == 7);
+	kit_stop(&k);
+}
+
 /* Whatever moved and is durable makes nothing wait, though the old place is not written yet. */
 static void at_rest(void)
 {
@@ -229,5 +270,6 @@ int main(void)
 	path_unknown(true);
 	path_unknown(false);
 	at_rest();
+	around();
 	return check_done();
 }
