@@ -91,7 +91,7 @@ int alloc_full(struct cffs *fs, int err)
 		return err;
 	fs->full++;
 	fs->navoid = 0;
-	if (exo_sync(fs->fs.x, fs->fs.disk, EXO_NOROOT, exo_fs_why_here()) < 0)
+	if (disk_sync(fs, EXO_NOROOT))
 		return err;
 	return -EAGAIN;
 }

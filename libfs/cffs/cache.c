@@ -151,6 +151,24 @@ static void stand_by(struct cffs *fs)
 	nanosleep(&ts, NULL);
 }
 
+int disk_sync(struct cffs *fs, u32 root)
+{
+	struct exo_why *why = exo_fs_why_here();
+	int tries, err = 0;
+
+	for (tries = 0; tries < CFFS_TRIES; tries++) {
+		err = exo_sync(fs->fs.x, fs->fs.disk, root, why);
+		if (err >= 0) {
+			fs->busy = 0;
+			return 0;
+		}
+		if (why->code != EXO_R_BUSY)
+			break;
+		stand_by(fs);
+	}
+	return err;
+}
+
 int err_retry(struct cffs *fs, int err, const struct exo_why *why)
 {
 	u32 i;
@@ -174,8 +192,8 @@ int err_retry(struct cffs *fs, int err, const struct exo_why *why)
 		alloc_avoid(fs, why->detail, 1);
 		return -EAGAIN;
 	case EXO_R_CYCLE:
-		err = exo_sync(fs->fs.x, fs->fs.disk, fs->fs.root, exo_fs_why_here());
-		return err < 0 ? err : -EAGAIN;
+		err = disk_sync(fs, fs->fs.root);
+		return err ? err : -EAGAIN;
 	case EXO_R_NO_FRAMES:
 	case EXO_R_FRAME_LIMIT:
 		if (shrink(fs, SHRINK_MIN))
@@ -183,7 +201,7 @@ int err_retry(struct cffs *fs, int err, const struct exo_why *why)
 		/* What waits to be written cannot be reused either. */
 		if (why->code == EXO_R_FRAME_LIMIT || fs->starved++ >= 3)
 			return -ENOMEM;
-		return exo_sync(fs->fs.x, fs->fs.disk, EXO_NOROOT, NULL) < 0 ? -ENOMEM : -EAGAIN;
+		return disk_sync(fs, EXO_NOROOT) ? -ENOMEM : -EAGAIN;
 	case EXO_R_ACL:
 		return EXO_ACL_CODE(why->detail) == CFFS_ACL_WRITE || EXO_ACL_CODE(why->detail) == CFFS_ACL_READ
 			       ? -EACCES
@@ -243,7 +261,7 @@ int cache_bind(struct cffs *fs, const struct claim *c, u64 first, u32 count, boo
 			/* The pool may be full of buffers that wait to be written. */
 			if (why->code == EXO_R_NO_FRAMES && !synced && !fs->txn.open) {
 				synced = true;
-				if (exo_sync(fs->fs.x, fs->fs.disk, fs->fs.root, NULL) >= 0)
+				if (!disk_sync(fs, fs->fs.root))
 					continue;
 			}
 			if (freed)

@@ -317,6 +317,7 @@ int meta_get(struct cffs *fs, const struct claim *c, struct ref *out); /* pins; 
 int meta_get_at(struct cffs *fs, const struct claim *c, u64 block, struct ref *out); /* of a longer claim */
 void meta_put(struct cffs *fs, struct ref *r);
 bool meta_same(struct cffs *fs, const struct ref *r);
+int disk_sync(struct cffs *fs, u32 root); /* transfers that are in the way are waited for */
 int err_retry(struct cffs *fs, int err, const struct exo_why *why); /* refusal -> -EAGAIN or a POSIX error */
 
 /* txn.c */
