@@ -281,6 +281,37 @@ EXO_PUBLIC int exo_file_reopen(struct exo_file *old, int oflags, struct exo_file
 	return exo_fs_leave(fs, err);
 }
 
+EXO_PUBLIC int exo_file_by_ino(struct exo_fs *fs, uint64_t ino, int oflags, struct exo_file **out)
+{
+	struct exo_node *n = NULL;
+	struct exo_file *f;
+	int err;
+
+	*out = NULL;
+	if (oflags & (O_CREAT | O_EXCL) || (oflags & O_TMPFILE) == O_TMPFILE)
+		return -EINVAL;
+	err = flags_ok(fs, &oflags);
+	if (err)
+		return err;
+	if (!fs->type->by_ino)
+		return -EOPNOTSUPP;
+	exo_fs_enter(fs);
+	f = file_new(fs);
+	if (!f)
+		return exo_fs_leave(fs, -ENOMEM);
+	err = fs->type->by_ino(fs, ino, &n);
+	if (!err)
+		err = S_ISLNK(n->mode) && !(oflags & O_PATH) ? -ELOOP : open_found(fs, n, oflags, false, f);
+	if (err) {
+		if (n)
+			fs->type->put(fs, n);
+		file_free(fs, f);
+	} else {
+		*out = f;
+	}
+	return exo_fs_leave(fs, err);
+}
+
 EXO_PUBLIC void exo_file_close(struct exo_file *f)
 {
 	struct exo_fs *fs;

@@ -54,10 +54,20 @@ const char *exo_fs_escaped(const struct exo_fs *fs, const char **from);
 /*
  * fork: before it, forking gives other processes all that was written. In the child, forked makes the tree and its open
  * files work with a handle of the child's own; the old one must not be used or closed there (its mappings may be gone),
- * and mappings of files are to be made again. One thread, before any other call.
+ * and mappings of files are to be made again. One thread, before any other call. fork_end, in the parent after it, says
+ * which process the child is (-1: there is none), so that what it has open is not freed before it has ended. A child
+ * of vfork shares the parent's memory, and says so itself before it runs another image. Such an image, if it opens what
+ * it inherited (exo_file_by_ino), then calls execed: what the one before it had open besides counts no more. Who ends without
+ * exo_fs_close says so with exiting. marks: do others see what is open here? If not, a file without a name lasts until exec only.
  */
 int exo_fs_forking(struct exo_fs *fs);
+void exo_fs_fork_end(struct exo_fs *fs, pid_t child);
 int exo_fs_forked(struct exo_fs *fs, struct exo *x);
+void exo_fs_execed(struct exo_fs *fs);
+int exo_fs_exiting(struct exo_fs *fs);
+int exo_fs_marks(struct exo_fs *fs); /* 1 or 0 */
+/* What was gathered in memory gets its blocks, and other processes see it; not durable. */
+int exo_fs_flush(struct exo_fs *fs);
 int exo_fs_sync(struct exo_fs *fs);
 int exo_fs_statvfs(struct exo_fs *fs, struct statvfs *st);
 const char *exo_fs_type(const struct exo_fs *fs);
@@ -139,12 +149,15 @@ int exo_fs_utimens(struct exo_fs *fs, const char *path, const struct timespec ts
 /*
  * Files. oflags as open(2): O_RDONLY.. O_CREAT O_EXCL O_TRUNC O_APPEND O_DIRECTORY O_NOFOLLOW O_TMPFILE O_PATH. An
  * O_PATH handle needs no right to the file, serves as `at` and does not keep an unlinked file alive. reopen: the file
- * that `f` names, opened anew with other flags (as open(2) of /proc/self/fd/N), rights checked again.
+ * that `f` names, opened anew with other flags (as open(2) of /proc/self/fd/N), rights checked again. by_ino: the file with that
+ * number, also if its last name is gone while somebody has it open; finding it may take a walk through the tree. -ESTALE: there is none;
+ * -EOPNOTSUPP: the type cannot find it.
  */
 int exo_file_open(struct exo_fs *fs, const char *path, int oflags, mode_t mode, struct exo_file **out);
 int exo_at_open(struct exo_fs *fs, struct exo_file *at, const char *path, int oflags, mode_t mode,
 		struct exo_file **out);
 int exo_file_reopen(struct exo_file *f, int oflags, struct exo_file **out);
+int exo_file_by_ino(struct exo_fs *fs, uint64_t ino, int oflags, struct exo_file **out);
 void exo_file_close(struct exo_file *f);
 int exo_file_stat(struct exo_file *f, struct stat *st);
 /* A path of it from the top, with a leading '/' and a NUL: its length without; -ENOENT if it has none. By reading directories. */

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include "libexo-fs.h"
 #include "lock.h"
+#include "opens.h"
 
 #define EXO_PUBLIC __attribute__((visibility("default")))
 #define EXO_FS_GROUPS 64
@@ -49,6 +50,7 @@ struct exo_fs {
 	uint32_t nspare;
 	struct exo_mapping *maps;  /* maps.c */
 	struct exo_space space;	   /* space.c */
+	struct exo_opens opens;	   /* opens.c; the type calls it */
 	struct exo_escape *escape; /* EXO_FS_HOST: where the last path that led out goes on */
 	struct exo_cred_fs cred;   /* of the process, when the tree was opened; exo_cred() says who acts now */
 };
@@ -150,6 +152,8 @@ struct exo_fs_type {
 	ssize_t (*listxattr)(struct exo_fs *fs, struct exo_node *node, char *buf, size_t size);
 	int (*removexattr)(struct exo_fs *fs, struct exo_node *node, const char *name);
 
+	/* Optional: the node with that number, wherever it is. -ESTALE. */
+	int (*by_ino)(struct exo_fs *fs, uint64_t ino, struct exo_node **out);
 	int (*file_open)(struct exo_fs *fs, struct exo_file *f);
 	void (*file_close)(struct exo_fs *fs, struct exo_file *f); /* and puts the node */
 	ssize_t (*pread)(struct exo_fs *fs, struct exo_file *f, void *buf, size_t n, uint64_t off);

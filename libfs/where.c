@@ -69,10 +69,52 @@ EXO_PUBLIC const char *exo_fs_escaped(const struct exo_fs *fs, const char **from
 	return fs->escape ? fs->escape->rest : "";
 }
 
+static int forking(struct exo_fs *fs)
+{
+	return fs->flags & EXO_FS_RDONLY || !fs->type->forking ? 0 : fs->type->forking(fs);
+}
+
+EXO_PUBLIC int exo_fs_flush(struct exo_fs *fs)
+{
+	exo_fs_enter(fs);
+	return exo_fs_leave(fs, forking(fs));
+}
+
 EXO_PUBLIC int exo_fs_forking(struct exo_fs *fs)
 {
 	exo_fs_enter(fs);
-	return exo_fs_leave(fs, fs->flags & EXO_FS_RDONLY || !fs->type->forking ? 0 : fs->type->forking(fs));
+	exo_opens_forking(fs);
+	return exo_fs_leave(fs, forking(fs));
+}
+
+EXO_PUBLIC void exo_fs_fork_end(struct exo_fs *fs, pid_t child)
+{
+	exo_fs_enter(fs);
+	exo_opens_fork_end(fs, child);
+	exo_fs_leave(fs, 0);
+}
+
+EXO_PUBLIC int exo_fs_exiting(struct exo_fs *fs)
+{
+	int err;
+
+	exo_fs_enter(fs);
+	err = forking(fs);
+	exo_opens_exiting(fs);
+	return exo_fs_leave(fs, err);
+}
+
+EXO_PUBLIC int exo_fs_marks(struct exo_fs *fs)
+{
+	exo_fs_enter(fs);
+	return exo_fs_leave(fs, exo_opens_join(fs));
+}
+
+EXO_PUBLIC void exo_fs_execed(struct exo_fs *fs)
+{
+	exo_fs_enter(fs);
+	exo_opens_execed(fs);
+	exo_fs_leave(fs, 0);
 }
 
 EXO_PUBLIC int exo_fs_forked(struct exo_fs *fs, struct exo *x)
@@ -89,5 +131,6 @@ EXO_PUBLIC int exo_fs_forked(struct exo_fs *fs, struct exo *x)
 		return err;
 	fs->maps = NULL;
 	exo_fs_enter(fs);
+	exo_opens_forked(fs);
 	return exo_fs_leave(fs, fs->type->forked(fs, x, &root));
 }

@@ -108,6 +108,7 @@ struct node {
 	u32 opens;
 	bool gone;   /* its name was removed; lives on in the orphan directory while open */
 	bool tmp;    /* it had none yet */
+	bool marked; /* as open (opens.h), although it is not: who made it is about to open it */
 	bool lost;   /* was looked for everywhere, and is not in the tree */
 	bool in_lru; /* also while it is in use: who trims passes over it */
 	bool recent; /* used since the last time that it was passed over */
@@ -207,6 +208,9 @@ struct cffs {
 	u32 busy;	 /* times in a row that a transfer was in the way */
 	u32 starved;	 /* times in a row that the disk was synced because no frame was left */
 	u32 full;	 /* times in a row that the disk was synced because nothing was free */
+	bool make_room;	 /* before the next try, orphans_reap */
+	bool reaping;
+	int64_t reaped; /* when orphans were looked through last */
 	u64 ino_next, ino_end;
 	/* table.c: extent and block where the last free partition was, where to look for holes; extents known */
 	u32 spot_nth, spot_block, hole_nth, hole_block, table_end;
@@ -229,6 +233,8 @@ static inline struct node *node_of(struct exo_node *n)
 		int tries_ = 0;                                                                                        \
 		do {                                                                                                   \
 			(err) = (call);                                                                                \
+			if ((err) == -EAGAIN && (fs)->make_room)                                                       \
+				orphans_reap(fs);                                                                      \
 		} while ((err) == -EAGAIN && ++tries_ < CFFS_TRIES);                                                   \
 		if ((err) == -EAGAIN)                                                                                  \
 			(err) = -EBUSY;                                                                                \
@@ -286,6 +292,22 @@ int entry_rename(u8 *part, u32 slot, u32 hash, const char *name, size_t len);
 static inline bool node_current(const struct cffs *fs, const struct node *n)
 {
 	return n->frame != EXO_NOFRAME && exo_unchanged(fs->v, n->frame, n->version);
+}
+
+/* opens: `count` more or fewer, with the mark that others see (opens.h). */
+static inline void node_opened(struct cffs *fs, struct node *n, u32 count)
+{
+	if (!n->opens && !n->marked)
+		exo_opens_hold(&fs->fs, n->n.ino);
+	n->marked = false;
+	n->opens += count;
+}
+
+/* True: there are orphans to look after. */
+static inline bool node_closed(struct cffs *fs, struct node *n, u32 count)
+{
+	n->opens -= count;
+	return !n->opens && exo_opens_drop(&fs->fs, n->n.ino);
 }
 
 /* cache.c */
@@ -537,6 +559,7 @@ ssize_t cffs_readlink(struct exo_fs *fs, struct exo_node *node, char *buf, size_
 
 /* find.c: a node that is used here and was moved by another process. -ESTALE: it is not in the tree. */
 int node_search(struct cffs *fs, struct node *n);
+int cffs_by_ino(struct exo_fs *fs, uint64_t ino, struct exo_node **out);
 
 /* link.c */
 int cffs_link(struct exo_fs *fs, struct exo_node *node, struct exo_node *dir, struct exo_name name);
@@ -595,7 +618,12 @@ ssize_t cffs_listxattr(struct exo_fs *fs, struct exo_node *node, char *buf, size
 int cffs_removexattr(struct exo_fs *fs, struct exo_node *node, const char *name);
 
 /* orphans.c */
-void orphan_name(u64 ino, char name[17]);
+u32 orphan_name(struct cffs *fs, u64 ino, char name[18]);     /* its length */
+int orphan_find(struct cffs *fs, u64 ino, struct node **out); /* -ENOENT */
+/* It is open somewhere else, and whoever closes it there will look after it. */
+bool orphan_kept(struct cffs *fs, struct node *n);
+void orphans_reap(struct cffs *fs);		      /* free those that nobody has open */
+void orphans_seen(struct cffs *fs);		      /* the same now and then, if there may be such */
 int orphan_purge(struct cffs *fs, struct node *node); /* drop a node in the orphan directory */
 int orphans_purge(struct cffs *fs);
 bool orphans_alone(struct cffs *fs); /* no other environment is open */

@@ -236,20 +236,21 @@ static int name_anew(struct walk *w, struct node *n)
 static int free_inode(struct walk *w, const struct xseen *x)
 {
 	struct node *n = node_at(w, x);
-	char name[17];
+	char name[18];
+	u32 len;
 	int err;
 
 	if (!n)
 		return -EUCLEAN;
-	orphan_name(x->ino, name);
+	len = orphan_name(w->fs, x->ino, name);
 	if (w->fs->shared && S_ISDIR(n->di.mode) && dir_empty(w->fs, n) != 1) {
 		err = name_anew(w, n);
 		node_put(w->fs, n);
 		return err;
 	}
-	err = w->fs->shared ? 0 : link_entry(w->fs, n, w->fs->orphans, (struct exo_name){name, 16});
+	err = w->fs->shared ? 0 : link_entry(w->fs, n, w->fs->orphans, (struct exo_name){name, len});
 	if (!err || err == -EEXIST)
-		err = node_moved(w->fs, n, w->fs->orphans, name, 16, &n->loc);
+		err = node_moved(w->fs, n, w->fs->orphans, name, len, &n->loc);
 	if (!err)
 		err = orphan_purge(w->fs, n);
 	node_put(w->fs, n);
@@ -402,7 +403,7 @@ static int each_spare(void *arg, const struct exo_dirent *d)
 	struct xseen *x;
 	int err;
 
-	if (d->len != 17)
+	if (d->len != 17 || d->name[16] != 'x')
 		return 0;
 	err = cffs_lookup(&w->fs->fs, &w->fs->orphans->n, (struct exo_name){d->name, d->len}, &n);
 	if (err)

@@ -55,13 +55,23 @@ int file_extent(struct cffs *fs, struct node *node, const struct ref *home, u32 
 /* Only an inode that is still there is opened; afterwards its name may go. */
 int cffs_file_open(struct exo_fs *fs, struct exo_file *f)
 {
+	struct node *n = node_of(f->node);
+	bool first = !n->opens && !n->marked;
 	struct ref home;
-	int err = node_pin(cffs_of(fs), node_of(f->node), &home);
+	int err;
 
-	if (err)
+	/* First the mark, then the look: who removes it does it the other way round. */
+	if (first)
+		exo_opens_hold(fs, n->n.ino);
+	err = node_pin(cffs_of(fs), n, &home);
+	if (err) {
+		if (first)
+			exo_opens_drop(fs, n->n.ino);
 		return err;
+	}
 	meta_put(cffs_of(fs), &home);
-	node_of(f->node)->opens++;
+	n->marked = false;
+	n->opens++;
 	return 0;
 }
 
@@ -69,7 +79,8 @@ int cffs_file_open(struct exo_fs *fs, struct exo_file *f)
 static void released(struct cffs *fs, struct node *n)
 {
 	if (n->gone) {
-		if (n->n.parent == &fs->orphans->n && !(fs->fs.flags & EXO_FS_RDONLY) && shared_mine(fs, n))
+		if (n->n.parent == &fs->orphans->n && !(fs->fs.flags & EXO_FS_RDONLY) && shared_mine(fs, n) &&
+		    !orphan_kept(fs, n))
 			orphan_purge(fs, n);
 		return;
 	}
@@ -82,26 +93,33 @@ static void released(struct cffs *fs, struct node *n)
 
 void file_release(struct cffs *fs, struct node *n, u32 count)
 {
-	n->opens -= count;
+	bool orphans = node_closed(fs, n, count);
+
 	if (!n->opens)
 		released(fs, n);
+	if (orphans)
+		orphans_reap(fs);
 }
 
 void cffs_file_close(struct exo_fs *xfs, struct exo_file *f)
 {
 	struct cffs *fs = cffs_of(xfs);
 	struct node *n = node_of(f->node);
+	bool orphans;
 	u32 i;
 
 	for (i = 0; i < f->room; i++)
 		if (f->pins[i])
 			cache_unpin(fs, f->pins[i] - 1);
-	if (!--n->opens) {
+	orphans = node_closed(fs, n, 1);
+	if (!n->opens) {
 		if (n->gone || n->wb || n->dirty & DIRTY_SIZE)
 			released(fs, n);
 		else
 			nodes_tick(fs);
 	}
+	if (orphans)
+		orphans_reap(fs);
 	node_put(fs, n);
 }
 
@@ -192,7 +210,8 @@ static u32 window(struct exo_file *f, u64 off, size_t n)
 	return need > f->window ? need : f->window;
 }
 
-static ssize_t read_once(struct cffs *fs, struct exo_file *f, u8 *buf, size_t n, u64 off)
+/* *more: not all was read, because something changed meanwhile. */
+static ssize_t read_once(struct cffs *fs, struct exo_file *f, u8 *buf, size_t n, u64 off, bool *more)
 {
 	struct node *node = node_of(f->node);
 	struct ref home;
@@ -200,6 +219,7 @@ static ssize_t read_once(struct cffs *fs, struct exo_file *f, u8 *buf, size_t n,
 	u32 want;
 	int err;
 
+	*more = false;
 	if (node->wb) {
 		err = write_flush(fs, node);
 		if (err)
@@ -227,16 +247,25 @@ static ssize_t read_once(struct cffs *fs, struct exo_file *f, u8 *buf, size_t n,
 	}
 	meta_put(fs, &home);
 	f->next = off + done;
+	*more = err == -EAGAIN;
 	return done ? (ssize_t)done : err;
 }
 
 static __attribute__((noinline)) ssize_t read_slowly(struct cffs *fs, struct exo_file *f, void *buf, size_t n, u64 off)
 {
+	size_t done = 0;
 	ssize_t got;
+	bool more;
 
 	if (S_ISDIR(f->node->mode))
 		return -EISDIR;
-	CFFS_RETRY(got, fs, read_once(fs, f, buf, n, off));
+	do {
+		CFFS_RETRY(got, fs, read_once(fs, f, (u8 *)buf + done, n - done, off + done, &more));
+		if (got > 0)
+			done += got;
+	} while (got > 0 && more);
+	if (done)
+		got = done;
 	if (got > 0 && !(f->oflags & O_NOATIME))
 		node_accessed(fs, node_of(f->node));
 	return got;

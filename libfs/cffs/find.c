@@ -8,10 +8,10 @@
 
 struct search {
 	struct cffs *fs;
-	struct node *want, *dir;
+	u64 ino;
+	struct node *dir, *got;
 	struct node **queue; /* directories, with a reference */
 	u32 nqueued, room;
-	int found;
 };
 
 static int later(struct search *s, struct node *dir)
@@ -35,18 +35,20 @@ static int each(void *arg, const struct exo_dirent *d)
 	struct exo_node *n;
 	int err;
 
-	if (d->ino != s->want->n.ino && !S_ISDIR(d->type))
+	if (d->ino != s->ino && !S_ISDIR(d->type))
 		return 0;
 	/* Looking it up gives the node its new name, parent and place. */
 	err = cffs_lookup(&s->fs->fs, &s->dir->n, (struct exo_name){d->name, d->len}, &n);
 	if (err)
 		return err == -ENOENT || err == -ESTALE ? 0 : err;
-	if (n == &s->want->n)
-		s->found = 1;
-	else if (S_ISDIR(n->mode))
+	if (n->ino == s->ino) {
+		s->got = node_of(n);
+		return 1;
+	}
+	if (S_ISDIR(n->mode))
 		err = later(s, node_of(n));
 	node_put(s->fs, node_of(n));
-	return s->found ? 1 : err;
+	return err;
 }
 
 static int look_in(struct search *s, struct node *dir)
@@ -59,25 +61,27 @@ static int look_in(struct search *s, struct node *dir)
 	return err == -ESTALE || err == -ENOENT || err > 0 ? 0 : err;
 }
 
-int node_search(struct cffs *fs, struct node *n)
+/* In `first`, among the orphans, then everywhere. With a reference; -ESTALE. */
+static int search(struct cffs *fs, u64 ino, struct node *first, struct node **out)
 {
-	struct search s = {.fs = fs, .want = n};
-	struct node *dir, *old = n->n.parent ? node_hold(fs, node_of(n->n.parent)) : NULL;
+	struct search s = {.fs = fs, .ino = ino};
+	struct node *dir;
 	int err = 0;
 
 	if (fs->searching)
-		err = -ESTALE;
+		return -ESTALE;
 	fs->searching++;
-	node_hold(fs, n);
-	if (!err && old)
-		err = look_in(&s, old);
+	if (first)
+		err = look_in(&s, first);
 	while (s.nqueued)
 		node_put(fs, s.queue[--s.nqueued]);
-	if (!err && !s.found)
-		err = look_in(&s, fs->orphans);
-	if (!err && !s.found)
+	if (!err && !s.got && !fs->shared) {
+		err = orphan_find(fs, ino, &s.got);
+		err = err == -ENOENT ? 0 : err;
+	}
+	if (!err && !s.got)
 		err = later(&s, fs->top);
-	while (!err && !s.found && s.nqueued) {
+	while (!err && !s.got && s.nqueued) {
 		dir = s.queue[--s.nqueued];
 		err = look_in(&s, dir);
 		node_put(fs, dir);
@@ -85,15 +89,42 @@ int node_search(struct cffs *fs, struct node *n)
 	while (s.nqueued)
 		node_put(fs, s.queue[--s.nqueued]);
 	free(s.queue);
+	fs->searching--;
+	if (err && s.got)
+		node_put(fs, s.got);
+	*out = err ? NULL : s.got;
+	return err ? err : s.got ? 0 : -ESTALE;
+}
+
+int node_search(struct cffs *fs, struct node *n)
+{
+	struct node *old = n->n.parent ? node_hold(fs, node_of(n->n.parent)) : NULL, *got;
+	bool nested = fs->searching;
+	int err;
+
+	node_hold(fs, n);
+	err = search(fs, n->n.ino, old, &got);
+	if (!err)
+		node_put(fs, got);
 	if (old)
 		node_put(fs, old);
-	fs->searching--;
-	if (!err && !s.found) {
+	if (err == -ESTALE && !nested)
 		n->lost = true;
-		err = -ESTALE;
-	}
 	if (!err && n->n.parent == &fs->orphans->n)
 		n->gone = true;
 	node_put(fs, n);
 	return err;
+}
+
+int cffs_by_ino(struct exo_fs *xfs, uint64_t ino, struct exo_node **out)
+{
+	struct node *n;
+	int err = search(cffs_of(xfs), ino, NULL, &n);
+
+	if (err)
+		return err;
+	if (n->n.parent == &cffs_of(xfs)->orphans->n)
+		n->gone = true;
+	*out = &n->n;
+	return 0;
 }

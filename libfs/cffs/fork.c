@@ -6,8 +6,8 @@
  */
 #include "cffs.h"
 
-/* Open files without a name are the child's as well: nobody of the two may free them, the next who opens the tree alone
- * does. */
+/* Open files without a name are the child's as well. Where no marks tell who has them open, nobody of the two may free
+ * them, the next who opens the tree alone does. */
 int cffs_forking(struct exo_fs *xfs)
 {
 	struct cffs *fs = cffs_of(xfs);
@@ -16,7 +16,7 @@ int cffs_forking(struct exo_fs *xfs)
 
 	for (i = 0; i <= fs->mask; i++)
 		for (n = fs->hash[i]; n; n = n->hash_next)
-			if (n->gone && n->opens)
+			if (n->gone && n->opens && !fs->fs.opens.mine)
 				n->opens |= 1u << 30;
 	return flush_all(fs);
 }

@@ -134,6 +134,14 @@ struct exo_node *cffs_open_known(struct exo_fs *xfs, struct exo_node *at, const 
 
 	if (!k || !k->readable)
 		return NULL;
+	if (!k->node->opens) {
+		/* First the mark, then the look. */
+		exo_opens_hold(xfs, k->node->n.ino);
+		if (!stands(k)) {
+			exo_opens_drop(xfs, k->node->n.ino);
+			return NULL;
+		}
+	}
 	k->node->n.refs++;
 	k->node->opens++;
 	return &k->node->n;

@@ -141,18 +141,20 @@ int link_entry(struct cffs *fs, struct node *n, struct node *dir, struct exo_nam
 /* The first name of a file that had none: its entry moves from the orphans. */
 static int first_name(struct cffs *fs, struct node *n, struct node *dir, struct exo_name name)
 {
-	char from[17];
+	char from[18];
+	u32 len = n->name_len;
 	int err;
 
-	orphan_name(n->n.ino, from);
 	err = write_flush(fs, n);
 	/* It is in no directory: the first name comes like any other. */
 	if (!err && fs->shared) {
 		err = link_entry(fs, n, dir, name);
 		if (!err)
 			err = node_moved(fs, n, dir, name.at, name.len, &n->loc);
-	} else if (!err)
-		err = rename_entry(fs, fs->orphans, from, 16, dir, name.at, name.len, REN_PARK | REN_NOREPLACE);
+	} else if (!err && len < sizeof(from)) {
+		memcpy(from, n->name, len);
+		err = rename_entry(fs, fs->orphans, from, len, dir, name.at, name.len, REN_PARK | REN_NOREPLACE);
+	}
 	if (!err)
 		n->gone = n->tmp = false;
 	return err;
@@ -192,7 +194,8 @@ int cffs_tmpfile(struct exo_fs *xfs, struct exo_node *dir, mode_t mode, struct e
 	struct exo_create what = {.mode = S_IFREG | (mode & 07777)};
 	struct cffs *fs = cffs_of(xfs);
 	struct node *n;
-	char name[17];
+	char name[18];
+	u32 len;
 	u64 ino;
 	int err;
 
@@ -209,11 +212,16 @@ int cffs_tmpfile(struct exo_fs *xfs, struct exo_node *dir, mode_t mode, struct e
 	err = alloc_ino(fs, &ino);
 	if (err)
 		return err;
-	orphan_name(ino, name);
-	err = create_entry(fs, fs->orphans, (struct exo_name){name, 16}, &what, node_of(dir), ino, &n);
-	if (err)
+	/* Before it is there, or whoever looks through the orphans would take it for one that nobody wants. */
+	exo_opens_hold(xfs, ino);
+	len = orphan_name(fs, ino, name);
+	err = create_entry(fs, fs->orphans, (struct exo_name){name, len}, &what, node_of(dir), ino, &n);
+	if (err) {
+		exo_opens_drop(xfs, ino);
 		return err;
-	n->gone = n->tmp = true;
+	}
+	n->gone = n->tmp = n->marked = true;
+	exo_opens_park(xfs);
 	*out = &n->n;
 	return 0;
 }

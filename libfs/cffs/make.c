@@ -352,6 +352,8 @@ static int make_all(struct making *m)
 			left = m->n;
 			err = b.at < m->n ? make_once(m, &b) : 0;
 			tries = left == m->n ? tries + 1 : 0;
+			if (err == -EAGAIN && m->fs->make_room)
+				orphans_reap(m->fs);
 		} while (err == -EAGAIN && tries < CFFS_TRIES);
 		if (err == -EAGAIN)
 			err = -EBUSY;

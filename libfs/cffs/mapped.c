@@ -84,7 +84,7 @@ int cffs_map(struct exo_fs *xfs, struct exo_file *f, uint64_t first, uint32_t co
 		let_go(fs, done, frames);
 		return err;
 	}
-	node->opens += count;
+	node_opened(fs, node, count);
 	node_hold(fs, node);
 	node->n.refs += count - 1;
 	if (write)

@@ -337,10 +337,10 @@ int cffs_create(struct exo_fs *xfs, struct exo_node *xdir, struct exo_name name,
 
 /* ---- removing ---- */
 
-/* An open or large one goes to the orphans; the rest is freed with the name. */
-static bool must_park(const struct node *n)
+/* One that is open, here or elsewhere, or large goes to the orphans; the rest is freed with the name. */
+static bool must_park(struct cffs *fs, const struct node *n)
 {
-	return n->opens || n->di.level;
+	return n->opens || n->di.level || (!fs->shared && exo_opens_going(&fs->fs, n->n.ino));
 }
 
 /* In a transaction: a name of an inode in the table goes, and with the last one the inode. */
@@ -397,7 +397,7 @@ static int remove_once(struct cffs *fs, struct node *dir, struct exo_name name, 
 		if (err)
 			goto out;
 	}
-	if (!directory && !more && must_park(n) && !fs->shared) {
+	if (!directory && !more && !fs->shared && must_park(fs, n)) {
 		*parked = n;
 		n = NULL;
 		goto out;
@@ -412,7 +412,7 @@ static int remove_once(struct cffs *fs, struct node *dir, struct exo_name name, 
 	/* Of another's inode the name goes. Nothing must come into a directory meanwhile: its version counts. */
 	if (!err && !mine)
 		err = txn_part(fs, &home, n->loc.part) ? 0 : -EAGAIN;
-	else if (!err && fs->shared && !directory && !more && must_park(n))
+	else if (!err && fs->shared && !directory && !more && must_park(fs, n))
 		err = shared_park(fs, n, &home, REF_LINK(&f.di));
 	else if (!err)
 		err = n->ext ? unlink_ext(fs, n, &f, &home) : extents_free(fs, &f.di);
@@ -430,7 +430,7 @@ static int remove_once(struct cffs *fs, struct node *dir, struct exo_name name, 
 	dir->frame = EXO_NOFRAME;
 	if (more) {
 		n->frame = n->eframe = EXO_NOFRAME;
-	} else if (fs->shared && !directory && must_park(n)) {
+	} else if (fs->shared && !directory && must_park(fs, n)) {
 		err = shared_parked(fs, n);
 		if (!err && mine && !n->opens)
 			err = orphan_purge(fs, n);
@@ -461,13 +461,15 @@ int cffs_remove(struct exo_fs *xfs, struct exo_node *xdir, struct exo_name name,
 		return -ENOENT;
 	fs->dip = true;
 	CFFS_RETRY(err, fs, remove_once(fs, dir, name, directory, &parked));
+	exo_opens_gone(xfs);
 	if (!err && parked) {
 		err = orphan_park(fs, dir, parked, name.at, name.len);
-		if (!err && !parked->opens)
+		if (!err && !parked->opens && !orphan_kept(fs, parked))
 			err = orphan_purge(fs, parked);
 		node_put(fs, parked);
 	}
 	fs->dip = false;
+	orphans_seen(fs);
 	nodes_tick(fs);
 	return err;
 }

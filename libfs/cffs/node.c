@@ -119,6 +119,8 @@ static void node_free(struct cffs *fs, struct node *n)
 	if (*at)
 		*at = n->hash_next;
 	fs->nnodes--;
+	if (n->marked)
+		exo_opens_drop(&fs->fs, n->n.ino);
 	lru_out(fs, n);
 	node_clean(fs, n);
 	write_drop(fs, n);

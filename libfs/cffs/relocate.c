@@ -31,7 +31,7 @@ int mover_init(struct mover *m, struct cffs *fs)
 		return err;
 	}
 	m->stage = node_of(stage);
-	m->stage->opens++;
+	node_opened(m->fs, m->stage, 1);
 	return 0;
 }
 
@@ -39,8 +39,8 @@ int mover_exit(struct mover *m)
 {
 	int err;
 
-	m->stage->opens--;
 	err = orphan_purge(m->fs, m->stage);
+	node_closed(m->fs, m->stage, 1);
 	node_put(m->fs, m->stage);
 	free(m->frames);
 	free(m->copy);

@@ -24,7 +24,8 @@ struct ren {
 	struct ref home;  /* of dst, if it is in the table */
 	struct ref shome; /* of src, if its inode changes, too */
 	u32 link;	  /* the number of its new name then */
-	char oname[17];
+	char oname[18];
+	u32 olen;
 };
 
 bool node_below(struct node *n, const struct node *top)
@@ -104,7 +105,7 @@ static int drop_target(struct ren *r, struct loc *oloc)
 		/* After a power cut both places may stand; the newer one counts. */
 		di.time[T_CTIME] = stamp_now();
 		r->o.loc.block = EXO_NOBLOCK;
-		return dir_add(r->fs, r->fs->orphans, &r->o, &di, r->oname, 16, NULL, oloc);
+		return dir_add(r->fs, r->fs->orphans, &r->o, &di, r->oname, r->olen, NULL, oloc);
 	}
 	if (!r->dst->ext)
 		return extents_free(r->fs, &di);
@@ -252,17 +253,18 @@ static int find_both(struct ren *r, const char *a, size_t alen, const char *b, s
 		if (err)
 			return err > 0 ? -EAGAIN : err;
 	} else {
-		r->park_dst = r->dst->opens || r->dst->di.level;
+		r->park_dst = r->dst->opens || r->dst->di.level ||
+			      (!fs->shared && !S_ISDIR(r->dst->di.mode) && exo_opens_going(&fs->fs, r->dst->n.ino));
 	}
 	if (r->dst->ext)
 		err = node_pin(fs, r->dst, &r->home);
 	if (err || !r->park_dst)
 		return err;
-	orphan_name(r->dst->n.ino, r->oname);
+	r->olen = orphan_name(fs, r->dst->n.ino, r->oname);
 	if (fs->shared)
 		return 0;
 	r->o_on = true;
-	err = dir_find(fs, fs->orphans, r->oname, 16, &r->o);
+	err = dir_find(fs, fs->orphans, r->oname, r->olen, &r->o);
 	return err == -ENOENT ? 0 : err ? err : -EUCLEAN;
 }
 
@@ -297,7 +299,7 @@ static int once(struct cffs *fs, struct node *from, const char *a, size_t alen, 
 			node_clean(fs, r.dst);
 		}
 		if (r.park_dst)
-			err = node_moved(fs, r.dst, fs->orphans, r.oname, 16, &oloc);
+			err = node_moved(fs, r.dst, fs->orphans, r.oname, r.olen, &oloc);
 		else if (r.dst->gone && r.dst->opens && r.dst->ext)
 			err = shared_parked(fs, r.dst);
 	}
@@ -309,12 +311,14 @@ static int once(struct cffs *fs, struct node *from, const char *a, size_t alen, 
 		r.src->di.time[T_CTIME] = stamp_now();
 		node_dirty(fs, r.src, DIRTY_CTIME);
 	}
-	if (!err && r.park_dst && !r.dst->opens)
+	if (!err && r.park_dst)
+		exo_opens_park(&fs->fs);
+	if (!err && r.park_dst && !r.dst->opens && !orphan_kept(fs, r.dst))
 		err = orphan_purge(fs, r.dst);
 out:
 	drop(&r);
 	if (err == -EXFULL && full) {
-		err = full == to ? dir_split(fs, to, b, blen, r.a.di.extra) : dir_split(fs, full, r.oname, 16, 0);
+		err = full == to ? dir_split(fs, to, b, blen, r.a.di.extra) : dir_split(fs, full, r.oname, r.olen, 0);
 		return err ? err : -EAGAIN;
 	}
 	return err > 0 ? 0 : err == -ESTALE ? -EAGAIN : err;
@@ -326,6 +330,7 @@ int rename_entry(struct cffs *fs, struct node *from, const char *a, size_t alen,
 	int err;
 
 	CFFS_RETRY(err, fs, once(fs, from, a, alen, to, b, blen, how));
+	exo_opens_gone(&fs->fs);
 	return err;
 }
 
@@ -351,6 +356,7 @@ int cffs_rename(struct exo_fs *xfs, struct exo_node *from, struct exo_name a, st
 		err = rename_entry(fs, node_of(from), a.at, a.len, node_of(to), b.at, b.len,
 				   how & RENAME_NOREPLACE ? REN_NOREPLACE : 0);
 	fs->dip = false;
+	orphans_seen(fs);
 	nodes_tick(fs);
 	return err;
 }

@@ -152,10 +152,10 @@ static int make_once(struct cffs *fs, struct node *dir, struct exo_name name, co
 	r.version = txn_version(fs, r.block);
 	at = (struct loc){r.block, s.part, 0};
 	if (!dir) {
-		char spare[17];
+		char spare[18];
+		u32 len = orphan_name(fs, di.ino, spare);
 
-		orphan_name(di.ino, spare);
-		*out = node_get_ext(fs, fs->orphans, spare, 16, &at, &r, &di, s.place, 0, NULL);
+		*out = node_get_ext(fs, fs->orphans, spare, len, &at, &r, &di, s.place, 0, NULL);
 	} else {
 		if (!fresh)
 			f.leaf.version = txn_version(fs, f.leaf.block);
@@ -274,9 +274,9 @@ int shared_clear(struct cffs *fs, struct node *dir)
 /* After that transaction. */
 int shared_parked(struct cffs *fs, struct node *n)
 {
-	char name[17];
+	char name[18];
+	u32 len = orphan_name(fs, n->n.ino, name);
 
-	orphan_name(n->n.ino, name);
 	n->gone = true;
-	return node_moved(fs, n, fs->orphans, name, 16, &n->loc);
+	return node_moved(fs, n, fs->orphans, name, len, &n->loc);
 }

@@ -165,6 +165,9 @@ static int read_super(struct cffs *fs)
 	fs->shared = get32(part + CFFS_SUP_FLAGS) & CFFS_FEATURE_SHARED;
 	fs->seed[0] = get64(part + CFFS_SUP_SEED);
 	fs->seed[1] = get64(part + CFFS_SUP_SEED + 8);
+	fs->fs.opens.key = fs->seed[0];
+	if (fs->shared)
+		fs->fs.opens.owner = -1;
 	return 0;
 }
 
@@ -180,6 +183,7 @@ int cffs_open(struct exo_fs **out, struct exo *x, uint32_t disk, const struct ex
 	fs->fs.disk = disk;
 	fs->fs.root = root->root;
 	fs->fs.flags = flags;
+	fs->fs.opens.owner = exo_opens_owner(&root->out_owner);
 	fs->template_id = root->out_template;
 	fs->root_block = root->out_start;
 	fs->policy = &cffs_grouping;
@@ -231,6 +235,7 @@ void cffs_close(struct exo_fs *xfs)
 	/* Into the tree, so that others see it; durable only by sync. */
 	if (fs->top && !(xfs->flags & EXO_FS_RDONLY))
 		flush_all(fs);
+	exo_opens_leave(xfs);
 	txn_exit(fs);
 	nodes_exit(fs);
 	cache_exit(fs);
@@ -296,6 +301,7 @@ const struct exo_fs_type cffs_type = {
 	.getattr = cffs_getattr,
 	.setattr = cffs_setattr,
 	.readlink = cffs_readlink,
+	.by_ino = cffs_by_ino,
 	.file_open = cffs_file_open,
 	.file_close = cffs_file_close,
 	.pread = cffs_pread,

@@ -131,6 +131,19 @@ u8 *txn_part(struct cffs *fs, const struct ref *r, u32 part)
 	return im->bytes;
 }
 
+/* A sync may help, or what was left among the orphans by those who have ended. */
+static int no_room(struct cffs *fs, int err)
+{
+	int again = alloc_full(fs, err);
+
+	if (again != err || fs->reaping || fs->make_room || stamp_now() - fs->reaped < 1000000000) {
+		fs->make_room = false;
+		return again;
+	}
+	fs->make_room = true;
+	return -EAGAIN;
+}
+
 int txn_alloc(struct cffs *fs, u64 near, u64 want, bool exact, bool meta, struct extent *e)
 {
 	struct txn *t = &fs->txn;
@@ -145,11 +158,11 @@ int txn_alloc(struct cffs *fs, u64 near, u64 want, bool exact, bool meta, struct
 			kept += t->alloc[i].count;
 		err = exo_space_take(&fs->fs, fs->map, kept, &want);
 		if (err)
-			return alloc_full(fs, err);
+			return no_room(fs, err);
 	}
 	err = alloc_pick(fs, near, want, exact, e);
 	if (err)
-		return alloc_full(fs, err);
+		return no_room(fs, err);
 	fs->full = 0;
 	t->alloc[t->nallocs++] = (struct exo_decl){EXO_DECL_ALLOC, meta ? fs->template_id : 0, e->start, e->count};
 	return 0;

@@ -52,7 +52,7 @@ static char *text(struct block *b, const char *one, const char *two)
 
 /* ---- leaving ---- */
 
-/* An open file without a name cannot be found again: the new image gets a copy of its bytes instead. */
+/* What has no name and is not kept for the new image cannot be found again: that gets a copy of its bytes instead. */
 static long replace(struct ofd *o, int fd)
 {
 	static char buf[64 << 10];
@@ -80,6 +80,9 @@ static int note(long state, struct ofd *o, int fd, int64_t *at)
 
 	if (!n)
 		n = exo_file_path(o->f, path, sizeof(path));
+	/* By its number alone. */
+	if (n == -ENOENT && o->f && exo_fs_marks(o->t->fs))
+		n = *path = 0;
 	if (n < 0)
 		return n;
 	item.len = n + 1;
@@ -96,7 +99,10 @@ static long save(struct proc *p)
 	long fd = -1;
 	int i, j;
 
-	posix_before_fork();
+	posix_each(exo_fs_flush);
+	/* The memory is the parent's, but who runs the new image is this one. */
+	if (posix_in_vfork())
+		posix_child(raw1(SYS_getpid, 0));
 	posix_share_all(p);
 	for (i = 0; i < FD_CHUNKS; i++)
 		for (j = 0; p->chunk[i] && j < FD_CHUNK; j++) {
@@ -464,8 +470,8 @@ int posix_ready(struct ofd *o)
 {
 	struct exo_fs_cred c = {.flags = EXO_FS_CHECKED};
 	struct exo_file *f;
+	int err, oflags;
 	struct stat st;
-	int err;
 
 	if (o->f)
 		return 0;
@@ -475,9 +481,10 @@ int posix_ready(struct ofd *o)
 	c.uid = raw1(SYS_geteuid, 0);
 	c.gid = raw1(SYS_getegid, 0);
 	exo_fs_set_cred(&c);
-	err = exo_file_open(o->t->fs, o->path, (o->oflags & ~O_NOFOLLOW) | (o->oflags & O_PATH ? O_NOFOLLOW : 0), 0,
-			    &f);
-	posix_as_before();
+	oflags = (o->oflags & ~O_NOFOLLOW) | (o->oflags & O_PATH ? O_NOFOLLOW : 0);
+	if ((oflags & O_TMPFILE) == O_TMPFILE)
+		oflags &= ~O_TMPFILE;
+	err = *o->path ? exo_file_open(o->t->fs, o->path, oflags, 0, &f) : -ENOENT;
 	if (!err) {
 		err = exo_file_stat(f, &st);
 		if (!err && st.st_ino != o->ino)
@@ -485,10 +492,27 @@ int posix_ready(struct ofd *o)
 		if (err)
 			exo_file_close(f);
 	}
+	/* It was renamed or removed meanwhile, or had no name before. */
+	if (err && err != -EOPNOTSUPP)
+		err = exo_file_by_ino(o->t->fs, o->ino, oflags, &f);
+	posix_as_before();
 	if (err)
 		return err;
 	o->f = f;
 	__wrap_free(o->path);
 	o->path = NULL;
 	return 0;
+}
+
+/* What was inherited counts as open here before the image that is gone counts no more. */
+void posix_arrived(struct tree *t)
+{
+	struct proc *p = posix_proc();
+	int i, j;
+
+	for (i = 0; i < FD_CHUNKS; i++)
+		for (j = 0; p->chunk[i] && j < FD_CHUNK; j++)
+			if (p->chunk[i][j] && p->chunk[i][j]->t == t)
+				posix_ready(p->chunk[i][j]);
+	exo_fs_execed(t->fs);
 }

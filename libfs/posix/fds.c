@@ -30,10 +30,15 @@ struct proc *posix_proc(void)
 	return &main_proc;
 }
 
+bool posix_in_vfork(void)
+{
+	return overlay && posix_proc() == overlay;
+}
+
 /* In a child of vfork, its parent frees this. */
 void posix_leave(void *p, size_t len)
 {
-	if (overlay && posix_proc() == overlay) {
+	if (posix_in_vfork()) {
 		overlay->left = p;
 		overlay->left_len = len;
 	}

@@ -76,8 +76,10 @@ long posix_fork(struct op *op)
 	take();
 	pid = posix_raw(op);
 	/* The child's is made new at its next call. */
-	if (pid)
+	if (pid) {
+		posix_child(pid);
 		give();
+	}
 	return pid;
 }
 

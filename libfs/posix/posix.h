@@ -147,7 +147,8 @@ long go_to(struct ofd *o); /* the current directory; NULL: the kernel's. Takes t
 int posix_attach(struct tree *t);
 void posix_moved(struct tree *t); /* its descriptor has another number */
 int posix_after_fork(void);
-void posix_before_fork(void);
+void posix_each(int (*fn)(struct exo_fs *fs)); /* of all trees that are attached */
+void posix_child(long pid);
 int posix_parse(const char *config);
 
 /* process.c */
@@ -162,6 +163,7 @@ void posix_remap(void);
 /* exec.c */
 void posix_inherit(const char *state);
 int posix_ready(struct ofd *o);
+void posix_arrived(struct tree *t); /* just attached */
 
 /* alloc.c */
 void *__wrap_malloc(size_t n);
@@ -173,5 +175,6 @@ int posix_by_fd(struct regs *r, const struct call *c); /* io.c */
 struct statfs;
 long posix_statfs(struct tree *t, struct statfs *to); /* names.c */
 void posix_vforked(void);			      /* fds.c: the tables of a child of vfork begin */
+bool posix_in_vfork(void);			      /* this is such a child */
 
 #endif

@@ -404,13 +404,14 @@ int out_getcwd(struct regs *r, const struct call *c)
 
 static long prepare(struct op *op)
 {
-	posix_before_fork();
+	posix_each(exo_fs_forking);
 	posix_share_all(posix_proc());
 	return 0;
 }
 
 static long prepare_vfork(struct op *op)
 {
+	posix_each(exo_fs_forking);
 	posix_share_all(posix_proc());
 	posix_vforked();
 	return 0;
@@ -466,7 +467,10 @@ int out_clone(struct regs *r, const struct call *c)
 /* Times of directories are written late, but not later than this. */
 static long settle(struct op *op)
 {
-	posix_before_fork();
+	if (posix_in_vfork())
+		posix_child(-1);
+	else
+		posix_each(op->nr == SYS_exit_group ? exo_fs_exiting : exo_fs_flush);
 	return 0;
 }
 

@@ -104,6 +104,8 @@ int posix_attach(struct tree *t)
 		t->dev = -1;
 		/* A disk that is not there may come; a program that runs on without it would be worse. */
 		err = err == -ENOENT ? -ENODEV : err;
+	} else {
+		posix_arrived(t);
 	}
 	return err;
 }
@@ -137,13 +139,23 @@ int posix_after_fork(void)
 }
 
 /* What has been written must be in the tree before somebody else looks. */
-void posix_before_fork(void)
+void posix_each(int (*fn)(struct exo_fs *fs))
 {
 	int i;
 
 	for (i = 0; i < posix_ntrees; i++)
 		if (posix_trees[i].fs)
-			exo_fs_forking(posix_trees[i].fs);
+			fn(posix_trees[i].fs);
+}
+
+/* Of a child, or -1: what it has open is kept for it. */
+void posix_child(long pid)
+{
+	int i;
+
+	for (i = 0; i < posix_ntrees; i++)
+		if (posix_trees[i].fs)
+			exo_fs_fork_end(posix_trees[i].fs, pid < 0 ? -1 : pid);
 }
 
 void posix_moved(struct tree *t)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0 OR MIT
 # cffs on the host, under the sanitizers: its bytes alone, then the whole tree over the simulator.
-LIBFS_TESTS := $(addprefix $(B)/tests/cffs-,format basic tree crash shared corrupt full perm extents links space empty known batch defrag users refused)
+LIBFS_TESTS := $(addprefix $(B)/tests/cffs-,format basic tree crash shared corrupt full perm extents links space empty known batch defrag users unlinked refused)
 TESTS_HOST += $(LIBFS_TESTS)
 
 $(B)/san/tests/libfs/%.o: override CFLAGS += -D_GNU_SOURCE

@@ -32,6 +32,11 @@ int clock_gettime(clockid_t clock, struct timespec *ts)
 	return 0;
 }
 
+void world_pass(u32 seconds)
+{
+	__atomic_add_fetch(&looks, seconds * 1000000ull, __ATOMIC_RELAXED);
+}
+
 static const struct exo_cred root_cred = {.uid = 0, .admin = true};
 
 static const char *udf_dir(void)

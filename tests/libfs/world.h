@@ -19,6 +19,7 @@ struct world {
 
 void world_start(struct world *w, u32 frames, u64 blocks, u32 disk_flags, u64 seed);
 const char *world_type(void);
+void world_pass(u32 seconds); /* time goes on */
 void world_mkfs(struct world *w, const char *name, u64 quota);
 struct exo *world_handle(struct world *w); /* another env of root; exo_close it */
 struct exo_fs *world_open(struct world *w, struct exo *x, const char *name);

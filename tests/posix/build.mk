@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0 OR MIT
 # Conformance tests for any mounted directory: tests/posix/NAME.c becomes build/tests/posix/NAME. `make host-tests` and
 # tests/run --host run them on the host's own file system, which is the reference; tests/vm/41-fuse.sh on a mount.
-POSIX_NAMES := names paths kinds links rename perm times open handles data io maps locks xattrs fsx stress full
+POSIX_NAMES := names paths kinds links rename perm times open handles data io maps locks xattrs gone fsx stress full
 POSIX_PROGS := $(POSIX_NAMES:%=$(B)/tests/posix/%)
 PROGS += $(POSIX_PROGS)
 TESTS_HOST += $(POSIX_PROGS)

@@ -52,6 +52,11 @@ bool expect_same(long long a, long long b, const char *what, const char *file, i
 	return false;
 }
 
+bool failed_here(void)
+{
+	return failures;
+}
+
 void skip(const char *why)
 {
 	printf("# %s: %s\n", strict ? "missing" : "skipped", why);

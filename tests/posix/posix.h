@@ -63,6 +63,7 @@ void name_of(char *out, size_t n, char c);	 /* n times c, and NUL */
 void tick(void);				 /* until the clock of time stamps has advanced */
 int after(struct timespec a, struct timespec b); /* a > b */
 int equal(struct timespec a, struct timespec b);
+bool failed_here(void); /* something failed in this process, or before it was forked */
 /* Runs fn in a child as it is and checks that it ends with 0. */
 void child(void (*fn)(void));
 
