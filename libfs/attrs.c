@@ -105,9 +105,9 @@ static int chown_path(struct exo_fs *fs, struct exo_node *at, const char *path, 
 				  (gid != (gid_t)-1 && gid != n->gid && !exo_cred_member(fs, gid))))
 		err = -EPERM;
 	/* As Linux does for everybody: a program with a new owner does not act for the old one. */
-	if (!err && !S_ISDIR(n->mode) && (n->mode & S_ISUID || (n->mode & S_ISGID && n->mode & S_IXGRP))) {
+	if (!err && !S_ISDIR(n->mode) && exo_setid_lost(fs, n->mode, n->gid)) {
 		a.set |= EXO_SET_MODE;
-		a.mode = n->mode & 07777 & ~(S_ISUID | (n->mode & S_IXGRP ? S_ISGID : 0));
+		a.mode = n->mode & 07777 & ~exo_setid_lost(fs, n->mode, n->gid);
 	}
 	if (!err)
 		err = fs->type->setattr(fs, n, &a);

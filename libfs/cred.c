@@ -104,3 +104,11 @@ bool exo_node_owner(const struct exo_fs *fs, const struct exo_node *node)
 {
 	return exo_cred_all(fs) || exo_cred(fs)->uid == node->uid;
 }
+
+/* Set-gid without the right to execute for the group stays for the group's members only. */
+mode_t exo_setid_lost(const struct exo_fs *fs, mode_t mode, gid_t gid)
+{
+	bool group = mode & S_IXGRP || (!exo_cred_all(fs) && !exo_cred_member(fs, gid));
+
+	return mode & (S_ISUID | (group ? S_ISGID : 0));
+}

@@ -187,8 +187,6 @@ static int flags_ok(const struct exo_fs *fs, int *oflags)
 	if (*oflags & O_PATH)
 		*oflags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	acc = *oflags & O_ACCMODE;
-	if (acc == O_ACCMODE)
-		return -EINVAL;
 	if ((*oflags & O_TMPFILE) == O_TMPFILE && (acc == O_RDONLY || *oflags & O_CREAT))
 		return -EINVAL;
 	if ((acc != O_RDONLY || *oflags & O_TRUNC) && fs->flags & EXO_FS_RDONLY)
@@ -346,7 +344,9 @@ EXO_PUBLIC ssize_t exo_file_pread(struct exo_file *f, void *buf, size_t n, off_t
 
 static bool writable(const struct exo_file *f)
 {
-	return (f->oflags & O_ACCMODE) != O_RDONLY && !(f->oflags & O_PATH);
+	int acc = f->oflags & O_ACCMODE;
+
+	return (acc == O_WRONLY || acc == O_RDWR) && !(f->oflags & O_PATH);
 }
 
 EXO_PUBLIC ssize_t exo_file_pwrite(struct exo_file *f, const void *buf, size_t n, off_t off)
@@ -497,7 +497,7 @@ EXO_PUBLIC ssize_t exo_file_peek(struct exo_file *f, off_t off, const void **dat
 {
 	if (off < 0)
 		return -EINVAL;
-	if ((f->oflags & O_ACCMODE) == O_WRONLY || f->oflags & O_PATH)
+	if (f->oflags & (O_WRONLY | O_PATH))
 		return -EBADF;
 	exo_fs_enter(f->fs);
 	return exo_fs_leave(f->fs, f->fs->type->peek(f->fs, f, off, data));

@@ -177,7 +177,7 @@ EXO_PUBLIC int exo_file_map(struct exo_file *f, off_t off, size_t len, int prot,
 		return -EINVAL;
 	if (f->oflags & O_PATH)
 		return -EBADF;
-	if ((f->oflags & O_ACCMODE) == O_WRONLY || (prot & PROT_WRITE && (f->oflags & O_ACCMODE) != O_RDWR))
+	if (f->oflags & O_WRONLY || (prot & PROT_WRITE && (f->oflags & O_ACCMODE) != O_RDWR))
 		return -EACCES;
 	if (!S_ISREG(f->node->mode))
 		return -ENODEV;

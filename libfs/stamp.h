@@ -26,12 +26,14 @@ static inline struct timespec stamp_time(int64_t ns)
 	return ts;
 }
 
-/* False: no such time, or too far away. */
+/* False: no such time. What is too far away becomes the farthest that there is, as in other file systems. */
 static inline bool stamp_from(const struct timespec *ts, int64_t *ns)
 {
 	if (ts->tv_nsec < 0 || ts->tv_nsec >= 1000000000)
 		return false;
-	return !__builtin_mul_overflow(ts->tv_sec, 1000000000ll, ns) && !__builtin_add_overflow(*ns, ts->tv_nsec, ns);
+	if (__builtin_mul_overflow(ts->tv_sec, 1000000000ll, ns) || __builtin_add_overflow(*ns, ts->tv_nsec, ns))
+		*ns = ts->tv_sec < 0 ? INT64_MIN : INT64_MAX;
+	return true;
 }
 
 #endif

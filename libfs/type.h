@@ -226,6 +226,8 @@ int exo_node_may(const struct exo_fs *fs, const struct exo_node *node, int mask)
 int exo_node_may_remove(const struct exo_fs *fs, const struct exo_node *dir, const struct exo_node *node);
 bool exo_node_owner(const struct exo_fs *fs, const struct exo_node *node); /* its owner, or one who may do all */
 bool exo_cred_all(const struct exo_fs *fs);				   /* uid 0, or somebody else checks */
+/* Set-id bits of a file with that mode and group that go when whoever acts changes it. */
+mode_t exo_setid_lost(const struct exo_fs *fs, mode_t mode, gid_t gid);
 
 /*
  * path.c. `at`: where a relative path starts, NULL: the top. walk: the node that a path names (with a reference).

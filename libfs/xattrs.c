@@ -100,7 +100,7 @@ EXO_PUBLIC int exo_at_setxattr(struct exo_fs *fs, struct exo_file *at, const cha
 {
 	int err;
 
-	if (flags & ~PATH_FLAGS || (how && how != XATTR_CREATE && how != XATTR_REPLACE))
+	if (flags & ~PATH_FLAGS || how & ~(XATTR_CREATE | XATTR_REPLACE))
 		return -EINVAL;
 	err = name_ok(name);
 	if (err)

@@ -127,11 +127,14 @@ int cffs_setattr(struct exo_fs *xfs, struct exo_node *xnode, const struct exo_at
 
 int drop_setid(struct cffs *fs, struct node *node)
 {
-	u32 bits = S_ISUID | (node->n.mode & S_IXGRP ? S_ISGID : 0);
+	mode_t bits = node->n.mode & (S_ISUID | S_ISGID);
 	struct exo_attr a = {.set = EXO_SET_MODE};
 	int err;
 
-	if (!(node->n.mode & bits) || !exo_cred(&fs->fs)->uid)
+	if (!bits || !exo_cred(&fs->fs)->uid)
+		return 0;
+	bits = exo_setid_lost(&fs->fs, node->n.mode, node->n.gid);
+	if (!bits)
 		return 0;
 	a.mode = node->n.mode & 07777 & ~bits;
 	CFFS_RETRY(err, fs, set_once(fs, node, &a, false));

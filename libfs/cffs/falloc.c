@@ -112,12 +112,10 @@ static int mark_once(struct cffs *fs, struct node *node, u64 size, u32 flags)
 	was = node->di;
 	err = txn_begin(fs);
 	if (!err) {
-		if (size > node->di.size) {
+		if (size > node->di.size)
 			node->di.size = size;
-			node->di.time[T_MTIME] = stamp_now();
-		}
 		node->di.flags |= flags;
-		node->di.time[T_CTIME] = stamp_now();
+		node->di.time[T_MTIME] = node->di.time[T_CTIME] = stamp_now();
 		err = node_store(fs, node, &home);
 		if (err)
 			txn_abort(fs);

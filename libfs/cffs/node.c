@@ -188,7 +188,8 @@ static void adopt(struct node *n, const struct inode *di, u32 frame, u64 version
 		n->di.size = mine.size;
 	if (n->dirty & DIRTY_MTIME)
 		n->di.time[T_MTIME] = mine.time[T_MTIME];
-	if (n->dirty & DIRTY_CTIME)
+	/* Other changes set it at once. */
+	if (n->dirty & DIRTY_CTIME && mine.time[T_CTIME] > di->time[T_CTIME])
 		n->di.time[T_CTIME] = mine.time[T_CTIME];
 	if (n->dirty & DIRTY_ATIME)
 		n->di.time[T_ATIME] = mine.time[T_ATIME];

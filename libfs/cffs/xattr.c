@@ -327,7 +327,7 @@ static int change_once(struct cffs *fs, struct node *n, const char *name, const 
 	if (err)
 		goto out;
 	at = lookup(&l, name);
-	err = at < 0 && (!value || how == XATTR_REPLACE) ? -ENODATA : at >= 0 && how == XATTR_CREATE ? -EEXIST : 0;
+	err = at < 0 && (!value || how & XATTR_REPLACE) ? -ENODATA : at >= 0 && how & XATTR_CREATE ? -EEXIST : 0;
 	if (!err && l.len + RECORD + nlen + size > CFFS_ATTRS_MAX)
 		err = -ENOSPC;
 	if (!err && !l.ext) {

@@ -28,7 +28,8 @@ static struct timespec time_of(int to_set, int set, int now, struct timespec giv
 	return given;
 }
 
-/* Nothing to set: chown(-1, -1), or privileges that go because of a write. What is left is a new ctime. */
+/* Nothing to set: chown(-1, -1), or privileges that go because of a write. Where the kernel leaves set-id bits to us,
+ * it does not say that they are to go. */
 static int touch(struct bridge *b, struct exo_file *at)
 {
 	struct stat st;
@@ -36,8 +37,8 @@ static int touch(struct bridge *b, struct exo_file *at)
 
 	if (err)
 		return err;
-	return S_ISLNK(st.st_mode) ? exo_at_chown(b->fs, at, "", -1, -1, EXO_FS_EMPTY)
-				   : exo_at_chmod(b->fs, at, "", st.st_mode & 07777, EXO_FS_EMPTY);
+	return S_ISLNK(st.st_mode) || b->killpriv ? exo_at_chown(b->fs, at, "", -1, -1, EXO_FS_EMPTY)
+						  : exo_at_chmod(b->fs, at, "", st.st_mode & 07777, EXO_FS_EMPTY);
 }
 
 /* The owner first: it takes set-id bits away, which a mode in the same request may give back. */

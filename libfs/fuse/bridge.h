@@ -77,6 +77,7 @@ void inode_drop(struct bridge *b, fuse_ino_t nodeid, uint64_t lookups);
 
 /* Who asks; before each call into the library. */
 void act_for(fuse_req_t req);
+fuse_req_t acting_for(void);
 void act_as(uid_t uid, gid_t gid);
 /* The same for what changes something. */
 static inline struct bridge *begin_change(fuse_req_t req)

@@ -153,9 +153,17 @@ void act_as(uid_t uid, gid_t gid)
 	exo_fs_set_cred(&c);
 }
 
+static _Thread_local fuse_req_t acting;
+
+fuse_req_t acting_for(void)
+{
+	return acting;
+}
+
 void act_for(fuse_req_t req)
 {
 	const struct fuse_ctx *c = fuse_req_ctx(req);
 
+	acting = req;
 	act_as(c->uid, c->gid);
 }

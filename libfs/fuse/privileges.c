@@ -64,9 +64,25 @@ static bool asked_to_kill(void)
 	}
 }
 
+/* Set-gid without the right to execute for the group stays for its members. The request names one group. */
+static bool member(gid_t gid)
+{
+	gid_t groups[64];
+	int n;
+
+	if (now->gid == gid)
+		return true;
+	n = fuse_req_getgroups(acting_for(), 64, groups);
+	for (n = n < 64 ? n : 64; n > 0; n--)
+		if (groups[n - 1] == gid)
+			return true;
+	return false;
+}
+
 int drop_privileges(struct bridge *b, struct exo_file *at)
 {
 	struct stat st;
+	mode_t lost;
 	int err;
 
 	if (!b->killpriv)
@@ -79,8 +95,10 @@ int drop_privileges(struct bridge *b, struct exo_file *at)
 	if (!asked_to_kill())
 		return 0;
 	err = exo_file_stat(at, &st);
-	if (err || !S_ISREG(st.st_mode) || !(st.st_mode & S_ISUID || (st.st_mode & S_ISGID && st.st_mode & S_IXGRP)))
+	if (err || !S_ISREG(st.st_mode))
 		return err;
-	return exo_at_chmod(b->fs, at, "", st.st_mode & 07777 & ~(S_ISUID | (st.st_mode & S_IXGRP ? S_ISGID : 0)),
-			    EXO_FS_EMPTY);
+	lost = st.st_mode & S_ISUID;
+	if (st.st_mode & S_ISGID && (st.st_mode & S_IXGRP || !member(st.st_gid)))
+		lost |= S_ISGID;
+	return lost ? exo_at_chmod(b->fs, at, "", st.st_mode & 07777 & ~lost, EXO_FS_EMPTY) : 0;
 }

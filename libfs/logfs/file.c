@@ -114,7 +114,7 @@ static int cut_step(struct logfs *fs, struct lino *l, u64 from, u64 *to, u64 siz
 			di.size = done > from && done * BLK > size ? done * BLK : size;
 		di.mtime = di.ctime = stamp_now();
 		if (exo_cred(&fs->fs)->uid)
-			di.mode &= ~(S_ISUID | (di.mode & S_IXGRP ? S_ISGID : 0));
+			di.mode &= ~exo_setid_lost(&fs->fs, di.mode, di.gid);
 		err = inode_write(fs, l->n.ino, &di);
 	}
 	if (err) {
@@ -231,7 +231,7 @@ static int fill_step(struct logfs *fs, struct lino *l, u64 *at, u64 to, u64 size
 	if (!err) {
 		if (blk >= to && size > di.size)
 			di.size = size;
-		di.ctime = stamp_now();
+		di.mtime = di.ctime = stamp_now();
 		err = inode_write(fs, l->n.ino, &di);
 	}
 	if (err) {

@@ -68,7 +68,7 @@ static int remap(struct logfs *fs, u64 ino, u64 blk, u64 count, u64 end, bool dr
 		di.size = end;
 	di.mtime = di.ctime = stamp_now();
 	if (drop)
-		di.mode &= ~(S_ISUID | (di.mode & S_IXGRP ? S_ISGID : 0));
+		di.mode &= ~exo_setid_lost(&fs->fs, di.mode, di.gid);
 	return inode_write(fs, ino, &di);
 }
 

@@ -126,9 +126,9 @@ static int put(struct logfs *fs, u64 ino, const char *name, const u8 *value, u32
 
 	if (err && err != -ENODATA)
 		return err;
-	if (err && how == XATTR_REPLACE)
+	if (err && how & XATTR_REPLACE)
 		return err;
-	if (!err && how == XATTR_CREATE)
+	if (!err && how & XATTR_CREATE)
 		return -EEXIST;
 	if (!err) {
 		err = drop(fs, ino, sub);

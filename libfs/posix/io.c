@@ -41,7 +41,7 @@ static long read_at(struct ofd *o, void *buf, size_t n, int64_t off)
 	if (o->oflags & O_PATH)
 		return -EBADF;
 	if (o->type == S_IFDIR)
-		return (o->oflags & O_ACCMODE) == O_WRONLY ? -EBADF : -EISDIR;
+		return o->oflags & O_WRONLY ? -EBADF : -EISDIR;
 	return exo_file_pread(o->f, buf, n < IO_MAX ? n : IO_MAX, off);
 }
 
@@ -282,13 +282,13 @@ long in_syncfs(struct op *op)
 }
 long in_advice(struct op *op)
 {
-	return op->o->oflags & O_PATH ? -EBADF : op->a[2] < 0 || (int)op->a[3] < 0 || (int)op->a[3] > POSIX_FADV_NOREUSE ? -EINVAL : 0;
+	return op->o->oflags & O_PATH							 ? -EBADF
+	       : op->a[2] < 0 || (int)op->a[3] < 0 || (int)op->a[3] > POSIX_FADV_NOREUSE ? -EINVAL
+											 : 0;
 }
 long in_readahead(struct op *op)
 {
-	return op->o->oflags & O_PATH || (op->o->oflags & O_ACCMODE) == O_WRONLY ? -EBADF
-	       : op->o->type != S_IFREG						 ? -EINVAL
-										 : 0;
+	return op->o->oflags & O_PATH || op->o->oflags & O_WRONLY ? -EBADF : op->o->type != S_IFREG ? -EINVAL : 0;
 }
 
 /* ---- attributes of an open file ---- */

@@ -100,7 +100,7 @@ static long do_mmap(struct op *op)
 		return -ENODEV;
 	if (!op->a[1] || len < (size_t)op->a[1] || op->a[5] & (PAGE - 1) || op->a[5] < 0)
 		return op->a[5] & (PAGE - 1) || !op->a[1] ? -EINVAL : -EOVERFLOW;
-	if ((o->oflags & O_ACCMODE) == O_WRONLY)
+	if (o->oflags & O_WRONLY)
 		return -EACCES;
 	return kind == MAP_PRIVATE ? map_private(op, o, len) : map_shared(op, o, len);
 }

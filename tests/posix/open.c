@@ -181,12 +181,22 @@ static void offsets(void)
 	OK(close(fd));
 }
 
+/* Both bits of the access mode: asks for the rights to read and write, and gives a descriptor for neither. */
+static void neither(void)
+{
+	char c;
+	int fd;
+
+	put("f", "x");
+	fd = OK(open("f", O_WRONLY | O_RDWR));
+	FAILS(EBADF, read(fd, &c, 1));
+	FAILS(EBADF, write(fd, "y", 1));
+	FAILS(EINVAL, ftruncate(fd, 0));
+	OK(close(fd));
+	holds("f", "x");
+}
+
 const struct test tests[] = {
-	{"create", create},
-	{"append", append},
-	{"append_many", append_many},
-	{"tmpfile", tmpfile_},
-	{"direct", direct},
-	{"offsets", offsets},
-	{NULL},
+	{"create", create}, {"append", append},	  {"append_many", append_many}, {"tmpfile", tmpfile_},
+	{"direct", direct}, {"offsets", offsets}, {"neither", neither},		{NULL},
 };

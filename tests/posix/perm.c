@@ -187,14 +187,28 @@ static void set_id(void)
 	become(V, H);
 	OK(close(open("f", O_WRONLY | O_TRUNC)));
 	SAME(look("f").st_mode & 07777, 0777);
-	/* Set-gid without execute by group is another thing and stays. */
+	/* Set-gid without execute by group stays, for the group's members. */
 	become(0, 0);
 	OK(chmod("f", 02767));
+	become_with(V, H, G);
+	fd = OK(open("f", O_WRONLY));
+	SAME(write(fd, "y", 1), 1);
+	SAME(look("f").st_mode & 07777, 02767);
+	OK(close(fd));
+	become(0, 0);
 	become(V, H);
 	fd = OK(open("f", O_WRONLY));
 	SAME(write(fd, "y", 1), 1);
+	SAME(look("f").st_mode & 07777, 0767);
 	OK(close(fd));
 	become(0, 0);
+	/* Nothing is changed, and yet it is a chown. */
+	OK(chmod("f", 06777));
+	OK(chown("f", -1, -1));
+	SAME(look("f").st_mode & 07777, 0777);
+	OK(chmod("f", 02767));
+	OK(chown("f", -1, -1));
+	SAME(look("f").st_mode & 07777, 02767);
 	OK(chmod("f", 06777));
 	fd = OK(open("f", O_WRONLY));
 	SAME(write(fd, "y", 1), 1);

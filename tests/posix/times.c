@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /* times.c: which of the three times each call sets, and which it leaves. */
+#include <sys/xattr.h>
 #include "posix.h"
 
 #define A 1u
@@ -192,6 +193,57 @@ static void accessed(void)
 	CHANGED("f", 0, 0);
 }
 
+/* What is told late and what is told at once, in any order: the latest counts. */
+static void late_and_at_once(void)
+{
+	struct timespec far[2] = {{INT64_C(1) << 40, 0}, {-(INT64_C(1) << 40), 0}};
+	struct stat st;
+	int fd;
+
+	put("f", "x");
+	OK(mkdir("d", 0755));
+	mark("f");
+	fd = OK(open("f", O_RDWR));
+	SAME(write(fd, "y", 1), 1);
+	put("d/below", "");
+	tick();
+	before = look("f");
+	HAS(setxattr("f", "user.a", "1", 1, 0));
+	mark("f");
+	OK(setxattr("f", "user.a", "2", 1, 0));
+	CHANGED("f", C, 0);
+	SAME(write(fd, "y", 1), 1);
+	mark("f");
+	OK(removexattr("f", "user.a"));
+	CHANGED("f", C, 0);
+	SAME(write(fd, "y", 1), 1);
+	mark("f");
+	OK(link("f", "g"));
+	CHANGED("f", C, M | C);
+	before = look("d");
+	tick();
+	OK(rename("d", "e"));
+	st = look("e");
+	TRUE(after(st.st_ctim, before.st_ctim));
+	TRUE(equal(st.st_mtim, before.st_mtim));
+	put("e/more", "");
+	tick();
+	before = look("e");
+	tick();
+	OK(rename("e", "d"));
+	st = look("d");
+	TRUE(after(st.st_ctim, before.st_ctim));
+	/* Room for the file's bytes, whether there was some or not, is written to it. */
+	mark("f");
+	HAS(fallocate(fd, 0, 0, 1));
+	CHANGED("f", M | C, 0);
+	OK(close(fd));
+	/* What cannot be stored is the nearest that can be. */
+	OK(utimensat(AT_FDCWD, "f", far, 0));
+	st = look("f");
+	TRUE(st.st_atim.tv_sec > 4000000000 && st.st_mtim.tv_sec < -2000000000);
+}
+
 static void set(void)
 {
 	struct timespec ts[2] = {{1000000000, 123456789}, {1100000000, 987654321}};
@@ -251,6 +303,13 @@ static void set(void)
 }
 
 const struct test tests[] = {
-	{"names", names},	    {"removed", removed},   {"linked", linked}, {"content", content},
-	{"attributes", attributes}, {"accessed", accessed}, {"set", set},	{NULL},
+	{"names", names},
+	{"removed", removed},
+	{"linked", linked},
+	{"content", content},
+	{"attributes", attributes},
+	{"accessed", accessed},
+	{"set", set},
+	{"late_and_at_once", late_and_at_once},
+	{NULL},
 };
