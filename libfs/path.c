@@ -187,33 +187,6 @@ fail:
 	return err;
 }
 
-int exo_walk(struct exo_fs *fs, struct exo_node *at, const char *path, unsigned flags, struct exo_node **out)
-{
-	size_t len = path ? strlen(path) : 0;
-	struct exo_walk w;
-	int err;
-
-	if (!len && path && flags & EXO_WALK_EMPTY) {
-		if (at)
-			hold(out, at);
-		else
-			*out = fs->type->top(fs);
-		return 0;
-	}
-	if (len && fs->type->known) {
-		struct exo_node *node = fs->type->known(fs, at, path, len);
-
-		if (node) {
-			hold(out, node);
-			return 0;
-		}
-	}
-	err = walk(fs, at, path, false, !(flags & EXO_WALK_NOFOLLOW), 0, &w, out, NULL);
-	if (!err && fs->type->learn && !S_ISLNK((*out)->mode))
-		fs->type->learn(fs, at, path, len, *out);
-	return err;
-}
-
 /* The bytes before a last plain name and its slash, for `known` and `learn`; 0: there are none, or it is another kind
  * of path. */
 static size_t before_last(const char *path, struct exo_name *last)
@@ -241,6 +214,48 @@ static bool know_dir(struct exo_fs *fs, struct exo_node *at, const char *path, s
 	w->name = *last;
 	w->slash = false;
 	return true;
+}
+
+int exo_walk(struct exo_fs *fs, struct exo_node *at, const char *path, unsigned flags, struct exo_node **out)
+{
+	size_t len = path ? strlen(path) : 0, dir_len;
+	struct exo_node *node;
+	struct exo_name last;
+	struct exo_walk w;
+	int err;
+
+	if (!len && path && flags & EXO_WALK_EMPTY) {
+		if (at)
+			hold(out, at);
+		else
+			*out = fs->type->top(fs);
+		return 0;
+	}
+	if (!len || !fs->type->known)
+		return walk(fs, at, path, false, !(flags & EXO_WALK_NOFOLLOW), 0, &w, out, NULL);
+	node = fs->type->known(fs, at, path, len);
+	if (node) {
+		hold(out, node);
+		return 0;
+	}
+	dir_len = before_last(path, &last);
+	if (know_dir(fs, at, path, dir_len, &last, &w, &node)) {
+		err = fs->type->lookup(fs, node, w.name, out);
+		fs->type->put(fs, node);
+		if (!err && S_ISLNK((*out)->mode) && !(flags & EXO_WALK_NOFOLLOW)) {
+			fs->type->put(fs, *out);
+			err = walk(fs, at, path, false, true, 0, &w, out, NULL);
+		}
+		dir_len = 0;
+	} else {
+		err = walk(fs, at, path, false, !(flags & EXO_WALK_NOFOLLOW), 0, &w, out, NULL);
+	}
+	/* learn finds out whether it was plain names all the way. */
+	if (!err && dir_len && (*out)->parent)
+		fs->type->learn(fs, at, path, dir_len, (*out)->parent);
+	if (!err && !S_ISLNK((*out)->mode))
+		fs->type->learn(fs, at, path, len, *out);
+	return err;
 }
 
 int exo_walk_last(struct exo_fs *fs, struct exo_node *at, const char *path, int dots, struct exo_walk *w,

@@ -11,8 +11,8 @@
 #include <unistd.h>
 #include "cffs.h"
 
-#define KNOWN_SETS 4096 /* a power of two */
-#define KNOWN_SET 2	/* paths in one */
+#define KNOWN_SETS 2048 /* a power of two */
+#define KNOWN_SET 4	/* paths in one */
 #define KNOWN_LEN 112	/* longer ones are walked each time */
 #define KNOWN_WAY 8	/* blocks that a walk may depend on */
 

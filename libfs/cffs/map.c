@@ -64,6 +64,9 @@ static int look(struct cffs *fs, const struct ref *r, const struct node *node, u
 		if (kind != CFFS_KIND_MAP || part[CFFS_H_LEVEL] != level || get64(part + CFFS_H_OWNER) != node->n.ino)
 			return meta_same(fs, r) ? -EUCLEAN : -EAGAIN;
 		for (i = 0; i < CFFS_MAP_EXTS; i++) {
+			/* Most are not in use. */
+			if (!get32(part + CFFS_H_SIZE + CFFS_E_SIZE * i + CFFS_E_COUNT))
+				continue;
 			map_extent(part, i, &e);
 			consider(c, key, p, i, &e);
 		}
