@@ -626,7 +626,8 @@ static void check_frames(struct fuzz *f)
 		if (b->state == EXO_BUF_VALID) {
 			CHECK(exo_buf_find(c, b->disk, b->block) == i);
 			CHECK(!(b->flags & EXO_BUF_UNKNOWN) || !refs);
-			CHECK(c->side[i].in_lru == (!refs && !(b->flags & EXO_BUF_DIRTY) && !c->side[i].node.link));
+			CHECK(c->side[i].in_lru ==
+			      (!refs && !(b->flags & EXO_BUF_DIRTY) && !c->side[i].node.link && !c->side[i].node.kids));
 		}
 		if (b->state == EXO_BUF_FREE || b->state == EXO_BUF_PRIVATE)
 			CHECK(!c->side[i].node.lose && !c->side[i].node.waits && !c->side[i].node.waiters &&
