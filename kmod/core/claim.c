@@ -45,8 +45,8 @@ int exo_claim_check(struct exo_ask *a, struct exo_disk *d, const struct exo_want
 
 	if (w->claim.pad)
 		return exo_no(a, -EOPNOTSUPP, EXO_R_RESERVED, 0);
-	if (!exo_rng_inside(w->first, w->count, w->claim.start, w->claim.start + w->claim.count) ||
-	    w->claim.start + w->claim.count < w->claim.start)
+	/* Nothing is inside a claim whose end overflows. */
+	if (!exo_rng_inside(w->first, w->count, w->claim.start, w->claim.start + w->claim.count))
 		return exo_no(a, -EINVAL, EXO_R_RANGE, w->first);
 	if (w->parent == EXO_NOBLOCK) {
 		*root = w->root;
@@ -54,7 +54,7 @@ int exo_claim_check(struct exo_ask *a, struct exo_disk *d, const struct exo_want
 		frame = exo_buf_find(c, d->nr, w->parent);
 		if (frame == EXO_NOFRAME || c->bufs[frame].state != EXO_BUF_VALID)
 			return exo_no(a, -ENOENT, EXO_R_NOT_IN_CORE, w->parent);
-		if (!(c->bufs[frame].flags & EXO_BUF_META) || (c->bufs[frame].flags & EXO_BUF_UNKNOWN))
+		if (!(c->bufs[frame].flags & EXO_BUF_META))
 			return exo_no(a, -EINVAL, EXO_R_NOT_META, w->parent);
 		*root = c->bufs[frame].root;
 		tmpl = c->bufs[frame].template_id;

@@ -23,7 +23,7 @@ static u32 parent_of(const struct exo_disk *d, const struct exo_node *n)
 	const struct exo_core *c = d->c;
 	u32 frame = exo_buf_find(c, d->nr, c->side[n->id].up);
 
-	if (frame == EXO_NOFRAME || (c->bufs[frame].flags & (EXO_BUF_META | EXO_BUF_UNKNOWN)) != EXO_BUF_META)
+	if (frame == EXO_NOFRAME || !(c->bufs[frame].flags & EXO_BUF_META))
 		return EXO_NOFRAME;
 	return frame;
 }

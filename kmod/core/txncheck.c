@@ -172,7 +172,7 @@ static int find_block(struct txn *t, struct txn_block *b)
 	buf = &c->bufs[b->frame];
 	if (buf->state == EXO_BUF_READING)
 		return exo_no(a, -EBUSY, EXO_R_BUSY, b->block);
-	if (!(buf->flags & EXO_BUF_META) || (buf->flags & EXO_BUF_UNKNOWN))
+	if (!(buf->flags & EXO_BUF_META))
 		return exo_no(a, -EINVAL, EXO_R_NOT_META, b->block);
 	b->tmpl = buf->template_id;
 	b->root = buf->root;

@@ -342,9 +342,10 @@ static void told(void)
 static void told_who(void)
 {
 	enum { IN = 2 * PART };
+	static const u32 none[] = {EXO_MAX_CAPS - 1, EXO_MAX_CAPS, 1u << 20, ~0u};
 	struct kit k, a, c;
 	struct probe p;
-	u32 days;
+	u32 days, i;
 
 	kit_start(&k, FRAMES, BLOCKS, SIM_VOLATILE);
 	a = kit_as(&k, &alice);
@@ -364,10 +365,12 @@ static void told_who(void)
 	k.cap = 1;
 	CHECK(ask(&k, &p, EXO_ACL_BIND_READ) == OTHER && k.reason == EXO_R_CAP);
 	k.cap = 0;
-	/* A public root asks for no capability, but the acl is asked, and told that there was none. */
-	c.cap = 63;
+	/* A public root asks for no capability, but the acl is asked, and told that there was none: an empty slot, or no slot. */
 	p = probe(&k, &a, IN + offsetof(struct exo_acl_in, cap.rights), EXO_ROOT_PUBLIC_READ);
-	CHECK(ask(&c, &p, EXO_ACL_BIND_READ) == 0 && ask(&c, &p, EXO_ACL_BIND_WRITE) == OTHER);
+	for (i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		c.cap = none[i];
+		CHECK(ask(&c, &p, EXO_ACL_BIND_READ) == 0 && ask(&c, &p, EXO_ACL_BIND_WRITE) == OTHER);
+	}
 	c.cap = 0;
 	CHECK(ask(&c, &p, EXO_ACL_BIND_READ) == EXO_RIGHT_ALL);
 	p = probe(&k, &a, IN + offsetof(struct exo_acl_in, uid), EXO_ROOT_PUBLIC_READ);
@@ -443,6 +446,47 @@ static int root_del(struct kit *k, u32 root)
 	struct exo_root_del q = {.disk = k->d, .cap = k->cap, .root = root};
 
 	return CALL(k, EXO_NR_ROOT_DEL, q);
+}
+
+static u32 word(struct kit *k, u64 block, u64 version, u32 part, u32 at, u32 value, u64 child, u32 id)
+{
+	const u32 link[] = {(u32)child, 1, 1};
+
+	txn_bytes(&t, block, version, part * PART + at, &value, 4);
+	if (child) {
+		txn_bytes(&t, 3000, kit_version(k, 3000), 4, link, sizeof(link));
+		txn_decl(&t, EXO_DECL_ALLOC, id, child, 1);
+	}
+	return !txn_go(k, &t) ? 0 : refused_with(k, block, part) ?: OTHER;
+}
+
+/*
+ * A new block is asked about like any other, and was zeroes before, whatever the acl saw last. This one refuses with the word at 20
+ * before, then with the word at 24 after.
+ */
+static void fresh(void)
+{
+	static const u64 acl[] = {REGION(1, 0, 0), LDX_(SZ_W, 0, 1, 20), JNZ(0, 1), LDX_(SZ_W, 0, 1, PART + 24), EXIT};
+	const struct exo_udf_code code = {.name = "fresh",
+					  .insns = (uint64_t *)link_owns,
+					  .ninsns = sizeof(link_owns) / 8,
+					  .acl = (uint64_t *)acl,
+					  .nacl = sizeof(acl) / 8,
+					  .partition = PART};
+	const u64 top = 3000, new = 2500; /* the lower one is asked about first */
+	struct kit k;
+	u32 id, root;
+
+	kit_start(&k, FRAMES, BLOCKS, SIM_VOLATILE);
+	NEED(!add(&k, &code, &id) && !kit_root_add(&k, "fresh", id, top, 1, 0, &root, NULL));
+	CHECK(!word(&k, top, kit_version(&k, top), 1, 20, 5, 0, 0));
+	CHECK(word(&k, top, kit_version(&k, top), 1, 20, 0, 0, 0) == 5);
+	CHECK(word(&k, new, EXO_VERSION_NEW, 2, 24, 77, new, id) == 77 && kit_free(&k, new));
+	/* An answer too large for the detail is a refusal all the same, with the largest that fits. */
+	CHECK(word(&k, new, EXO_VERSION_NEW, 2, 24, 1u << 20, new, id) == (1u << 20) - 1 && kit_free(&k, new));
+	CHECK(word(&k, top, kit_version(&k, top), 1, 20, 0, 0, 0) == 5);
+	CHECK(!word(&k, new, EXO_VERSION_NEW, 2, 28, 1, new, id) && !kit_free(&k, new));
+	kit_stop(&k);
 }
 
 /*
@@ -675,6 +719,7 @@ int main(int argc, char **argv)
 	told();
 	told_who();
 	content();
+	fresh();
 	installing(&code);
 	damaged(&code);
 	exo_udf_free(&code);

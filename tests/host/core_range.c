@@ -160,7 +160,9 @@ static void bits(void)
 static void caps(void)
 {
 	struct exo_cap root = {.rights = 3}, user = {.name = {1, 1000}, .depth = 2, .rights = 3}, other = user,
-		       below = {.name = {1, 1000, 7}, .depth = 3, .rights = 3}, ro = user, bad;
+		       below = {.name = {1, 1000, 7}, .depth = 3, .rights = 3}, ro = user, bad,
+		       space = {.name = {1}, .depth = 1, .rights = 3}, zero = user, root3 = root,
+		       deep = {.name = {1, 2, 3, 4, 5, 6, 7, 8}, .depth = EXO_CAP_DEPTH, .rights = 3};
 
 	other.name[1] = 1001;
 	ro.rights = EXO_RIGHT_READ;
@@ -174,9 +176,14 @@ static void caps(void)
 	root.rights = 1;
 	CHECK(!exo_cap_root(&root));
 	CHECK(exo_cap_valid(&user));
-	bad = user;
-	bad.depth = 9;
-	CHECK(!exo_cap_valid(&bad));
+	/* A number may be 0, which is what stands behind a shorter name. */
+	zero.name[1] = 0;
+	CHECK(exo_cap_dominates(&space, &zero, 3) && !exo_cap_dominates(&zero, &space, 1));
+	CHECK(!exo_cap_same_name(&zero, &space) && !exo_cap_same_name(&space, &zero));
+	CHECK(exo_cap_valid(&deep) && exo_cap_dominates(&deep, &deep, 3) && exo_cap_dominates(&root3, &deep, 3));
+	bad = deep;
+	bad.depth = EXO_CAP_DEPTH + 1;
+	CHECK(!exo_cap_valid(&bad) && !exo_cap_dominates(&root3, &bad, 1));
 	bad = user;
 	bad.name[2] = 1;
 	CHECK(!exo_cap_valid(&bad));

@@ -625,7 +625,8 @@ static void check_frames(struct fuzz *f)
 		CHECK(b->refs == refs && owners == (b->state == EXO_BUF_PRIVATE));
 		if (b->state == EXO_BUF_VALID) {
 			CHECK(exo_buf_find(c, b->disk, b->block) == i);
-			CHECK(!(b->flags & EXO_BUF_UNKNOWN) || !refs);
+			/* What is not known is nobody's, and never metadata. */
+			CHECK(!(b->flags & EXO_BUF_UNKNOWN) || (!refs && !(b->flags & EXO_BUF_META)));
 			CHECK(c->side[i].in_lru ==
 			      (!refs && !(b->flags & EXO_BUF_DIRTY) && !c->side[i].node.link && !c->side[i].node.kids));
 		}
