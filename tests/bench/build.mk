@@ -62,7 +62,7 @@ bench-libfs: bench-deps all
 bench-%: bench-deps all
 	$(Q)scripts/bench $*
 
-#: make bench-NAME one benchmark of tests/bench/NAME.toml, five boots; make bench: all but those for bench-xn and bench-libfs (scripts/bench --times says how long each is)
+#: make bench-NAME one benchmark of tests/bench/NAME.toml, five boots; make bench: all but those for bench-xn and bench-libfs (scripts/bench --times NAME says how long its runs took)
 #: make bench-libfs the file systems' own: small files, a large one, copying a tree, unmodified programs
 #: make bench-quick every benchmark, one small boot each: a look, not a result
 #: make bench-xn  the module: transactions, direct I/O, attach, capability per block: all of tests/bench/xn-*.toml
