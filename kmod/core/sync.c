@@ -330,6 +330,21 @@ static int zero_some(struct sync *s, u32 *blocks)
 	return err;
 }
 
+/* By block: neighbours then share a request. None waits for another, or it would not be here. */
+static void sort_frames(struct sync *s)
+{
+	const struct exo_buf *bufs = s->d->c->bufs;
+	u32 gap, i, k, f;
+
+	for (gap = 121; gap; gap /= 3)
+		for (i = gap; i < s->nframes; i++) {
+			f = s->frames[i];
+			for (k = i; k >= gap && bufs[s->frames[k - gap]].block > bufs[f].block; k -= gap)
+				s->frames[k] = s->frames[k - gap];
+			s->frames[k] = f;
+		}
+}
+
 static int turn(struct sync *s, u32 *blocks, u32 *rounds, bool *over)
 {
 	struct exo_disk *d = s->d;
@@ -350,6 +365,7 @@ static int turn(struct sync *s, u32 *blocks, u32 *rounds, bool *over)
 	if (!s->busy)
 		s->idle++;
 	if (s->nframes) {
+		sort_frames(s);
 		err = exo_write_frames(s->a, d, s->frames, s->nframes, s->stamp, blocks);
 		if (err == -EIO && !d->failed) {
 			s->bad = s->a->detail;

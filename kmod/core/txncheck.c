@@ -189,44 +189,15 @@ static int find_block(struct txn *t, struct txn_block *b)
 	return buf->version == b->version ? 0 : exo_no(a, -ESTALE, EXO_R_VERSION, b->block);
 }
 
-/* Copies of the touched partitions, edited. What a transaction costs depends on these, not on the size of a block. */
+/*
+ * Copies of the touched partitions, edited. What a transaction costs depends on these, not on the size of a block. Of an edit that
+ * brings a whole partition the bytes that were copied in are the image.
+ */
 static int make_images(struct txn *t)
 {
-	const u8 *from = t->bytes;
-	size_t total = 0;
-	u32 i, p, left;
-	u8 *at;
+	u8 *from = t->bytes;
+	u32 i;
 
-	for (i = 0; i < t->q->nedits; i++) {
-		const struct exo_edit *e = &t->edits[i];
-		struct txn_block *b = &t->blk[t->of_edit[i]];
-		u32 last;
-
-		if (b->data)
-			continue;
-		last = (e->offset + e->len - 1) / b->size;
-		for (p = e->offset / b->size; p <= last; p++) {
-			if (!(b->parts >> p & 1))
-				total += b->size;
-			b->parts |= (u8)(1u << p);
-		}
-	}
-	at = exo_room_get(t->room, total);
-	if (!at)
-		return exo_nomem(t->a);
-	for (i = 0; i < t->nblk; i++) {
-		struct txn_block *b = &t->blk[i];
-		const u8 *mem = b->isnew ? NULL : exo_plat_frame(b->frame);
-
-		for (left = b->parts; left; left &= left - 1, at += b->size) {
-			p = (u32)__builtin_ctz(left);
-			b->part[p] = at;
-			if (mem)
-				memcpy(at, mem + p * b->size, b->size);
-			else
-				memset(at, 0, b->size);
-		}
-	}
 	for (i = 0; i < t->q->nedits; i++) {
 		const struct exo_edit *e = &t->edits[i];
 		struct txn_block *b = &t->blk[t->of_edit[i]];
@@ -238,11 +209,27 @@ static int make_images(struct txn *t)
 			continue;
 		}
 		for (; pos < end; pos += n, from += n) {
+			u8 **part = &b->part[pos / b->size];
+
 			within = pos & (b->size - 1);
 			n = b->size - within;
 			if (n > end - pos)
 				n = end - pos;
-			memcpy(b->part[pos / b->size] + within, from, n);
+			b->parts |= (u8)(1u << pos / b->size);
+			if (n == b->size) {
+				*part = from;
+				continue;
+			}
+			if (!*part) {
+				*part = exo_room_get(t->room, b->size);
+				if (!*part)
+					return exo_nomem(t->a);
+				if (b->isnew)
+					memset(*part, 0, b->size);
+				else
+					memcpy(*part, (u8 *)exo_plat_frame(b->frame) + (pos - within), b->size);
+			}
+			memcpy(*part + within, from, n);
 		}
 	}
 	return 0;

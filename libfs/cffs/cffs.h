@@ -183,6 +183,7 @@ struct cffs {
 		char name[40];
 		u32 len, hash;
 	} hashed;
+	struct wbuf *spare; /* write.c: one that is not in use */
 	/* cache.c */
 	struct held *held; /* [frames of the pool] */
 	u32 lru_first, lru_last, nheld, limit;
@@ -339,7 +340,7 @@ int meta_get(struct cffs *fs, const struct claim *c, struct ref *out); /* pins; 
 int meta_get_at(struct cffs *fs, const struct claim *c, u64 block, struct ref *out); /* of a longer claim */
 void meta_put(struct cffs *fs, struct ref *r);
 bool meta_same(struct cffs *fs, const struct ref *r);
-int disk_sync(struct cffs *fs, u32 root); /* transfers that are in the way are waited for */
+int disk_sync(struct cffs *fs, u32 root);			    /* transfers that are in the way are waited for */
 int err_retry(struct cffs *fs, int err, const struct exo_why *why); /* refusal -> -EAGAIN or a POSIX error */
 
 /* txn.c */
@@ -687,6 +688,7 @@ int cffs_sync(struct exo_fs *fs);
 int flush_all(struct cffs *fs);			     /* all that is gathered and pending, into the tree */
 int write_flush(struct cffs *fs, struct node *node); /* give buffered bytes their blocks */
 void write_drop(struct cffs *fs, struct node *node);
+void write_exit(struct cffs *fs);
 void write_cut(struct cffs *fs, struct node *node, u64 size); /* gathered bytes behind a new end go */
 int write_told(struct cffs *fs, struct node *node,
 	       int err);		/* the caller is told err: what found no room is given up */

@@ -20,7 +20,8 @@ bool name_ok(const char *name, size_t len)
 	       !(name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.')));
 }
 
-#define WAYS 16 /* kept for a directory, by the first bits of the hash */
+#define LEAF_GROUP 8 /* blocks on either side of a leaf that are read with it */
+#define WAYS 16	     /* kept for a directory, by the first bits of the hash */
 
 struct leaves {
 	struct {
@@ -70,6 +71,28 @@ static void way_keep(struct cffs *fs, struct node *dir, u32 hash, const struct f
 	dir->leaves->way[w].path = f->path;
 }
 
+/*
+ * A leaf that is not in core: those beside it are other leaves, of this directory or of ones made about then. They come
+ * with the same request. Only allocated blocks are of use.
+ */
+static void read_leaves(struct cffs *fs, u64 leaf)
+{
+	struct exo_run run = {leaf, 1};
+
+	if (exo_lookup(fs->v, fs->fs.disk, leaf, NULL) != EXO_NOFRAME)
+		return;
+	while (leaf - run.start < LEAF_GROUP && run.start > 1 && !exo_block_free(fs->map, run.start - 1) &&
+	       exo_lookup(fs->v, fs->fs.disk, run.start - 1, NULL) == EXO_NOFRAME)
+		run.start--;
+	run.count = leaf - run.start + 1;
+	while (run.start + run.count - leaf < LEAF_GROUP && run.start + run.count < fs->map->blocks &&
+	       !exo_block_free(fs->map, run.start + run.count) &&
+	       exo_lookup(fs->v, fs->fs.disk, run.start + run.count, NULL) == EXO_NOFRAME)
+		run.count++;
+	if (run.count > 1)
+		exo_read(fs->fs.x, fs->fs.disk, 1, &run, NULL);
+}
+
 int dir_leaf_for(struct cffs *fs, struct node *dir, u32 hash, struct found *f)
 {
 	int err;
@@ -91,6 +114,7 @@ int dir_leaf_for(struct cffs *fs, struct node *dir, u32 hash, struct found *f)
 		if (err || !f->path.n)
 			return err;
 		way_keep(fs, dir, hash, f);
+		read_leaves(fs, f->path.at[f->path.n - 1].c.ext.start);
 	}
 	return meta_get(fs, &f->path.at[f->path.n - 1].c, &f->leaf);
 }
@@ -258,6 +282,7 @@ int dir_add(struct cffs *fs, struct node *dir, struct found *f, struct inode *di
 		err = txn_alloc(fs, fs->policy->leaf(fs, dir), 1, true, true, &e);
 		if (err)
 			return err;
+		fs->policy->placed(fs, dir, &e);
 		r = txn_new_block(e.start);
 		e.key = 0;
 		err = leaf_begin(fs, dir, &r);

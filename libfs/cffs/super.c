@@ -238,6 +238,7 @@ void cffs_close(struct exo_fs *xfs)
 	exo_opens_leave(xfs);
 	txn_exit(fs);
 	nodes_exit(fs);
+	write_exit(fs);
 	cache_exit(fs);
 	free(fs);
 }

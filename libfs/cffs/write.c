@@ -30,8 +30,21 @@ u64 write_end(const struct node *node)
 static void give_up(struct cffs *fs, struct wbuf *w)
 {
 	fs->fs.space.gathered -= w->len + BLK;
+	/* A small file's is kept for the next one. */
+	if (w->room == BLK && !fs->spare) {
+		fs->spare = w;
+		return;
+	}
 	free(w->bytes);
 	free(w);
+}
+
+void write_exit(struct cffs *fs)
+{
+	if (fs->spare)
+		free(fs->spare->bytes);
+	free(fs->spare);
+	fs->spare = NULL;
 }
 
 void write_drop(struct cffs *fs, struct node *node)
@@ -366,10 +379,14 @@ static int gather(struct cffs *fs, struct node *node, const u8 *buf, size_t n, u
 	if (!w) {
 		if (n >= GATHER_MAX / 4 || off != size || off % BLK)
 			return 0;
-		w = calloc(1, sizeof(*w));
+		w = fs->spare;
+		fs->spare = NULL;
+		if (!w)
+			w = calloc(1, sizeof(*w));
 		if (!w)
 			return 0;
 		w->off = off;
+		w->len = 0;
 		node->wb = w;
 		fs->fs.space.gathered += BLK;
 		node->read_data = NULL;
