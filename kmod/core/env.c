@@ -270,8 +270,10 @@ static int alloc_frames(struct exo_ask *a, const struct exo_frame_alloc *q, u32 
 				err = exo_no(a, -ENOMEM, EXO_R_NO_FRAMES, q->count);
 		} else if (f[i] >= c->frames) {
 			err = exo_no(a, -EINVAL, EXO_R_FRAME, f[i]);
-		} else if (!exo_pool_take_this(c, f[i])) {
+		} else if (c->bufs[f[i]].state != EXO_BUF_FREE) {
 			err = exo_no(a, -EBUSY, EXO_R_FRAME, f[i]);
+		} else if (!exo_pool_take_this(c, f[i])) {
+			err = exo_no(a, -ENOMEM, EXO_R_NO_FRAMES, q->count);
 		}
 		if (!err) {
 			make_private(c, e, f[i]);

@@ -166,7 +166,7 @@ void exo_call_result(struct exo_ask *a, void *mem, int err); /* reason and detai
 
 /* pool.c: frames. Lock held. */
 u32 exo_pool_take(struct exo_core *c); /* zeroed, identity-less, not FREE any more; EXO_NOFRAME */
-bool exo_pool_take_this(struct exo_core *c, u32 frame);
+bool exo_pool_take_this(struct exo_core *c, u32 frame); /* a FREE one; false: without memory */
 void exo_pool_give(struct exo_core *c, u32 frame);
 void exo_pool_return(struct exo_core *c, u32 frame); /* the memory of a free frame that has some */
 

@@ -98,5 +98,5 @@ u32 exo_pool_take(struct exo_core *c)
 
 bool exo_pool_take_this(struct exo_core *c, u32 frame)
 {
-	return c->bufs[frame].state == EXO_BUF_FREE && take(c, frame);
+	return take(c, frame);
 }

@@ -4,6 +4,7 @@
  * call they are needed; memory that the platform wants back is given and taken again; and what cannot be had is refused in the end.
  */
 #include "core_kit.h"
+#include "../../kmod/core/internal.h"
 
 #define FRAMES 64
 #define BLOCKS 5000
@@ -129,6 +130,8 @@ static void tree(u32 flags)
 	}
 	CHECK(stats()->writebacks > FRAMES);
 	CHECK(!kit_sync(&k, EXO_NOROOT) && kit_info(&k).out_uninit == 0);
+	/* now nothing keeps any of them */
+	CHECK(k.core->nlru + stats()->frames_free == FRAMES);
 	CHECK(!kit_detach(&k, 0) && !kit_attach(&k, EXO_ATTACH_WALK));
 	CHECK(!kit_info(&k).out_quarantined && !kit_info(&k).out_contested && kit_info(&k).out_walk_meta == 3 * FRAMES + 1);
 	kit_stop(&k);
@@ -164,6 +167,103 @@ static void no_more(void)
 	kit_stop(&k);
 }
 
+/* What is bound gives no frame however often it is written, so it is not written for one. */
+static void in_use(void)
+{
+	u32 root, f[FRAMES], g, n = FRAMES * 3 / 4, i;
+	struct kit a, b;
+	u64 at, was;
+
+	kit_start(&k, FRAMES, BLOCKS, 0);
+	a = kit_as(&k, &kit_root);
+	b = kit_as(&k, &kit_root);
+	NEED(!kit_root_add(&k, "a", 0, EXO_NOBLOCK, MANY, 0, &root, &at) && !kit_sync(&k, EXO_NOROOT));
+	NEED(!bind(&a, root, at, 0, n, EXO_BIND_OVERWRITE, f) && !bind(&b, root, at, n, FRAMES - n, EXO_BIND_OVERWRITE, f + n));
+	CHECK(stats()->frames_dirty == FRAMES);
+	was = stats()->blocks_written;
+	CHECK(bind(&k, root, at, 200, 1, 0, &g) == -ENOMEM && k.reason == EXO_R_NO_FRAMES && stats()->blocks_written == was);
+	for (i = 0; i < FRAMES; i++)
+		CHECK(!(kit_buf(&k, at + i)->flags & EXO_BUF_WRITING));
+	/* one is let go, and is the one that is written */
+	CHECK(!kit_unbind(&a, f[3]) && !bind(&k, root, at, 200, 1, EXO_BIND_OVERWRITE, &g) && stats()->blocks_written == was + 1);
+	sim_env_close(a.senv);
+	sim_env_close(b.senv);
+	kit_stop(&k);
+}
+
+/*
+ * A dirty buffer that an asynchronous transfer writes over ends with that, which may need the thread that asks for frames: it is not
+ * waited for.
+ */
+static void under_a_transfer(void)
+{
+	u32 root, f[FRAMES], p, g, n = FRAMES * 3 / 4, i;
+	struct exo_frame_alloc fa = {.head.flags = EXO_FRAME_ANY, .frames = (uintptr_t)&p, .count = 1};
+	struct exo_ioreq *r;
+	struct exo_io io;
+	struct kit a;
+	u64 at, why, bad;
+
+	kit_start(&k, FRAMES, BLOCKS, 0);
+	a = kit_as(&k, &kit_root);
+	NEED(!kit_root_add(&k, "a", 0, EXO_NOBLOCK, MANY, 0, &root, &at) && !kit_sync(&k, EXO_NOROOT));
+	NEED(!CALL(&k, EXO_NR_FRAME_ALLOC, fa));
+	NEED(!bind(&a, root, at, 0, n, 0, f) && !bind(&k, root, at, n, FRAMES - n - 1, EXO_BIND_OVERWRITE, f + n));
+	NEED(!kit_unbind(&k, f[n]));
+	io = (struct exo_io){.head = {.size = sizeof(io), .flags = EXO_IO_WRITE},
+			     .disk = k.d,
+			     .cap = k.cap,
+			     .root = root,
+			     .parent = EXO_NOBLOCK,
+			     .claim = claim(at, MANY, 0),
+			     .first = at + n,
+			     .count = 1,
+			     .frames = (uintptr_t)&p};
+	NEED(!exo_io_begin(k.e, (uintptr_t)&io, &r));
+	CHECK(bind(&k, root, at, 200, 1, 0, &g) == -ENOMEM && k.reason == EXO_R_NO_FRAMES);
+	NEED(!exo_plat_io(r->dev, r->op, r->segs, r->nsegs, &bad) && !exo_io_done(r, 0, EXO_NOBLOCK, &why));
+	CHECK(!bind(&k, root, at, 200, 1, 0, &g));
+	for (i = 0; i < FRAMES; i++)
+		kit_unbind(&k, i);
+	sim_env_close(a.senv);
+	kit_stop(&k);
+}
+
+/* Buffers that are dirtied again and again do not keep others from being written: each look for what to write goes on where the last ended. */
+static void in_turn(void)
+{
+	const u32 frames = 600, blocks = 620;
+	u32 root, f, i, round, never = 0, is;
+	u64 at;
+
+	kit_start(&k, frames, BLOCKS, 0);
+	NEED(!kit_root_add(&k, "a", 0, EXO_NOBLOCK, blocks, 0, &root, &at) && !kit_sync(&k, EXO_NOROOT));
+	for (round = 0; round < 8; round++) {
+		for (i = 0; i < blocks; i++) {
+			struct exo_bind b = {.head.flags = EXO_BIND_OVERWRITE,
+					     .disk = k.d,
+					     .root = root,
+					     .parent = EXO_NOBLOCK,
+					     .claim = claim(at, blocks, 0),
+					     .first = at + i,
+					     .count = 1,
+					     .rights = EXO_RIGHT_ALL,
+					     .frames = (uintptr_t)&f};
+
+			NEED(!CALL(&k, EXO_NR_BIND, b));
+			is = i + 1;
+			CHECK(sim_poke(sim_pool(k.senv) + f * 4096ul, &is, 4));
+			NEED(!kit_unbind(&k, f));
+		}
+	}
+	for (i = 0; i < blocks; i++) {
+		sim_disk_peek(k.disk, at + i, 0, &is, 4);
+		never += is != i + 1;
+	}
+	CHECK_MSG(stats()->writebacks > 1000 && never < 60, "%llu written, %u blocks never", (unsigned long long)stats()->writebacks, never);
+	kit_stop(&k);
+}
+
 /* Memory goes back from free and clean unbound frames only, and comes again when it is needed. */
 static void memory(void)
 {
@@ -194,13 +294,20 @@ static void memory(void)
 	/* a wanted number gets memory, too */
 	idle = exo_core_idle(k.core);
 	CHECK(idle >= FRAMES - 11 && exo_core_shrink(k.core, 1000) == idle && stats()->frames_returned == idle);
-	for (i = 0; i < FRAMES; i++) {
-		fa.head.flags = 0;
-		fa.count = 1;
-		p[0] = i;
-		if (!CALL(&a, EXO_NR_FRAME_ALLOC, fa))
-			break;
-	}
+	fa.head.flags = 0;
+	fa.count = 1;
+	for (i = 0; i < FRAMES && !k.core->side[i].bare; i++)
+		;
+	p[0] = i;
+	sim_memory_short(true);
+	CHECK(CALL(&a, EXO_NR_FRAME_ALLOC, fa) == -ENOMEM && a.reason == EXO_R_NO_FRAMES);
+	sim_memory_short(false);
+	for (n = 0; n < FRAMES && k.core->bufs[n].state == EXO_BUF_FREE; n++)
+		;
+	p[0] = n;
+	CHECK(CALL(&a, EXO_NR_FRAME_ALLOC, fa) == -EBUSY && a.reason == EXO_R_FRAME && a.detail == n);
+	p[0] = i;
+	CHECK(!CALL(&a, EXO_NR_FRAME_ALLOC, fa));
 	CHECK(i < FRAMES && stats()->frames_returned == idle - 1 && sim_peek(sim_pool(a.senv) + i * 4096ul, &n, 4) && n == 0);
 	/* none to be had: what is clean is dropped for it, and then it is said */
 	sim_memory_short(true);
@@ -276,6 +383,9 @@ int main(void)
 	tree(0);
 	tree(SIM_VOLATILE);
 	no_more();
+	in_use();
+	under_a_transfer();
+	in_turn();
 	memory();
 	for (seed = 1; seed <= 10; seed++)
 		together(seed);

@@ -109,11 +109,11 @@ static void one_user(void)
 	kit_stop(&k);
 }
 
-/* Freed under a binding, and by a root's end: the frame is the user's until it is unbound. */
+/* A root's end takes its buffers from who has them bound; then they are not the user's any more. */
 static void gone(void)
 {
 	struct kit a;
-	u32 root, f[8];
+	u32 root, f[8], p[FRAMES];
 	u64 at;
 	struct exo_root_del del = {.disk = 0};
 
@@ -125,7 +125,8 @@ static void gone(void)
 	del.disk = a.d;
 	del.root = root;
 	CHECK(!CALL(&a, EXO_NR_ROOT_DEL, del));
-	CHECK(query(&a).out_user_frames == 0 || query(&a).out_user_frames == 8);
+	CHECK(query(&a).out_user_frames == 0 && query(&a).out_user_limit == FRAMES / 2);
+	CHECK(!alloc(&a, FRAMES / 2, p) && !give(&a, FRAMES / 2, p));
 	sim_env_close(a.senv);
 	a = kit_as(&k, &kit_user);
 	CHECK(query(&a).out_user_frames == 0 && query(&a).out_user_limit == FRAMES / 2);
