@@ -145,6 +145,17 @@ static u32 collect(const u8 *leaf, struct item *it, u32 hash, const char *name, 
 	return n;
 }
 
+static bool owns_some(const u8 *part)
+{
+	u32 s, i;
+
+	for (s = 0; part_kind(part) && s < CFFS_SLOTS; s++)
+		for (i = 0; part_used(part, s) && i < CFFS_S_EXTS; i++)
+			if (get32(part + CFFS_SLOT(s) + CFFS_S_EXT + CFFS_E_SIZE * i + CFFS_E_COUNT))
+				return true;
+	return false;
+}
+
 /* Replace the leaf by one new, or by two that meet at *high->key. */
 static int replace(struct cffs *fs, struct node *dir, struct found *f, const u8 *leaf, const struct item *it, u32 low_n,
 		   u32 n, const struct layout *a, const struct layout *b, u32 border)
@@ -170,11 +181,15 @@ static int replace(struct cffs *fs, struct node *dir, struct found *f, const u8 
 	if (!err && low_n < n)
 		err = fill(fs, dir, high.start, leaf, it + low_n, b);
 	for (p = 0; !err && p < CFFS_PARTS; p++) {
-		u8 *part = txn_part(fs, &f->leaf, p);
+		u8 *part;
 
+		/* What owns nothing may go as it is; one of them is in the transaction for the leaf's version. */
+		if (p && !fs->shared && !owns_some(leaf + p * CFFS_PART))
+			continue;
+		part = txn_part(fs, &f->leaf, p);
 		/* References own nothing: in a shared tree, where it may be another's, it goes as it is. */
 		if (part && !fs->shared)
-			memset(part, 0, CFFS_PART);
+			part_clear(part);
 		else if (!part)
 			err = -EAGAIN;
 	}

@@ -304,7 +304,7 @@ static int decode(struct cffs *fs, struct node *n, const struct ref *r)
 	const char *name;
 	int kind;
 
-	memcpy(part, (const u8 *)exo_frame_ptr(fs->v, r->frame) + n->loc.part * CFFS_PART, CFFS_PART);
+	part_copy(part, (const u8 *)exo_frame_ptr(fs->v, r->frame) + n->loc.part * CFFS_PART);
 	if (!meta_same(fs, r))
 		return -EAGAIN;
 	kind = part_kind(part);

@@ -108,7 +108,7 @@ void part_owner(u8 *part, const struct inode *owner)
 
 void part_init(u8 *part, const struct inode *dir, u32 from)
 {
-	memset(part, 0, CFFS_PART);
+	part_clear(part);
 	put32(part + CFFS_H_MAGIC, CFFS_MAGIC);
 	part[CFFS_H_KIND] = CFFS_KIND_DIR;
 	part_owner(part, dir);
@@ -154,7 +154,7 @@ static void heap_build(u8 *part, u32 slot, const char *name, size_t len, const c
 	u8 old[CFFS_PART];
 	u32 i, at = CFFS_PART, used = part[CFFS_H_USED];
 
-	memcpy(old, part, CFFS_PART);
+	part_copy(old, part);
 	memset(part + heap_start(used), 0, at - heap_start(used));
 	for (i = 0; i < CFFS_SLOTS; i++) {
 		u8 *p = part + CFFS_SLOT(i);

@@ -114,12 +114,12 @@ u8 *txn_part(struct cffs *fs, const struct ref *r, u32 part)
 	im->fresh = r->frame == EXO_NOFRAME;
 	im->version = im->fresh ? EXO_VERSION_NEW : r->version;
 	if (im->fresh) {
-		memset(im->bytes, 0, CFFS_PART);
+		part_clear(im->bytes);
 	} else {
-		memcpy(im->before, txn_see(fs, r, part), CFFS_PART);
+		part_copy(im->before, txn_see(fs, r, part));
 		if (!meta_same(fs, r))
 			return NULL;
-		memcpy(im->bytes, im->before, CFFS_PART);
+		part_copy(im->bytes, im->before);
 		for (i = 0; i < t->npins && t->pin[i] != r->frame; i++)
 			;
 		if (i == t->npins) {
