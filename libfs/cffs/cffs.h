@@ -706,6 +706,7 @@ int cffs_forking(struct exo_fs *fs);
 int cffs_forked(struct exo_fs *fs, struct exo *x, const struct exo_root_get *root);
 int cffs_sync(struct exo_fs *fs);
 int flush_all(struct cffs *fs);			     /* all that is gathered and pending, into the tree */
+int sync_root(struct cffs *fs);			     /* what is in the tree, to the disk; to be retried */
 int write_flush(struct cffs *fs, struct node *node); /* give buffered bytes their blocks */
 void write_drop(struct cffs *fs, struct node *node);
 void write_exit(struct cffs *fs);

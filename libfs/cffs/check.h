@@ -9,10 +9,11 @@ struct seen {
 	u64 ino;
 	struct node *dir; /* with a reference */
 	struct loc loc;
-	int64_t ctime;
+	int64_t ctime;	/* ref: when it was made */
 	u32 hash;
 	bool owns, ref;
-	u32 link; /* ref: number of the name */
+	u32 link;	/* ref: number of the name */
+	u32 before;	/* ref: of the same inode, seen before it: index in named + 1; 0: none */
 	char name[CFFS_NAME_MAX + 1];
 };
 
@@ -20,6 +21,7 @@ struct seen {
 struct xseen {
 	u64 ino;
 	u32 place, names;
+	u32 last; /* name that was seen: index in named + 1; 0: none */
 	bool owns;
 	bool mine;			     /* ours to repair: shared.c */
 	u64 parent;			     /* shared trees: a directory that it says to be in */
@@ -40,7 +42,9 @@ struct walk {
 	u32 nx, xroom;
 	struct node **queue; /* directories, with a reference */
 	u32 nqueued, queue_room;
-	struct seen **twin; /* second entries of one name, for checkx_end */
+	struct seen **named; /* entries that count as names of what is in the table */
+	u32 nnamed;
+	struct seen **twin; /* of two entries of one name the older, for checkx_end */
 	u32 ntwins;
 	u64 *blocks; /* bitmap of blocks seen owned */
 	int stop;

@@ -103,36 +103,65 @@ int checkx_begin(struct walk *w)
 	return err < 0 ? err : 0;
 }
 
-static int twin(struct walk *w, struct node *dir, const struct loc *loc, const struct inode *di, const char *name)
+static int grow(struct seen ***v, u32 n)
 {
-	struct seen **more = realloc(w->twin, (w->ntwins + 1) * sizeof(*more)), *s;
+	struct seen **more;
 
+	if (n & (n - 1))
+		return 0;
+	more = realloc(*v, (n ? 2ul * n : 1) * sizeof(*more));
 	if (!more)
 		return -ENOMEM;
-	w->twin = more;
-	s = calloc(1, sizeof(*s));
-	if (!s)
-		return -ENOMEM;
-	s->ino = di->ino;
-	s->dir = node_hold(w->fs, dir);
-	s->loc = *loc;
-	s->hash = di->hash;
-	s->link = REF_LINK(di);
-	memcpy(s->name, name, di->name_len);
-	more[w->ntwins++] = s;
-	return 1;
+	*v = more;
+	return 0;
+}
+
+/* Two entries of one name: a cut came in a rename. The newer stays, for it may stand where something was replaced. */
+static void twin(struct walk *w, const struct xseen *x, struct seen *s)
+{
+	u32 i;
+
+	for (i = x->last; i && w->named[i - 1]->link != s->link; i = w->named[i - 1]->before)
+		;
+	if (i && s->ctime > w->named[i - 1]->ctime) {
+		struct seen *old = w->named[i - 1];
+
+		s->before = old->before;
+		w->named[i - 1] = s;
+		s = old;
+	}
+	w->twin[w->ntwins++] = s;
 }
 
 int checkx_name(struct walk *w, struct node *dir, const struct loc *loc, const struct inode *di, const char *name)
 {
 	struct xseen *x = checkx_find(w, di->ino);
 	u32 k = REF_LINK(di);
+	struct seen *s;
 
 	/* Made since the table was looked at. */
 	if (!x || x->place != REF_PLACE(di) || k / 8 >= sizeof(x->map))
 		return 1;
-	if (x->map[k / 8] >> (k % 8) & 1)
-		return twin(w, dir, loc, di, name);
+	if (grow(&w->named, w->nnamed) || grow(&w->twin, w->ntwins))
+		return -ENOMEM;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	s->ino = di->ino;
+	s->dir = node_hold(w->fs, dir);
+	s->loc = *loc;
+	s->ctime = di->time[T_BTIME];
+	s->hash = di->hash;
+	s->ref = true;
+	s->link = k;
+	memcpy(s->name, name, di->name_len);
+	if (x->map[k / 8] >> (k % 8) & 1) {
+		twin(w, x, s);
+		return 1;
+	}
+	s->before = x->last;
+	w->named[w->nnamed++] = s;
+	x->last = w->nnamed;
 	x->map[k / 8] |= 1u << k % 8;
 	x->names++;
 	return x->names > 1;
@@ -472,9 +501,14 @@ void checkx_done(struct walk *w)
 		node_put(w->fs, w->twin[i]->dir);
 		free(w->twin[i]);
 	}
+	for (i = 0; i < w->nnamed; i++) {
+		node_put(w->fs, w->named[i]->dir);
+		free(w->named[i]);
+	}
 	for (i = 0; i < w->nx; i++)
 		if (w->x[i].clash)
 			node_put(w->fs, w->x[i].embedded.dir);
 	free(w->twin);
+	free(w->named);
 	free(w->x);
 }

@@ -77,7 +77,7 @@ static int fill(struct swap *s, int i, const u8 *part, const u8 *other)
 	di.hash = mine.hash;
 	if (!(di.flags & CFFS_F_REF))
 		di.time[T_CTIME] = stamp_now();
-	else if (s->fs->shared)
+	else
 		ref_stamp(s->fs, &di);
 	slot = entry_add(to, &di, copy, mine.name_len, target + di.name_len);
 	return slot < 0 ? slot : 0;

@@ -2,7 +2,8 @@
 /*
  * relocate.c: moving stretches of files. New blocks are claimed by a file without a name (stage), filled, and then one
  * transaction gives each file the new ones in place of the old ones, which it frees. A cut before it leaves the files
- * as they were and an orphan, a cut behind it the files with their new blocks, which were written first.
+ * as they were and an orphan, a cut behind it the files with their new blocks, which were made durable first: the module's
+ * order is content with the zeroes that they came with, which anybody may have had written meanwhile.
  *
  * Other processes. One that has an old block bound may store into it at any moment, and the transaction would not
  * notice: its frame stays, but is no block's any more. So all old blocks are bound here first, and stay bound: then
@@ -204,6 +205,15 @@ static int fill_new(struct mover *m, u32 n, u32 *done)
 	return err;
 }
 
+static int settle_new(struct mover *m, u32 n)
+{
+	struct exo_run run = {m->end - n, n};
+	struct exo_why *why = exo_fs_why_here();
+	int err = exo_sync_runs(m->fs->fs.x, m->fs->fs.disk, 1, &run, why);
+
+	return err < 0 ? err_retry(m->fs, err, why) : 0;
+}
+
 /* ---- the exchange ---- */
 
 /* In a transaction: [key, key + count) of the node gives its blocks up; they must be those that are held from `at` on.
@@ -344,6 +354,8 @@ int mover_move(struct mover *m, const struct seg *seg, u32 nsegs, u64 near, bool
 	err = hold_old(m, seg, nsegs, &held);
 	if (!err)
 		err = fill_new(m, n, &filled);
+	if (!err)
+		CFFS_RETRY(err, fs, settle_new(m, n));
 	if (!err)
 		CFFS_RETRY(err, fs, swap_once(m, seg, nsegs, n));
 	if (!err) {

@@ -102,8 +102,9 @@ static int drop_target(struct ren *r, struct loc *oloc)
 	if (r->park_dst && r->fs->shared)
 		return shared_park(r->fs, r->dst, &r->home, REF_LINK(&di));
 	if (r->park_dst) {
-		/* After a power cut both places may stand; the newer one counts. */
-		di.time[T_CTIME] = stamp_now();
+		/* After a power cut both places may stand, and the newer counts. Then the name was not replaced, so that is it. */
+		if (!r->dst->ext)
+			di.time[T_CTIME] = 0;
 		r->o.loc.block = EXO_NOBLOCK;
 		return dir_add(r->fs, r->fs->orphans, &r->o, &di, r->oname, r->olen, NULL, oloc);
 	}
@@ -117,6 +118,18 @@ static int drop_target(struct ren *r, struct loc *oloc)
 	xlink_del(part, REF_LINK(&di));
 	put64(part + CFFS_SLOT(0) + CFFS_S_CTIME, stamp_now());
 	return 0;
+}
+
+/* What is in the table loses its name when another has it on the disk, not before: the name must never stand for nothing. */
+static int order_target(struct ren *r, const struct loc *loc, const struct loc *oloc)
+{
+	struct cffs *fs = r->fs;
+
+	if (!r->dst->ext || !shared_mine(fs, r->dst))
+		return 0;
+	if (r->park_dst && !fs->shared)
+		return txn_order(fs, oloc->block, oloc->part, loc->block, loc->part);
+	return txn_order(fs, r->home.block, r->dst->loc.part, loc->block, loc->part);
 }
 
 int dirs_moved(struct cffs *fs, struct node *to)
@@ -181,7 +194,7 @@ static int build(struct ren *r, const char *b, size_t blen, struct loc *loc, str
 		err = shared_move(fs, r->src, &r->shome, REF_LINK(&di), r->to->n.ino, &r->link);
 		di.size = (u64)r->link << 32 | REF_PLACE(&di);
 	}
-	if (fs->shared)
+	if (ref)
 		ref_stamp(fs, &di);
 	if (!err)
 		err = dir_add(fs, r->to, &r->b, &di, b, blen, name + di.name_len, loc);
@@ -195,6 +208,8 @@ static int build(struct ren *r, const char *b, size_t blen, struct loc *loc, str
 			err = txn_order(fs, r->a.leaf.block, r->a.loc.part, r->shome.block, r->src->loc.part);
 	} else if (!err && !r->park)
 		err = txn_order(fs, r->a.leaf.block, r->a.loc.part, loc->block, loc->part);
+	if (!err && r->dst)
+		err = order_target(r, loc, oloc);
 	if (!err && r->dst && S_ISDIR(r->dst->di.mode))
 		err = dir_links(fs, r->to, &r->b.home, -1);
 	if (err || !sdir || r->from == r->to)
@@ -310,6 +325,14 @@ static int once(struct cffs *fs, struct node *from, const char *a, size_t alen, 
 	if (r.src->ext && !r.park && shared_writable(fs, r.src)) {
 		r.src->di.time[T_CTIME] = stamp_now();
 		node_dirty(fs, r.src, DIRTY_CTIME);
+	}
+	/* The new name is durable before anything happens to what had it, which until then is what a power cut brings back. */
+	if (!err && r.park_dst && !fs->shared && !r.dst->ext) {
+		CFFS_RETRY(err, fs, sync_root(fs));
+		if (!err) {
+			r.dst->di.time[T_CTIME] = stamp_now();
+			node_dirty(fs, r.dst, DIRTY_CTIME);
+		}
 	}
 	if (!err && r.park_dst)
 		exo_opens_park(&fs->fs);

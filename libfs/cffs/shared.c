@@ -56,11 +56,13 @@ void ref_init(struct cffs *fs, struct inode *di, mode_t mode, u64 ino, u32 link,
 	di->ino = ino;
 	di->flags = CFFS_F_REF;
 	di->size = (u64)link << 32 | place;
-	if (fs->shared)
-		ref_stamp(fs, di);
+	ref_stamp(fs, di);
 }
 
-/* Whose name it is, and since when: what a sticky directory goes by. */
+/*
+ * Whose name it is: what a sticky directory goes by. And since when: that, and what tells the check which of two entries is
+ * left from before a rename.
+ */
 void ref_stamp(struct cffs *fs, struct inode *di)
 {
 	di->uid = fs->admin ? exo_cred(&fs->fs)->uid : fs->uid;

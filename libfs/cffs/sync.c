@@ -30,7 +30,7 @@ int flush_all(struct cffs *fs)
 	return err ? err : one;
 }
 
-static int sync_root(struct cffs *fs)
+int sync_root(struct cffs *fs)
 {
 	struct exo_why *why = exo_fs_why_here();
 	int64_t began = stamp_now();
