@@ -2,7 +2,8 @@
 # Crash states: crash-sim (history in the simulator, under the sanitizers, and fast without them), crash-replay (judges the log of
 # a real module's writes), crash-work (makes that history in the VM).
 
-CRASH_JUDGE := tests/crash/state.c tests/crash/plan.c tests/crash/workload.c $(SIM_SRC) $(LIBEXO_SRC) $(LIBFS_SRC)
+CRASH_WORK := tests/crash/workload.c tests/crash/reader.c tests/crash/content.c
+CRASH_JUDGE := tests/crash/state.c tests/crash/plan.c $(CRASH_WORK) $(SIM_SRC) $(LIBEXO_SRC) $(LIBFS_SRC)
 CRASH_FAST := $(CRASH_JUDGE:%.c=$(B)/obj/%.o)
 CRASH_SAN := $(CRASH_JUDGE:%.c=$(B)/san/%.o)
 
@@ -22,7 +23,7 @@ $(B)/tests/crash-sim-san: $(B)/san/tests/crash/crash-sim.o $(CRASH_SAN)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(SAN) -o $@ $^ $(LIBSIM_LIBS) $(SIM_STEADY)
 
-$(B)/tests/crash-work: $(B)/obj/tests/crash/crash-work.o $(B)/obj/tests/crash/workload.o $(LIBEXO) $(B)/lib/libexo-fs.so
+$(B)/tests/crash-work: $(B)/obj/tests/crash/crash-work.o $(CRASH_WORK:%.c=$(B)/obj/%.o) $(LIBEXO) $(B)/lib/libexo-fs.so
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -o $@ $(filter %.o,$^) -L$(B)/lib -Wl,-rpath,'$$ORIGIN/../lib' -lexo-fs -lexo

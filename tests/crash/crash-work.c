@@ -18,11 +18,11 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	if (exo_open(&x, NULL, &why) < 0 ||
-	    exo_fs_open(&fs, x, (uint32_t)strtoul(argv[1], NULL, 0), argv[2], 0, &why) < 0) {
+	    exo_fs_open(&fs, x, (uint32_t)strtoul(argv[1], NULL, 0), argv[2], EXO_FS_JOIN, &why) < 0) {
 		fprintf(stderr, "crash-work: %s\n", why.text);
 		return 1;
 	}
-	err = workload_run(fs, strtoull(argv[3], NULL, 0), (unsigned)strtoul(argv[4], NULL, 0), &what);
+	err = workload_run(x, fs, strtoull(argv[3], NULL, 0), (unsigned)strtoul(argv[4], NULL, 0), &what);
 	if (err) {
 		const struct exo_why *w = exo_fs_why();
 

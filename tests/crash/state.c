@@ -259,6 +259,30 @@ bool state_option(struct state_options *o, int c, const char *arg)
 	return c != 'j' || (n >= 1 && n <= MOST_JOBS);
 }
 
+/* What was under way: for whoever looks into one state. */
+static void tell(struct sim_disk *logged, struct state s)
+{
+	size_t n, i, *index;
+	u8 *land = state_landed(logged, s, &n);
+
+	index = calloc(n + 1, sizeof(*index));
+	if (!index)
+		abort();
+	sim_crash_pending(logged, s.cut, index, n);
+	for (i = 0; i < n; i++) {
+		const struct sim_log *l = sim_log_at(logged, index[i]);
+
+		printf("pending %zu: block %llu, sectors %u to %u, request %llu: ", index[i], l->block, l->first,
+		       l->first + l->sectors - 1, l->request);
+		if (land[i] == 0 || land[i] == 0xff)
+			puts(land[i] ? "landed" : "lost");
+		else
+			printf("torn, landed %02x\n", land[i]);
+	}
+	free(index);
+	free(land);
+}
+
 int state_main(const struct state_options *o, struct sim_disk *logged)
 {
 	struct state_sum sum = { 0 };
@@ -274,6 +298,7 @@ int state_main(const struct state_options *o, struct sim_disk *logged)
 			puts("the simulator cannot start");
 			return 1;
 		}
+		tell(logged, o->state);
 		good = state_check(logged, o->state, &sum);
 		sim_stop();
 		return !good;

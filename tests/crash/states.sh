@@ -27,12 +27,12 @@ judge() {
 }
 
 simulated() { # STATES
-	local seed=1 left=$1 n
+	local seed=0 left=$1 n trees=("shared,cffs" "cffs,cffs")
 	while [ "$left" -gt 0 ]; do
-		n=$((left < 5000 ? left : 5000))
-		judge build/tests/crash-sim --states $n --steps 300 --seed $seed --jobs "$jobs" || return 1
+		n=$((left < 2500 ? left : 2500))
+		judge build/tests/crash-sim --trees "${trees[seed % ${#trees[@]}]}" --states $n --steps 100 --seed $((++seed)) \
+			--jobs "$jobs" || return 1
 		left=$((left - got))
-		seed=$((seed + 2))
 	done
 }
 
@@ -53,7 +53,7 @@ recorded() { # STATES
 		qemu+=" -blockdev driver=blklogwrites,file=file0,log=log0,node-name=logged0"
 		qemu+=" -device virtio-blk-pci,drive=logged0,serial=logged"
 		scripts/vm --timeout 600 --klog $at/work.kernel --qemu "$qemu" -- \
-			bash "$PWD/tests/crash/states-guest" work "${STEPS:-400}" $run >$at/work.log 2>&1 || { cat $at/work.log; return 1; }
+			bash "$PWD/tests/crash/states-guest" work "${STEPS:-150}" $run >$at/work.log 2>&1 || { cat $at/work.log; return 1; }
 		cat $at/work.log
 		rm -f $at/disk.img
 		if ! judge build/tests/crash-replay --states $n --seed $run --jobs "$jobs" $at/base.img $at/log.img; then

@@ -1,153 +1,488 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-/* workload.c: the history's operations, and the reader that checks what is left of them. */
+/* workload.c: the operations of a history. What can be left of them is reader.c's. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "content.h"
 #include "workload.h"
 
-#define NAMES 48		/* files that may exist at a time, beside promised ones */
-#define DIRS 4
-#define LARGEST (300 * 1024)
+#define NAMES 32		/* files that may exist at a time, beside promised ones */
+#define LARGEST (200 * 1024)
+#define NOWHERE (-1)
+#define DIRECT 16		/* blocks a direct write has at a time */
 
-static uint64_t next(uint64_t *s)
-{
-	uint64_t z = (*s += 0x9E3779B97F4A7C15ull);
-
-	z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
-	z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
-	return z ^ (z >> 31);
-}
-
-/* The files of different histories have different bytes. */
-static uint64_t stamp_of(uint64_t history, uint64_t id)
-{
-	return history << 32 | id;
-}
-
-/* Bytes from `at` of the file with this stamp. None is 0, so that a hole or a lost block shows. */
-static void fill(uint8_t *buf, size_t n, uint64_t stamp, uint64_t at)
-{
-	while (n) {
-		uint64_t s = stamp * 0x10001 + at / 8, word = next(&s) | 0x0101010101010101ull;
-		size_t off = at % 8, len = n < 8 - off ? n : 8 - off;
-
-		memcpy(buf, (uint8_t *)&word + off, len);
-		buf += len;
-		at += len;
-		n -= len;
-	}
-}
-
-/* ---- the history ---- */
+struct item {
+	uint32_t id;	/* 0: no such file */
+	int dir, other; /* its names; other: a second one, or NOWHERE */
+	bool sealed;	/* was whole before it had a name, and stays as it is */
+	uint64_t size, hole, hole_end;
+	uint32_t attr;	/* bytes of its attribute; 0: it has none */
+	mode_t mode;
+};
 
 struct history {
+	struct exo *x;
 	struct exo_fs *fs;
 	uint64_t rng, seed;
 	char top[32];
-	struct {
-		uint64_t id;	/* 0: no such file */
-		unsigned dir;
-		uint64_t size;
-	} file[NAMES];
-	uint64_t ids;
+	struct item item[NAMES];
+	uint32_t gen[WORKLOAD_CONFIGS];
+	uint32_t ids;
 	uint8_t *buf;
 };
 
-static void name_of(const struct history *h, char *path, size_t room, unsigned dir, uint64_t id)
+static uint64_t draw(struct history *h, uint64_t n)
 {
-	snprintf(path, room, "%s/d%u/f%llu", h->top, dir, (unsigned long long)id);
+	return content_random(&h->rng) % n;
 }
 
-static int append(struct history *h, unsigned i, uint64_t bytes)
+static void name_of(const struct history *h, const struct item *f, int dir, char path[WORKLOAD_PATH])
 {
-	struct exo_file *f;
-	char path[128];
-	ssize_t n;
-	int err;
+	if (f->sealed)
+		snprintf(path, WORKLOAD_PATH, "%s/d%d/s%u.%llu", h->top, dir, f->id, (unsigned long long)f->size);
+	else
+		snprintf(path, WORKLOAD_PATH, "%s/d%d/f%u", h->top, dir, f->id);
+}
 
-	name_of(h, path, sizeof(path), h->file[i].dir, h->file[i].id);
-	err = exo_file_open(h->fs, path, O_WRONLY | O_CREAT, 0644, &f);
-	if (err < 0)
-		return err;
-	fill(h->buf, bytes, stamp_of(h->seed, h->file[i].id), h->file[i].size);
-	n = exo_file_pwrite(f, h->buf, bytes, (off_t)h->file[i].size);
-	exo_file_close(f);
+static uint64_t some_size(struct history *h)
+{
+	/* Mostly small, some empty, some large: the layouts differ. */
+	switch (draw(h, 16)) {
+	case 0:
+	case 1:
+		return 0;
+	case 2:
+	case 3:
+		return draw(h, LARGEST);
+	default:
+		return draw(h, 12000);
+	}
+}
+
+static int opened(struct history *h, const struct item *f, int oflags, struct exo_file **out)
+{
+	char path[WORKLOAD_PATH];
+
+	name_of(h, f, f->dir, path);
+	return exo_file_open(h->fs, path, oflags, f->mode, out);
+}
+
+static int put(struct history *h, struct item *f, struct exo_file *file, uint64_t bytes)
+{
+	ssize_t n;
+
+	content_fill(h->buf, bytes, content_stamp(h->seed, f->id), f->size);
+	n = exo_file_pwrite(file, h->buf, bytes, (off_t)f->size);
 	if (n < 0)
 		return (int)n;
-	h->file[i].size += (uint64_t)n;
+	f->size += (uint64_t)n;
 	return 0;
 }
 
-static int create(struct history *h, unsigned i)
+static void begin(struct history *h, struct item *f)
 {
-	uint64_t r = next(&h->rng), bytes;
-
-	h->file[i].id = ++h->ids;
-	h->file[i].dir = r % DIRS;
-	h->file[i].size = 0;
-	/* Mostly small, some empty, some large: the layouts differ. */
-	r = next(&h->rng);
-	bytes = r % 8 == 0 ? 0 : r % 8 < 6 ? (r >> 8) % 12000 : (r >> 8) % LARGEST;
-	return append(h, i, bytes);
+	*f = (struct item){ .id = ++h->ids, .dir = (int)draw(h, WORKLOAD_DIRS), .other = NOWHERE, .mode = 0644 };
 }
 
-static int drop(struct history *h, unsigned i)
+static int create(struct history *h, struct item *f)
 {
-	char path[128];
+	struct exo_file *file;
 	int err;
 
-	name_of(h, path, sizeof(path), h->file[i].dir, h->file[i].id);
-	err = exo_fs_unlink(h->fs, path);
-	if (!err)
-		h->file[i].id = 0;
+	begin(h, f);
+	err = opened(h, f, O_WRONLY | O_CREAT | O_EXCL, &file);
+	if (err)
+		return err;
+	err = put(h, f, file, some_size(h));
+	exo_file_close(file);
 	return err;
 }
 
-static int move(struct history *h, unsigned i)
+/* Without a name until all is written; half of them also durable until then. */
+static int create_unnamed(struct history *h, struct item *f)
 {
-	unsigned dir = next(&h->rng) % DIRS;
-	char from[128], to[128];
+	char path[WORKLOAD_PATH];
+	struct exo_file *file;
+	bool seal = draw(h, 2);
 	int err;
 
-	name_of(h, from, sizeof(from), h->file[i].dir, h->file[i].id);
-	name_of(h, to, sizeof(to), dir, h->file[i].id);
-	if (dir == h->file[i].dir)
+	begin(h, f);
+	snprintf(path, sizeof(path), "%s/d%d", h->top, f->dir);
+	err = exo_file_open(h->fs, path, O_WRONLY | O_TMPFILE, f->mode, &file);
+	if (err)
+		return err;
+	err = put(h, f, file, some_size(h));
+	if (!err && seal)
+		err = exo_file_sync(file);
+	f->sealed = seal;
+	name_of(h, f, f->dir, path);
+	if (!err)
+		err = exo_at_link(h->fs, file, "", NULL, path, EXO_FS_EMPTY);
+	exo_file_close(file);
+	return err;
+}
+
+/* ---- bytes past the file system ---- */
+
+struct stretches {
+	uint32_t n;
+	struct exo_file_extent e[64];
+};
+
+static int note(void *arg, const struct exo_file_extent *e)
+{
+	struct stretches *s = arg;
+
+	if (s->n == 64)
+		return 1;
+	s->e[s->n++] = *e;
+	return 0;
+}
+
+static int transfer(struct history *h, const struct item *f, const struct exo_file_extent *e, uint32_t *frames, uint32_t most)
+{
+	uint64_t at = e->off, end;
+	struct exo_io io = e->io;
+	uint32_t left = io.count, i;
+	struct exo_why why;
+	int err = 0;
+
+	for (; left && !err; left -= io.count, io.first += io.count) {
+		io.count = left < most ? left : most;
+		io.frames = (uintptr_t)frames;
+		for (i = 0; i < io.count; i++, at += 4096) {
+			uint8_t *page = exo_frame_ptr(exo_view(h->x), frames[i]);
+
+			memset(page, 0, 4096);
+			end = f->size < at + 4096 ? f->size : at + 4096;
+			if (end > at)
+				content_fill(page, end - at, content_stamp(h->seed, f->id), at);
+		}
+		err = exo_io(h->x, &io, EXO_IO_WRITE, &why);
+	}
+	return err < 0 ? err : 0;
+}
+
+static int write_direct(struct history *h, struct item *f, struct exo_file *file)
+{
+	uint32_t frames[DIRECT], i, try;
+	struct stretches s;
+	int err;
+
+	err = exo_frame_alloc(h->x, DIRECT, frames, EXO_FRAME_ANY, NULL);
+	if (err < 0)
+		return err;
+	/* Others may move the metadata that the stretches name; then they are asked for again. */
+	for (try = 0; try < 100; try++) {
+		s.n = 0;
+		err = exo_file_extents(file, 0, (off_t)f->size, EXO_EXTENTS_ALLOC, note, &s);
+		for (i = 0; !err && i < s.n; i++)
+			err = transfer(h, f, &s.e[i], frames, DIRECT);
+		if (err != -EAGAIN && err != -ESTALE && err != -EPERM && err != -EINVAL)
+			break;
+	}
+	exo_frame_free(h->x, DIRECT, frames, NULL);
+	return err > 0 ? -E2BIG : err;
+}
+
+static int create_direct(struct history *h, struct item *f)
+{
+	uint64_t bytes = 1 + draw(h, 90000);
+	struct exo_file *file;
+	int err;
+
+	begin(h, f);
+	err = opened(h, f, O_RDWR | O_CREAT | O_EXCL, &file);
+	if (err)
+		return err;
+	f->size = bytes;
+	err = write_direct(h, f, file);
+	if (err == -EOPNOTSUPP) {
+		f->size = 0;
+		err = put(h, f, file, bytes);
+	}
+	exo_file_close(file);
+	return err;
+}
+
+/* ---- what changes a file ---- */
+
+static int append(struct history *h, struct item *f)
+{
+	struct exo_file *file;
+	int err = opened(h, f, O_WRONLY, &file);
+
+	if (err)
+		return err;
+	err = put(h, f, file, draw(h, 20000));
+	exo_file_close(file);
+	return err;
+}
+
+static int cut_short(struct history *h, struct item *f)
+{
+	uint64_t to = draw(h, f->size + 1);
+	char path[WORKLOAD_PATH];
+	int err;
+
+	name_of(h, f, f->dir, path);
+	err = exo_at_truncate(h->fs, NULL, path, (off_t)to, 0);
+	if (err)
+		return err;
+	f->size = to;
+	if (f->hole_end > to)
+		f->hole_end = to;
+	if (f->hole >= f->hole_end)
+		f->hole = f->hole_end = 0;
+	return 0;
+}
+
+/* A hole in the middle, or at the end by making it longer; one a file. */
+static int punch(struct history *h, struct item *f)
+{
+	struct exo_file *file;
+	uint64_t from, end;
+	int err;
+
+	if (f->hole_end)
 		return 0;
+	err = opened(h, f, O_WRONLY, &file);
+	if (err)
+		return err;
+	if (!f->size || !draw(h, 3)) {
+		from = f->size;
+		end = f->size + 1 + draw(h, 30000);
+		err = exo_file_truncate(file, (off_t)end);
+		if (!err)
+			f->size = end;
+	} else {
+		from = draw(h, f->size);
+		end = from + 1 + draw(h, f->size - from);
+		err = exo_file_fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)(end - from));
+	}
+	exo_file_close(file);
+	if (!err) {
+		f->hole = from;
+		f->hole_end = end;
+	}
+	return err;
+}
+
+static int attribute(struct history *h, struct item *f)
+{
+	uint32_t n = 1 + (uint32_t)(draw(h, 4) ? draw(h, 60) : draw(h, WORKLOAD_ATTR));
+	char path[WORKLOAD_PATH];
+	int err;
+
+	name_of(h, f, f->dir, path);
+	content_fill(h->buf, n, content_attr(h->seed, f->id, n), 0);
+	err = exo_at_setxattr(h->fs, NULL, path, WORKLOAD_XATTR, h->buf, n, 0, 0);
+	if (!err)
+		f->attr = n;
+	return err;
+}
+
+static int change_mode(struct history *h, struct item *f)
+{
+	mode_t mode = workload_modes[draw(h, WORKLOAD_MODES)];
+	char path[WORKLOAD_PATH];
+	int err;
+
+	name_of(h, f, f->dir, path);
+	err = exo_fs_chmod(h->fs, path, mode);
+	if (!err)
+		f->mode = mode;
+	return err;
+}
+
+/* ---- what changes names ---- */
+
+static int add_name(struct history *h, struct item *f)
+{
+	char from[WORKLOAD_PATH], to[WORKLOAD_PATH];
+	int dir = (int)draw(h, WORKLOAD_DIRS), err;
+
+	if (f->other != NOWHERE || dir == f->dir)
+		return 0;
+	name_of(h, f, f->dir, from);
+	name_of(h, f, dir, to);
+	err = exo_at_link(h->fs, NULL, from, NULL, to, 0);
+	if (!err)
+		f->other = dir;
+	return err;
+}
+
+static int drop_name(struct history *h, struct item *f)
+{
+	char path[WORKLOAD_PATH];
+	int err;
+
+	name_of(h, f, f->dir, path);
+	err = exo_fs_unlink(h->fs, path);
+	if (err)
+		return err;
+	if (f->other == NOWHERE) {
+		f->id = 0;
+	} else {
+		f->dir = f->other;
+		f->other = NOWHERE;
+	}
+	return 0;
+}
+
+static int move(struct history *h, struct item *f)
+{
+	char from[WORKLOAD_PATH], to[WORKLOAD_PATH];
+	int dir = (int)draw(h, WORKLOAD_DIRS), err;
+
+	if (dir == f->dir || dir == f->other)
+		return 0;
+	name_of(h, f, f->dir, from);
+	name_of(h, f, dir, to);
 	err = exo_fs_rename(h->fs, from, to);
 	if (!err)
-		h->file[i].dir = dir;
+		f->dir = dir;
 	return err;
+}
+
+/* As editors and package managers do it: written beside, made durable, renamed over the old one. */
+static int replace(struct history *h)
+{
+	char path[WORKLOAD_PATH], to[WORKLOAD_PATH], done[WORKLOAD_PATH];
+	unsigned k = (unsigned)draw(h, WORKLOAD_CONFIGS);
+	uint32_t gen = h->gen[k] + 1;
+	size_t n = workload_config(h->seed, k, gen, h->buf);
+	struct exo_file *f, *old = NULL;
+	ssize_t put_bytes;
+	int err;
+
+	snprintf(to, sizeof(to), "%s/d0/c%u", h->top, k);
+	snprintf(path, sizeof(path), "%s/d0/new%u", h->top, k);
+	snprintf(done, sizeof(done), "%s/d0/c%u.%u", h->top, k, gen);
+	err = exo_file_open(h->fs, path, O_WRONLY | O_CREAT | O_TRUNC, 0644, &f);
+	if (err)
+		return err;
+	put_bytes = exo_file_pwrite(f, h->buf, n, 0);
+	err = put_bytes < 0 ? (int)put_bytes : exo_file_sync(f);
+	exo_file_close(f);
+	/* Often somebody reads the old one meanwhile. */
+	if (!err && h->gen[k] && !draw(h, 2))
+		err = exo_file_open(h->fs, to, O_RDONLY, 0, &old);
+	if (!err)
+		err = exo_fs_rename(h->fs, path, to);
+	exo_file_close(old);
+	if (err)
+		return err;
+	h->gen[k] = gen;
+	if (draw(h, 3))
+		return 0;
+	err = exo_fs_sync(h->fs);
+	return err ? err : exo_fs_symlink(h->fs, "x", done);
+}
+
+/* ---- promises ---- */
+
+static int vow(struct history *h, struct item *f)
+{
+	char path[WORKLOAD_PATH], done[WORKLOAD_PATH + 8], words[128];
+
+	name_of(h, f, f->dir, path);
+	snprintf(done, sizeof(done), "%s.done", path);
+	snprintf(words, sizeof(words), WORKLOAD_PROMISE, (unsigned long long)f->size, (unsigned long long)f->hole,
+		 (unsigned long long)f->hole_end, f->attr, (unsigned)f->mode);
+	f->id = 0;
+	return exo_fs_symlink(h->fs, words, done);
 }
 
 /* Everything written so far is durable, then promises for some of the files, which are never touched again. */
 static int promise(struct history *h)
 {
-	char path[128], done[160], target[32];
 	unsigned i;
 	int err;
 
 	err = exo_fs_sync(h->fs);
-	for (i = 0; !err && i < NAMES; i++) {
-		if (!h->file[i].id || next(&h->rng) % 4)
-			continue;
-		name_of(h, path, sizeof(path), h->file[i].dir, h->file[i].id);
-		snprintf(done, sizeof(done), "%s.done", path);
-		snprintf(target, sizeof(target), "%llu", (unsigned long long)h->file[i].size);
-		err = exo_fs_symlink(h->fs, target, done);
-		h->file[i].id = 0;
-	}
+	for (i = 0; !err && i < NAMES; i++)
+		if (h->item[i].id && !draw(h, 4))
+			err = vow(h, &h->item[i]);
 	return err;
 }
 
-int workload_run(struct exo_fs *fs, uint64_t seed, unsigned steps, const char **what)
+/* The same for one file alone. */
+static int promise_one(struct history *h, struct item *f)
 {
-	struct history h = { .fs = fs, .rng = seed, .seed = seed };
-	unsigned i, step;
+	struct exo_file *file;
+	int err = opened(h, f, O_WRONLY, &file);
+
+	if (err)
+		return err;
+	err = exo_file_sync(file);
+	exo_file_close(file);
+	return err ? err : vow(h, f);
+}
+
+static int step(struct history *h, const char **what)
+{
+	struct item *f = &h->item[draw(h, NAMES)];
+
+#define DO(name, call) (*what = (name), (call))
+	switch (draw(h, 96)) {
+	case 0:
+	case 1:
+		return DO("sync and promise", promise(h));
+	case 2:
+	case 3:
+	case 4:
+		return DO("replace", replace(h));
+	case 5:
+		return draw(h, 4) ? 0 : DO("defrag", exo_fs_defrag(h->fs, h->top, NULL, NULL));
+	}
+	if (!f->id) {
+		switch (draw(h, 6)) {
+		case 0:
+			return DO("create without a name", create_unnamed(h, f));
+		case 1:
+			return DO("create and write past the file system", create_direct(h, f));
+		default:
+			return DO("create", create(h, f));
+		}
+	}
+	switch (draw(h, f->sealed ? 8 : 18)) {
+	case 0:
+	case 1:
+	case 2:
+		return DO("unlink", drop_name(h, f));
+	case 3:
+	case 4:
+	case 5:
+		return DO("rename", move(h, f));
+	case 6:
+		return DO("link", add_name(h, f));
+	case 7:
+		return DO("fsync and promise", promise_one(h, f));
+	case 8:
+	case 9:
+		return DO("truncate", cut_short(h, f));
+	case 10:
+		return DO("punch a hole", punch(h, f));
+	case 11:
+		return DO("setxattr", attribute(h, f));
+	case 12:
+	case 13:
+		return DO("chmod", change_mode(h, f));
+	default:
+		return DO("append", append(h, f));
+	}
+#undef DO
+}
+
+int workload_run(struct exo *x, struct exo_fs *fs, uint64_t seed, unsigned steps, const char **what)
+{
+	struct history h = { .x = x, .fs = fs, .rng = seed, .seed = seed };
 	char path[64];
+	unsigned i;
 	int err;
 
 	h.buf = malloc(LARGEST);
@@ -156,198 +491,12 @@ int workload_run(struct exo_fs *fs, uint64_t seed, unsigned steps, const char **
 	*what = "mkdir";
 	snprintf(h.top, sizeof(h.top), "w%llu", (unsigned long long)seed);
 	err = exo_fs_mkdir(fs, h.top, 0755);
-	for (i = 0; !err && i < DIRS; i++) {
+	for (i = 0; !err && i < WORKLOAD_DIRS; i++) {
 		snprintf(path, sizeof(path), "%s/d%u", h.top, i);
 		err = exo_fs_mkdir(fs, path, 0755);
 	}
-	for (step = 0; !err && step < steps; step++) {
-		uint64_t r = next(&h.rng);
-
-		i = (r >> 8) % NAMES;
-		if (r % 32 == 0) {
-			*what = "sync and promise";
-			err = promise(&h);
-		} else if (!h.file[i].id) {
-			*what = "create";
-			err = create(&h, i);
-		} else if (r % 3 == 0) {
-			*what = "append";
-			err = append(&h, i, (r >> 16) % 20000);
-		} else if (r % 3 == 1) {
-			*what = "unlink";
-			err = drop(&h, i);
-		} else {
-			*what = "rename";
-			err = move(&h, i);
-		}
-	}
+	for (i = 0; !err && i < steps; i++)
+		err = step(&h, what);
 	free(h.buf);
-	return err;
-}
-
-/* ---- the reader ---- */
-
-struct reader {
-	struct exo_fs *fs;
-	struct workload_seen *seen;
-	uint64_t history;
-	char dir[64];
-	uint8_t *buf;
-};
-
-/* What files should hold, as far as it was ever asked: the same is read in thousands of states. */
-#define KNOWN 4096
-static struct {
-	uint64_t stamp;
-	size_t size;
-	uint8_t *bytes;
-} known[KNOWN];
-
-/* [at, at + n) of the file with this stamp; valid until the next call. NULL: no memory. */
-static const uint8_t *expected(uint64_t stamp, uint64_t at, size_t n)
-{
-	uint64_t s = stamp;
-	size_t i = next(&s) % KNOWN, room;
-	uint8_t *bytes;
-
-	if (known[i].stamp != stamp) {
-		known[i].stamp = stamp;
-		known[i].size = 0;
-	}
-	if (known[i].size < at + n) {
-		room = (at + n + 16383) & ~16383ul;
-		bytes = realloc(known[i].bytes, room);
-		if (!bytes)
-			return NULL;
-		fill(bytes + known[i].size, room - known[i].size, stamp, known[i].size);
-		known[i].bytes = bytes;
-		known[i].size = room;
-	}
-	return known[i].bytes + at;
-}
-
-static void __attribute__((format(printf, 3, 4))) fault(struct reader *r, unsigned *count, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (!r->seen->first[0]) {
-		va_start(ap, fmt);
-		vsnprintf(r->seen->first, sizeof(r->seen->first), fmt, ap);
-		va_end(ap);
-	}
-	++*count;
-}
-
-static void check_file(struct reader *r, const char *name, uint64_t id)
-{
-	char path[512], done[520], target[32];
-	struct exo_file *f;
-	uint64_t at = 0, wrong = 0, promised = 0;
-	const uint8_t *want;
-	bool has_promise;
-	struct stat st;
-	ssize_t n, i;
-	int err;
-
-	snprintf(path, sizeof(path), "%s/%s", r->dir, name);
-	err = exo_file_open(r->fs, path, O_RDONLY, 0, &f);
-	if (err < 0 || exo_file_stat(f, &st) < 0) {
-		fault(r, &r->seen->errors, "%s: cannot be opened: %s", path, strerror(-err));
-		return;
-	}
-	r->seen->files++;
-	snprintf(done, sizeof(done), "%s.done", path);
-	n = exo_fs_readlink(r->fs, done, target, sizeof(target) - 1);
-	has_promise = n > 0;
-	if (has_promise) {
-		target[n] = '\0';
-		promised = strtoull(target, NULL, 10);
-		r->seen->promises++;
-	}
-	while ((n = exo_file_pread(f, r->buf, 65536, (off_t)at)) > 0) {
-		want = expected(stamp_of(r->history, id), at, (size_t)n);
-		if (!want) {
-			n = -ENOMEM;
-			break;
-		}
-		if (memcmp(r->buf, want, (size_t)n)) {
-			for (i = 0; i < n; i++) {
-				if (r->buf[i] == want[i])
-					continue;
-				if (r->buf[i])
-					fault(r, &r->seen->foreign, "%s: foreign byte at %llu", path,
-					      (unsigned long long)at + i);
-				wrong++;
-				i |= 4095;
-			}
-		}
-		at += (uint64_t)n;
-	}
-	if (n < 0)
-		fault(r, &r->seen->errors, "%s: read at %llu: %s", path, (unsigned long long)at, strerror((int)-n));
-	if (has_promise && (at != promised || wrong))
-		fault(r, &r->seen->broken, "%s: promised %llu bytes, has %llu, %llu blocks wrong", path,
-		      (unsigned long long)promised, (unsigned long long)at, (unsigned long long)wrong);
-	exo_file_close(f);
-}
-
-static int each_name(void *arg, const struct exo_dirent *d)
-{
-	struct reader *r = arg;
-	size_t n = strlen(d->name);
-	char path[512];
-	struct stat st;
-	uint64_t id;
-
-	if (d->name[0] != 'f' || sscanf(d->name, "f%llu", (unsigned long long *)&id) != 1)
-		return 0;
-	if (n > 5 && !strcmp(d->name + n - 5, ".done")) {
-		/* The promised file itself must be there. */
-		snprintf(path, sizeof(path), "%s/%.*s", r->dir, (int)n - 5, d->name);
-		if (exo_fs_stat(r->fs, path, 0, &st) < 0)
-			fault(r, &r->seen->broken, "%s: promised and gone", path);
-		return 0;
-	}
-	check_file(r, d->name, id);
-	return 0;
-}
-
-static int each_top(void *arg, const struct exo_dirent *d)
-{
-	struct reader *r = arg;
-	struct exo_file *f;
-	unsigned i;
-	int err;
-
-	if (sscanf(d->name, "w%llu", (unsigned long long *)&r->history) != 1)
-		return 0;
-	for (i = 0; i < DIRS; i++) {
-		snprintf(r->dir, sizeof(r->dir), "%.32s/d%u", d->name, i);
-		err = exo_file_open(r->fs, r->dir, O_RDONLY | O_DIRECTORY, 0, &f);
-		if (err == -ENOENT)
-			continue;
-		if (!err) {
-			err = exo_file_readdir(f, 0, each_name, r);
-			exo_file_close(f);
-		}
-		if (err)
-			fault(r, &r->seen->errors, "%s: %s", r->dir, strerror(-err));
-	}
-	return 0;
-}
-
-int workload_check(struct exo_fs *fs, struct workload_seen *seen)
-{
-	struct reader r = { .fs = fs, .seen = seen };
-	struct exo_file *top;
-	int err;
-
-	r.buf = malloc(65536);
-	err = r.buf ? exo_file_open(fs, "/", O_RDONLY | O_DIRECTORY, 0, &top) : -ENOMEM;
-	if (!err) {
-		err = exo_file_readdir(top, 0, each_top, &r);
-		exo_file_close(top);
-	}
-	free(r.buf);
 	return err;
 }
