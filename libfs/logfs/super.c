@@ -42,15 +42,18 @@ static int first_tree(struct logfs *fs, mode_t mode)
 	return err;
 }
 
-static u32 opened; /* trees so far */
-
 static int prepare(struct exo *x, uint32_t disk, const struct exo_root_get *root, unsigned flags, struct logfs **out)
 {
 	struct logfs *fs = calloc(1, sizeof(*fs));
+	u64 begin;
 	int err;
 
 	if (!fs)
 		return -ENOMEM;
+	if (getrandom(&begin, sizeof(begin), 0) != sizeof(begin)) {
+		free(fs);
+		return -EIO;
+	}
 	fs->fs.x = x;
 	fs->fs.disk = disk;
 	fs->fs.root = root->root;
@@ -80,8 +83,7 @@ static int prepare(struct exo *x, uint32_t disk, const struct exo_root_get *root
 		return err;
 	}
 	/* Trees and processes begin their logs apart from each other. */
-	fs->at = fs->map->first + ((u64)getpid() + __atomic_fetch_add(&opened, 1, __ATOMIC_RELAXED)) * 7919 %
-					  (fs->map->blocks - fs->map->first) / LOGFS_SEGMENT * LOGFS_SEGMENT;
+	fs->at = fs->map->first + begin % (fs->map->blocks - fs->map->first) / LOGFS_SEGMENT * LOGFS_SEGMENT;
 	*out = fs;
 	return 0;
 }

@@ -106,6 +106,7 @@ static int record(struct sim_disk *d, char *types)
 
 	if (!type[0] || !type[1])
 		return fail("--trees", "takes two, with a comma");
+	sim_pid_gone(true);
 	if (sim_start(STATE_POOL, run.seed) || exo_core_new(STATE_POOL, &run.core) || sim_open(run.core, &admin, &root, NULL))
 		return fail("simulator", "no memory");
 	if (exo_format(root, "/dev/log", 0, &why) < 0 || exo_attach(root, "/dev/log", 0, &run.disk, &why) < 0)
@@ -138,6 +139,8 @@ static int record(struct sim_disk *d, char *types)
 	exo_core_shutdown(run.core);
 	exo_core_free(run.core);
 	sim_stop();
+	/* Whoever looks at what is left is another process. */
+	sim_pid_gone(false);
 	return err;
 }
 

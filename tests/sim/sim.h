@@ -27,6 +27,8 @@ void sim_stop(void);		     /* no env open any more */
 void sim_reset(u64 seed);	     /* time, exo_plat_random, workers and faults are again as sim_start left them */
 u64 sim_random(u64 *state);	     /* next number of a caller's own stream; any seed is good */
 void sim_time_advance(u64 ns);	     /* time also moves by 1000 ns at each reading */
+/* With SIM_STEADY: the number that this process has for its libraries is one that no process has. */
+void sim_pid_gone(bool is);
 
 /*
  * Runs fn(ctx, 0) .. fn(ctx, n - 1) in n threads (at most 16) that take turns: one runs at a time, and who goes on at

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
  * steady.c: what a library in the simulator asks the system for, and would get otherwise each time. A program that links
- * with $(SIM_STEADY) gets the same numbers in each run, so that a history is a function of its seed.
+ * with $(SIM_STEADY) gets the same numbers in each run, so that a history is a function of its seed; and its past can
+ * have happened in a process that is gone.
  */
 #include <stdatomic.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 #include "host.h"
 
+#define NO_PROCESS 4194304 /* no Linux has a process with this number or a higher one */
+
 static atomic_ullong numbers, moments;
+static atomic_bool gone;
 
 ssize_t __wrap_getrandom(void *buf, size_t bytes, unsigned int flags);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *ts);
@@ -46,5 +51,12 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *ts)
 
 pid_t __wrap_getpid(void)
 {
-	return 4711;
+	pid_t mine = (pid_t)syscall(SYS_getpid);
+
+	return atomic_load(&gone) ? NO_PROCESS + mine : mine;
+}
+
+void sim_pid_gone(bool is)
+{
+	atomic_store(&gone, is);
 }
