@@ -64,7 +64,7 @@ int exo_tie_check(struct exo_ask *a, struct exo_disk *d, const struct exo_op *r)
 	if (!t)
 		return -EINVAL;
 	/* Another disk has the number by now, or the binding became another's while this call waited. */
-	if (t->disk != d->nr || t->disk_id != d->id)
+	if (t->disk_id != d->id)
 		return exo_no(a, -EINVAL, EXO_R_IO_BINDING, r->binding);
 	if (r->want.rights & ~t->w.rights)
 		return exo_no(a, -EACCES, EXO_R_CAP, t->root);

@@ -40,7 +40,7 @@ $(B)/tests/libexo_exoctl: $(B)/san/tests/host/libexo_exoctl.o $(EXOCTL_PARTS) $(
 	$(Q)$(CC) $(SAN) -o $@ $^ -pthread
 
 # The core through its calls, in the simulator.
-CORE_TESTS := $(addprefix $(B)/tests/core_,acl calls claim contest crash data during gates order path range refuse roots room faults threads iobind life owned share tmpl reclaim txns walk walkers)
+CORE_TESTS := $(addprefix $(B)/tests/core_,acl calls claim contest crash data during gates holds order path range refuse roots room faults threads iobind life owned share tmpl reclaim txns walk walkers)
 TESTS_HOST += $(CORE_TESTS)
 $(CORE_TESTS): $(B)/tests/%: $(B)/san/tests/host/%.o $(B)/san/tests/host/core_kit.o $(LIBSIM) $(LIBEXO_SAN)
 	$(call say,LD,$@)

@@ -6,6 +6,7 @@
  *
  * top -> DATA (4 blocks, partition 0), NODE (partition 1); NODE -> LEAF (partition 2)
  */
+#include "../../kmod/core/internal.h"
 #include "core_kit.h"
 
 #define FRAMES 64u
@@ -330,6 +331,121 @@ static void of_waiting(void)
 	over();
 }
 
+/* What core knows a block to be is not changed by a claim that says otherwise: of another kind, or another root's. */
+static void known_otherwise(void)
+{
+	struct exo_claim c = {.start = DATA, .count = 4};
+	struct ask q;
+	u64 top2;
+	u32 root2, frames[4];
+
+	tree();
+	NEED(!kit_attach(&k, 0) && !kit_root_add(&k, "liar", k.tmpl, EXO_NOBLOCK, 1, 0, &root2, &top2));
+	NEED(!kit_sync(&k, EXO_NOROOT) && !kit_detach(&k, 0));
+	lie(top2, 0, 0, (struct slot){DATA, 4, 0, 0, 0});
+	lie(top2, 1, 0, (struct slot){DATA + 1, 1, 1, 0, 0});
+	lie(top2, 2, 0, (struct slot){NODE, 1, 1, 0, 0});
+	lie(top2, 3, 0, (struct slot){NODE, 1, 0, 0, 0});
+	back();
+	see(EXO_NOBLOCK, 0, top);
+	see(top, 1, NODE);
+	NEED(!kit_bind(&k, root, top, 0, c, EXO_RIGHT_ALL, 0, frames));
+	c = (struct exo_claim){.start = top2, .count = 1, .template_id = k.tmpl};
+	NEED(!kit_bind(&k, root2, EXO_NOBLOCK, 0, c, EXO_RIGHT_READ, 0, frames));
+	q = of(top2, 0, DATA, 4, 0);
+	CHECK(by_bind(&q) == -EPERM && k.reason == EXO_R_NOT_CLAIMED && k.detail == DATA);
+	q.rights = EXO_RIGHT_ALL;
+	CHECK(by_bind(&q) == -EPERM && k.reason == EXO_R_NOT_CLAIMED && k.detail == DATA);
+	q = of(top2, 1, DATA + 1, 1, k.tmpl);
+	CHECK(by_bind(&q) == -EPERM && k.reason == EXO_R_NOT_CLAIMED && k.detail == DATA + 1);
+	q = of(top2, 2, NODE, 1, k.tmpl);
+	CHECK(by_bind(&q) == -EPERM && k.reason == EXO_R_NOT_CLAIMED && k.detail == NODE);
+	q = of(top2, 3, NODE, 1, 0);
+	CHECK(by_bind(&q) == -EPERM && k.reason == EXO_R_NOT_CLAIMED && k.detail == NODE);
+	q.rights = EXO_RIGHT_ALL;
+	CHECK(by_bind(&q) == -EPERM && k.reason == EXO_R_NOT_CLAIMED && k.detail == NODE);
+	kit_stop(&k);
+}
+
+/* Numbers that no claim can mend. */
+static void form(void)
+{
+	struct ask q = of(EXO_NOBLOCK, 0, vol, 4, 0);
+	u32 frames[4];
+	struct exo_bind b = {.disk = k.d,
+			     .root = raw,
+			     .parent = EXO_NOBLOCK,
+			     .claim = q.claim,
+			     .first = vol,
+			     .count = 4,
+			     .rights = EXO_RIGHT_READ,
+			     .frames = (uintptr_t)frames};
+	static const u32 rights[] = {0, EXO_RIGHT_WRITE, 4, 7, ~0u};
+	u32 i;
+
+	q.root = raw;
+	for (i = 0; i < sizeof(rights) / 4; i++) {
+		q.rights = rights[i];
+		CHECK(by_bind(&q) == -EINVAL && k.reason == EXO_R_RANGE && k.detail == rights[i]);
+		CHECK(by_io_bind(&q) == -EINVAL && k.reason == EXO_R_RANGE && k.detail == rights[i]);
+	}
+	b.count = 0;
+	CHECK(CALL(&k, EXO_NR_BIND, b) == -EINVAL && k.reason == EXO_R_RANGE && k.detail == 0);
+	b.count = EXO_MAX_BIND + 1;
+	CHECK(CALL(&k, EXO_NR_BIND, b) == -EINVAL && k.reason == EXO_R_RANGE && k.detail == EXO_MAX_BIND + 1);
+	b.count = ~0u;
+	CHECK(CALL(&k, EXO_NR_BIND, b) == -EINVAL && k.reason == EXO_R_RANGE && k.detail == ~0u);
+	b.count = 4;
+	b.head.flags = EXO_BIND_OVERWRITE;
+	CHECK(CALL(&k, EXO_NR_BIND, b) == -EINVAL && k.reason == EXO_R_FLAGS && k.detail == EXO_BIND_OVERWRITE);
+	b.head.flags = 0;
+	sim_user_bad(frames, sizeof(frames));
+	CHECK(CALL(&k, EXO_NR_BIND, b) == -EFAULT && k.reason == EXO_R_POINTER && k.e->nbound == 0);
+	sim_user_clear();
+	CHECK(!CALL(&k, EXO_NR_BIND, b) && k.e->nbound == 4);
+	for (i = 0; i < 4; i++)
+		NEED(!kit_unbind(&k, frames[i]));
+}
+
+/* Three quarters of the pool are an env's at most; what it has already costs nothing. */
+static void limit(void)
+{
+	const u32 most = FRAMES * 3 / 4;
+	struct exo_claim c = {.count = FRAMES};
+	u32 frames[FRAMES], r, i;
+	u64 at;
+	struct exo_bind b = {.parent = EXO_NOBLOCK, .rights = EXO_RIGHT_READ, .frames = (uintptr_t)frames};
+
+	kit_start(&k, FRAMES, BLOCKS, 0);
+	NEED(!kit_root_add(&k, "raw", 0, EXO_NOBLOCK, FRAMES, 0, &r, &at));
+	c.start = at;
+	b.disk = k.d;
+	b.root = r;
+	b.claim = c;
+	b.first = at;
+	b.count = most + 1;
+	CHECK(CALL(&k, EXO_NR_BIND, b) == -EDQUOT && k.reason == EXO_R_FRAME_LIMIT && k.detail == (u64)most << 32 && !k.e->nbound);
+	b.count = most - 1;
+	CHECK(!CALL(&k, EXO_NR_BIND, b) && k.e->nbound == most - 1);
+	b.first = at + most - 1;
+	b.count = 2;
+	CHECK(CALL(&k, EXO_NR_BIND, b) == -EDQUOT && k.reason == EXO_R_FRAME_LIMIT && k.detail == ((u64)most << 32 | (most - 1)));
+	b.count = 1;
+	CHECK(!CALL(&k, EXO_NR_BIND, b) && k.e->nbound == most);
+	b.first = at;
+	b.count = most;
+	CHECK(!CALL(&k, EXO_NR_BIND, b) && k.e->nbound == most);
+	b.count = most + 1;
+	CHECK(CALL(&k, EXO_NR_BIND, b) == -EDQUOT && k.reason == EXO_R_FRAME_LIMIT);
+	for (i = 0; i < FRAMES; i++)
+		kit_unbind(&k, i);
+	CHECK(!k.e->nbound);
+	b.first = at + 3;
+	b.count = most;
+	CHECK(!CALL(&k, EXO_NR_BIND, b));
+	kit_stop(&k);
+}
+
 int main(void)
 {
 	tree();
@@ -342,10 +458,13 @@ int main(void)
 	through_root();
 	through_parent();
 	parents();
+	form();
 	over();
 	malformed();
 	of_free(false);
 	of_free(true);
 	of_waiting();
+	known_otherwise();
+	limit();
 	return check_done();
 }

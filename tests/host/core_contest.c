@@ -102,8 +102,75 @@ static void settle(u64 loser, u64 winner)
 	kit_stop(&k);
 }
 
+/* A transfer past the cache through a binding. */
+static int bound(u32 binding, u32 frame, u32 flags)
+{
+	struct exo_io q = {.head.flags = flags | EXO_IO_BOUND, .index = binding, .first = DATA, .count = 1, .frames = (uintptr_t)&frame};
+
+	return CALL(&k, EXO_NR_IO, q);
+}
+
+/* A binding may be made, and each transfer is asked about: reads go on, writes do not, also when the claim is looked up again. */
+static void bindings(void)
+{
+	struct exo_io_bind b;
+	u32 frame, w, i;
+	struct exo_frame_alloc fa = {.head.flags = EXO_FRAME_ANY, .frames = (uintptr_t)&frame, .count = 1};
+
+	cut();
+	NEED(!CALL(&k, EXO_NR_FRAME_ALLOC, fa));
+	b = (struct exo_io_bind){.disk = k.d, .parent = TO, .claim = {.start = DATA, .count = 1}, .rights = EXO_RIGHT_ALL};
+	NEED(!CALL(&k, EXO_NR_IO_BIND, b));
+	w = b.out_binding;
+	NEED(!give(top, 3, 2060, 0) && !give(top, 4, 2061, 0));
+	for (i = 0; i < 3; i++) {
+		CHECK(!bound(w, frame, 0));
+		CHECK(contested(bound(w, frame, EXO_IO_WRITE)) && k.detail == DATA);
+		/* A block that leaves the root makes all of it be asked again; a write is then the first to ask, or a read. */
+		CHECK(i == 2 || !drop(top, 3 + i, 2060 + i, 0));
+		CHECK(i != 0 || contested(bound(w, frame, EXO_IO_WRITE)));
+	}
+	CHECK(!drop(FROM, 1, DATA, 0) && !bound(w, frame, EXO_IO_WRITE) && !bound(w, frame, 0));
+	kit_stop(&k);
+}
+
+/* Data on its way to another root: each may read it by its own name for it, whoever came first. */
+static void two_roots(bool new_first)
+{
+	u64 top2, at[2];
+	u32 root2, in[2], i, frame;
+	struct exo_claim c = {.start = DATA, .count = 1};
+
+	kit_start(&k, 64, 4608, SIM_VOLATILE);
+	NEED(!kit_root_add(&k, "r", k.tmpl, EXO_NOBLOCK, 1, 0, &root, &top));
+	NEED(!kit_root_add(&k, "s", k.tmpl, EXO_NOBLOCK, 1, 0, &root2, &top2));
+	NEED(!give(top, 0, DATA, 0) && !kit_sync(&k, EXO_NOROOT) && !move(top, top2, 0, DATA, 0));
+	NEED(!kit_write(&k, top2, 1) && !kit_flush(&k) && !kit_detach(&k, EXO_DETACH_DISCARD) && !kit_attach(&k, 0));
+	CHECK(kit_info(&k).out_contested == 1 && !kit_info(&k).out_quarantined);
+	at[0] = new_first ? top2 : top;
+	at[1] = new_first ? top : top2;
+	in[0] = new_first ? root2 : root;
+	in[1] = new_first ? root : root2;
+	for (i = 0; i < 2; i++) {
+		struct exo_claim r = {.start = at[i], .count = 1, .template_id = k.tmpl};
+
+		NEED(!kit_bind(&k, in[i], EXO_NOBLOCK, 0, r, EXO_RIGHT_READ, 0, &frame));
+	}
+	for (i = 0; i < 4; i++) {
+		CHECK(!kit_bind(&k, 0, at[i % 2], 0, c, EXO_RIGHT_READ, 0, &frame));
+		CHECK(contested(kit_bind(&k, 0, at[i % 2], 0, c, EXO_RIGHT_ALL, 0, &frame)));
+	}
+	CHECK(!drop(at[0], 0, DATA, 0) && !kit_info(&k).out_contested && !kit_free(&k, DATA));
+	CHECK(!kit_bind(&k, 0, at[1], 0, c, EXO_RIGHT_ALL, 0, &frame));
+	CHECK(kit_bind(&k, 0, at[0], 0, c, EXO_RIGHT_READ, 0, &frame) == -EPERM && k.reason == EXO_R_NOT_CLAIMED);
+	kit_stop(&k);
+}
+
 int main(void)
 {
+	bindings();
+	two_roots(false);
+	two_roots(true);
 	settle(FROM, TO);
 	settle(TO, FROM);
 	return check_done();
