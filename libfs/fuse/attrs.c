@@ -28,22 +28,25 @@ static struct timespec time_of(int to_set, int set, int now, struct timespec giv
 	return given;
 }
 
-/* Nothing to set: chown(-1, -1), or privileges that go because of a write. Where the kernel leaves set-id bits to us,
- * it does not say that they are to go. */
-static int touch(struct bridge *b, struct exo_file *at)
+/*
+ * Nothing to set: chown(-1, -1), which takes set-id bits away without saying so where the kernel leaves them to us; or
+ * a write by root has just taken a file's capability away, and those bits stay.
+ */
+static int touch(struct bridge *b, struct exo_file *at, bool capable)
 {
 	struct stat st;
 	int err = exo_file_stat(at, &st);
 
 	if (err)
 		return err;
-	return S_ISLNK(st.st_mode) || b->killpriv ? exo_at_chown(b->fs, at, "", -1, -1, EXO_FS_EMPTY)
-						  : exo_at_chmod(b->fs, at, "", st.st_mode & 07777, EXO_FS_EMPTY);
+	return S_ISLNK(st.st_mode) || (b->killpriv && !capable)
+		       ? exo_at_chown(b->fs, at, "", -1, -1, EXO_FS_EMPTY)
+		       : exo_at_chmod(b->fs, at, "", st.st_mode & 07777, EXO_FS_EMPTY);
 }
 
 /* The owner first: it takes set-id bits away, which a mode in the same request may give back. */
 static int set_attr(struct bridge *b, struct exo_file *at, const struct stat *attr, int to_set,
-		    struct fuse_file_info *fi)
+		    struct fuse_file_info *fi, bool capable)
 {
 	const int times = FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME;
 	const int owner = FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID;
@@ -51,7 +54,7 @@ static int set_attr(struct bridge *b, struct exo_file *at, const struct stat *at
 	int err = to_set & (owner | FUSE_SET_ATTR_SIZE) || !to_set ? drop_privileges(b, at) : 0;
 
 	if (!err && !to_set)
-		err = touch(b, at);
+		err = touch(b, at, capable);
 	if (!err && to_set & owner)
 		err = exo_at_chown(b->fs, at, "", to_set & FUSE_SET_ATTR_UID ? attr->st_uid : (uid_t)-1,
 				   to_set & FUSE_SET_ATTR_GID ? attr->st_gid : (gid_t)-1, EXO_FS_EMPTY);
@@ -72,7 +75,8 @@ static int set_attr(struct bridge *b, struct exo_file *at, const struct stat *at
 void op_setattr(fuse_req_t req, fuse_ino_t nodeid, struct stat *attr, int to_set, struct fuse_file_info *fi)
 {
 	struct bridge *b = begin_change(req);
-	int err = set_attr(b, inode_at(b, nodeid), attr, to_set, fi);
+	bool capable = atomic_exchange(&inode_of(b, nodeid)->capable, false);
+	int err = set_attr(b, inode_at(b, nodeid), attr, to_set, fi, capable);
 
 	if (err)
 		fuse_reply_err(req, -err);
@@ -148,5 +152,9 @@ void op_removexattr(fuse_req_t req, fuse_ino_t nodeid, const char *name)
 {
 	struct bridge *b = begin_change(req);
 
-	fuse_reply_err(req, -exo_at_removexattr(b->fs, inode_at(b, nodeid), "", name, EXO_FS_EMPTY));
+	int err = exo_at_removexattr(b->fs, inode_at(b, nodeid), "", name, EXO_FS_EMPTY);
+
+	if (!err && !strcmp(name, "security.capability"))
+		atomic_store(&inode_of(b, nodeid)->capable, true);
+	fuse_reply_err(req, -err);
 }

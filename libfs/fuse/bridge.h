@@ -36,6 +36,7 @@ struct inode {
 	uint64_t ino;
 	uint64_t lookups;    /* references that the kernel holds */
 	struct exo_file *at; /* O_PATH */
+	atomic_bool capable; /* the last thing that happened to it is that it lost its capability */
 };
 
 struct bridge {
@@ -66,6 +67,7 @@ static inline struct exo_file *file_of(const struct fuse_file_info *fi)
 /* inodes.c */
 int inodes_init(struct bridge *b);
 void inodes_exit(struct bridge *b);
+struct inode *inode_of(struct bridge *b, fuse_ino_t nodeid);
 struct exo_file *inode_at(struct bridge *b, fuse_ino_t nodeid);
 /*
  * The inode for a handle that was just opened; takes over `at`, also when it fails. One more lookup is counted. Fills

@@ -44,9 +44,14 @@ void inodes_exit(struct bridge *b)
 	b->bucket = NULL;
 }
 
+struct inode *inode_of(struct bridge *b, fuse_ino_t nodeid)
+{
+	return nodeid == FUSE_ROOT_ID ? &b->top : (struct inode *)(uintptr_t)nodeid;
+}
+
 struct exo_file *inode_at(struct bridge *b, fuse_ino_t nodeid)
 {
-	return nodeid == FUSE_ROOT_ID ? b->top.at : ((struct inode *)(uintptr_t)nodeid)->at;
+	return inode_of(b, nodeid)->at;
 }
 
 /* Without memory the chains get longer, that is all. */
