@@ -222,11 +222,11 @@ int logfs_link(struct exo_fs *xfs, struct exo_node *node, struct exo_node *dir, 
 
 /* ---- removing ---- */
 
-/* The lino of a number if it is in use here; without a reference. */
+/* The lino of a number, and whether somebody has it open: here or, until exo_opens_gone, elsewhere. */
 static bool open_here(struct logfs *fs, struct lino *dir, u64 ino, struct lino **l)
 {
 	*l = NULL;
-	return !lino_get(fs, dir, ino, l) && (*l)->opens;
+	return !lino_get(fs, dir, ino, l) && ((*l)->opens || exo_opens_going(&fs->fs, ino));
 }
 
 static int may_remove(struct logfs *fs, struct lino *dir, struct lino *l, bool directory)
@@ -284,6 +284,11 @@ static int remove_once(struct logfs *fs, struct lino *dir, struct exo_name name,
 		if (more)
 			*later = ino;
 	}
+	/* Who had it open may have closed it before it lost its name. */
+	if (!err && opened && !l->opens && !di.nlink && !exo_opens_elsewhere(&fs->fs, ino)) {
+		file_forget(fs, l);
+		*later = ino;
+	}
 out:
 	lino_put(fs, l);
 	return err;
@@ -302,6 +307,7 @@ int logfs_remove(struct exo_fs *xfs, struct exo_node *dir, struct exo_name name,
 		return -ENAMETOOLONG;
 	fs->dip = true;
 	LOGFS_RETRY(err, remove_once(fs, lino_of(dir), name, directory, &later));
+	exo_opens_gone(xfs);
 	if (!err && later)
 		inode_free(fs, later);
 	fs->dip = false;
@@ -482,6 +488,9 @@ out:
 		err = log_txn_commit(fs);
 		if (!err && m.dst && !opened && more)
 			*later = m.bino;
+		if (!err && m.dst && opened && !m.dst->opens && !exo_opens_elsewhere(&fs->fs, m.bino) &&
+		    !lino_fresh(fs, m.dst) && !m.dst->di.nlink)
+			*later = m.bino;
 	}
 put:
 	if (m.dst)
@@ -506,6 +515,7 @@ int logfs_rename(struct exo_fs *xfs, struct exo_node *from, struct exo_name a, s
 	/* Most give as much back as they take. */
 	fs->dip = true;
 	LOGFS_RETRY(err, rename_once(fs, lino_of(from), a, lino_of(to), b, how, &later));
+	exo_opens_gone(xfs);
 	if (!err && later)
 		inode_free(fs, later);
 	fs->dip = false;

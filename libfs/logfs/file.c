@@ -10,9 +10,16 @@
 int logfs_file_open(struct exo_fs *xfs, struct exo_file *f)
 {
 	struct lino *l = lino_of(f->node);
-	/* An O_PATH handle does not keep what it names; what is gone by now cannot be opened. */
-	int err = lino_fresh(logfs_of(xfs), l);
+	bool first = !l->opens;
+	int err;
 
+	/* First the mark, then the look (opens.h). */
+	if (first)
+		exo_opens_hold(xfs, l->n.ino);
+	/* An O_PATH handle does not keep what it names; what is gone by now cannot be opened. */
+	err = lino_fresh(logfs_of(xfs), l);
+	if (err && first)
+		exo_opens_drop(xfs, l->n.ino);
 	l->opens += !err;
 	return err;
 }
@@ -27,7 +34,10 @@ void logfs_file_close(struct exo_fs *xfs, struct exo_file *f)
 	f->npins = 0;
 	if (!(xfs->flags & EXO_FS_RDONLY))
 		file_flush(fs, l);
-	if (!--l->opens && !lino_fresh(fs, l) && !l->di.nlink && !(xfs->flags & EXO_FS_RDONLY)) {
+	if (!--l->opens)
+		exo_opens_drop(xfs, l->n.ino);
+	if (!l->opens && !lino_fresh(fs, l) && !l->di.nlink && !(xfs->flags & EXO_FS_RDONLY) &&
+	    !exo_opens_elsewhere(xfs, l->n.ino)) {
 		file_forget(fs, l);
 		inode_free(fs, l->n.ino);
 	}

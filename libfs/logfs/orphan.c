@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
  * orphan.c: inodes without a name, and freeing them. What takes more than one transaction to free, or is open, is noted
- * below inode LOGFS_ORPHANS_INO with the process that took the last name away. Opening a tree for writing frees those
- * whose process is gone: a file that another process holds open as well is lost to it then (-ESTALE).
+ * below inode LOGFS_ORPHANS_INO with the process that took the last name away. Who closes it last frees it; opening a tree for writing
+ * frees those whose process is gone and that nobody marks as open (opens.h). Where there are no marks, a file that another process
+ * holds open as well is lost to it (-ESTALE).
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -207,7 +208,7 @@ int log_orphans_purge(struct logfs *fs)
 		if (r->ino != LOGFS_ORPHANS_INO || LOGFS_SUB_TYPE(r->sub) != LOGFS_T_ORPHAN)
 			return 0;
 		next = (r->sub & ~(0xffull << 56)) + 1;
-		if (r->len != LOGFS_O_SIZE || !left_behind(fs, r->data))
+		if (r->len != LOGFS_O_SIZE || !left_behind(fs, r->data) || exo_opens_elsewhere(&fs->fs, next - 1))
 			continue;
 		err = inode_free(fs, next - 1);
 		if (err)

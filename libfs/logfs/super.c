@@ -90,6 +90,7 @@ static int prepare(struct exo *x, uint32_t disk, const struct exo_root_get *root
 
 static void finish(struct logfs *fs)
 {
+	exo_opens_leave(&fs->fs);
 	trees_del(fs);
 	inos_exit(fs);
 	log_cache_exit(fs);
@@ -135,6 +136,8 @@ int logfs_open(struct exo_fs **out, struct exo *x, uint32_t disk, const struct e
 	if (!err) {
 		fs->seed[0] = get64(super + LOGFS_SUP_SEED);
 		fs->seed[1] = get64(super + LOGFS_SUP_SEED + 8);
+		fs->fs.opens.key = fs->seed[0];
+		fs->fs.opens.owner = exo_opens_owner(&root->out_owner);
 		LOGFS_RETRY(err, lino_get(fs, NULL, LOGFS_TOP_INO, &fs->top));
 	}
 	if (!err && !S_ISDIR(fs->top->di.mode))

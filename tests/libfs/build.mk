@@ -10,7 +10,7 @@ $(LIBFS_TESTS): $(B)/tests/cffs-%: $(B)/san/tests/libfs/%.o $(B)/san/tests/libfs
 	$(Q)$(CC) $(SAN) -o $@ $^ $(LIBSIM_LIBS)
 
 # The same programs under another name try logfs; logfs-own has what they lack.
-LOGFS_TESTS := $(addprefix $(B)/tests/logfs-,basic tree shared full perm crash corrupt empty batch)
+LOGFS_TESTS := $(addprefix $(B)/tests/logfs-,basic tree shared full perm crash corrupt empty batch unlinked)
 TESTS_HOST += $(LOGFS_TESTS) $(B)/tests/logfs-own
 $(LOGFS_TESTS): $(B)/tests/logfs-%: $(B)/tests/cffs-% | $(B)/udf/logfs.o
 	$(Q)ln -sf $(<F) $@
