@@ -97,12 +97,16 @@ static int chown_path(struct exo_fs *fs, struct exo_node *at, const char *path, 
 {
 	struct exo_attr a = {.set = EXO_SET_OWNER, .uid = uid, .gid = gid};
 	struct exo_node *n;
+	bool asks;
 	int err = exo_walk(fs, at, path, walk_flags(flags), &n);
 
 	if (err)
 		return err;
-	if (!exo_cred_all(fs) && (!exo_node_owner(fs, n) || (uid != (uid_t)-1 && uid != n->uid) ||
-				  (gid != (gid_t)-1 && gid != n->gid && !exo_cred_member(fs, gid))))
+	/* Who changes nothing needs no right, unless a bit goes with it. */
+	asks = uid != (uid_t)-1 || gid != (gid_t)-1 || (!S_ISDIR(n->mode) && exo_setid_lost(fs, n->mode, n->gid));
+	if (!exo_cred_all(fs) && asks &&
+	    (!exo_node_owner(fs, n) || (uid != (uid_t)-1 && uid != n->uid) ||
+	     (gid != (gid_t)-1 && gid != n->gid && !exo_cred_member(fs, gid))))
 		err = -EPERM;
 	/* As Linux does for everybody: a program with a new owner does not act for the old one. */
 	if (!err && !S_ISDIR(n->mode) && exo_setid_lost(fs, n->mode, n->gid)) {

@@ -52,11 +52,9 @@ static int mask_of(int oflags)
 }
 
 /* May a file be made there? */
-static int may_make(struct exo_fs *fs, struct exo_node *dir, const struct exo_walk *w, int oflags)
+static int may_make(struct exo_fs *fs, struct exo_node *dir)
 {
 	return fs->flags & EXO_FS_RDONLY ? -EROFS
-	       : w->slash		 ? -EISDIR
-	       : oflags & O_DIRECTORY	 ? -EINVAL
 					 : exo_node_may(fs, dir, W_OK | X_OK);
 }
 
@@ -80,8 +78,12 @@ static int open_node(struct exo_fs *fs, struct exo_node *at, const char *path, i
 	for (;;) {
 		if (oflags & (O_EXCL | O_NOFOLLOW)) {
 			err = exo_walk_last(fs, at, path, oflags & O_EXCL ? -EEXIST : -EISDIR, &w, &dir);
+			if (!err && w.slash) {
+				fs->type->put(fs, dir);
+				err = -EISDIR;
+			}
 			/* Where it may be made, making it says whether it is there. */
-			if (!err && (!(oflags & O_EXCL) || may_make(fs, dir, &w, oflags))) {
+			if (!err && (!(oflags & O_EXCL) || may_make(fs, dir))) {
 				err = fs->type->lookup(fs, dir, w.name, &n);
 				if (err && err != -ENOENT)
 					fs->type->put(fs, dir);
@@ -90,6 +92,11 @@ static int open_node(struct exo_fs *fs, struct exo_node *at, const char *path, i
 			}
 		} else {
 			err = exo_walk_create(fs, at, path, &w, &dir, &n);
+			/* What ends in a slash cannot be created. */
+			if (!err && !n && w.slash) {
+				fs->type->put(fs, dir);
+				err = -EISDIR;
+			}
 		}
 		if (err)
 			return err;
@@ -98,8 +105,7 @@ static int open_node(struct exo_fs *fs, struct exo_node *at, const char *path, i
 			err = oflags & O_EXCL	     ? -EEXIST
 			      : S_ISLNK(n->mode)     ? -ELOOP
 			      : S_ISDIR(n->mode)     ? -EISDIR
-			      : w.slash		     ? -ENOTDIR
-			      : oflags & O_DIRECTORY ? -ENOTDIR
+			      : w.slash		     ? -EISDIR
 						     : 0;
 			if (err)
 				fs->type->put(fs, n);
@@ -107,7 +113,7 @@ static int open_node(struct exo_fs *fs, struct exo_node *at, const char *path, i
 				*out = n;
 			return err;
 		}
-		err = may_make(fs, dir, &w, oflags);
+		err = may_make(fs, dir);
 		if (!err)
 			err = fs->type->create(fs, dir, w.name, &what, out);
 		fs->type->put(fs, dir);
@@ -187,6 +193,8 @@ static int flags_ok(const struct exo_fs *fs, int *oflags)
 	if (*oflags & O_PATH)
 		*oflags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	acc = *oflags & O_ACCMODE;
+	if ((*oflags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY))
+		return -EINVAL;
 	if ((*oflags & O_TMPFILE) == O_TMPFILE && (acc == O_RDONLY || *oflags & O_CREAT))
 		return -EINVAL;
 	if ((acc != O_RDONLY || *oflags & O_TRUNC) && fs->flags & EXO_FS_RDONLY)
@@ -246,6 +254,32 @@ EXO_PUBLIC int exo_at_open(struct exo_fs *fs, struct exo_file *at, const char *p
 			   struct exo_file **out)
 {
 	return open_at(fs, at_node(at), path, oflags, mode, out);
+}
+
+EXO_PUBLIC int exo_at_open_within(struct exo_fs *fs, struct exo_file *at, const char *path, int oflags, mode_t mode,
+				  unsigned resolve, struct exo_file **out)
+{
+	const unsigned all =
+		EXO_RESOLVE_NO_XDEV | EXO_RESOLVE_NO_SYMLINKS | EXO_RESOLVE_BENEATH | EXO_RESOLVE_IN_ROOT;
+	struct exo_confine c = {.how = resolve};
+	int err;
+
+	*out = NULL;
+	if (resolve & ~all || (resolve & EXO_RESOLVE_BENEATH && resolve & EXO_RESOLVE_IN_ROOT))
+		return -EINVAL;
+	exo_fs_lock(&fs->lock);
+	c.top = fs->type->top(fs);
+	if (at) {
+		fs->type->put(fs, c.top);
+		c.top = at->node;
+		c.top->refs++;
+	}
+	fs->confine = &c;
+	err = open_slowly(fs, at_node(at), path, oflags, mode, out);
+	fs->confine = NULL;
+	fs->type->put(fs, c.top);
+	exo_fs_unlock(&fs->lock);
+	return err;
 }
 
 EXO_PUBLIC int exo_file_open(struct exo_fs *fs, const char *path, int oflags, mode_t mode, struct exo_file **out)

@@ -157,6 +157,13 @@ int exo_file_open(struct exo_fs *fs, const char *path, int oflags, mode_t mode, 
 int exo_at_open(struct exo_fs *fs, struct exo_file *at, const char *path, int oflags, mode_t mode,
 		struct exo_file **out);
 int exo_file_reopen(struct exo_file *f, int oflags, struct exo_file **out);
+/* As openat2(2): where the path may not lead. IN_ROOT: `at` is the top. -EXDEV, and -ELOOP for NO_SYMLINKS. */
+#define EXO_RESOLVE_NO_XDEV 1u
+#define EXO_RESOLVE_NO_SYMLINKS 4u
+#define EXO_RESOLVE_BENEATH 8u
+#define EXO_RESOLVE_IN_ROOT 16u
+int exo_at_open_within(struct exo_fs *fs, struct exo_file *at, const char *path, int oflags, mode_t mode,
+		       unsigned resolve, struct exo_file **out);
 int exo_file_by_ino(struct exo_fs *fs, uint64_t ino, int oflags, struct exo_file **out);
 void exo_file_close(struct exo_file *f);
 int exo_file_stat(struct exo_file *f, struct stat *st);

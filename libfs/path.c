@@ -55,9 +55,16 @@ static bool is(struct exo_name n, const char *s)
 	return n.len == strlen(s) && !memcmp(n.at, s, n.len);
 }
 
+static bool may_not(const struct exo_fs *fs, unsigned how)
+{
+	return fs->confine && fs->confine->how & how;
+}
+
 /* The path leads out of a tree that has an outside. */
 static int escape(struct exo_fs *fs, const char *path, const char *rest)
 {
+	if (may_not(fs, EXO_RESOLVE_NO_XDEV))
+		return -EXDEV;
 	fs->escape->from = path;
 	memmove(fs->escape->rest, rest, strlen(rest) + 1);
 	return -EXO_ESCAPED;
@@ -86,7 +93,11 @@ static int walk(struct exo_fs *fs, struct exo_node *start, const char *path, boo
 	w->slash = false;
 	if (node)
 		*node = NULL;
-	if (start && *rest != '/')
+	if (*rest == '/' && may_not(fs, EXO_RESOLVE_BENEATH))
+		return -EXDEV;
+	if (may_not(fs, EXO_RESOLVE_IN_ROOT))
+		hold(&at, *rest == '/' || !start ? fs->confine->top : start);
+	else if (start && *rest != '/')
 		hold(&at, start);
 	else
 		at = fs->type->top(fs);
@@ -131,6 +142,14 @@ static int walk(struct exo_fs *fs, struct exo_node *start, const char *path, boo
 				err = dots;
 				goto fail;
 			}
+			if (n.len == 2 && fs->confine && at == fs->confine->top) {
+				if (may_not(fs, EXO_RESOLVE_IN_ROOT))
+					continue;
+				if (may_not(fs, EXO_RESOLVE_BENEATH)) {
+					err = -EXDEV;
+					goto fail;
+				}
+			}
 			if (n.len == 2 && !at->parent && fs->escape) {
 				err = escape(fs, path, rest);
 				goto fail;
@@ -156,10 +175,22 @@ static int walk(struct exo_fs *fs, struct exo_node *start, const char *path, boo
 		if (err)
 			goto fail;
 		if (S_ISLNK(next->mode) && (!final || follow || slash)) {
-			err = ++links > LINKS_MAX ? -ELOOP : splice(fs, w, &rest, next);
+			err = ++links > LINKS_MAX || may_not(fs, EXO_RESOLVE_NO_SYMLINKS)
+				      ? -ELOOP
+				      : splice(fs, w, &rest, next);
 			fs->type->put(fs, next);
 			if (err)
 				goto fail;
+			if (w->buf[0] == '/' && may_not(fs, EXO_RESOLVE_BENEATH)) {
+				err = -EXDEV;
+				goto fail;
+			}
+			if (w->buf[0] == '/' && may_not(fs, EXO_RESOLVE_IN_ROOT)) {
+				hold(&next, fs->confine->top);
+				replace(fs, &at, next);
+				held = true;
+				continue;
+			}
 			if (w->buf[0] == '/' && fs->escape) {
 				err = escape(fs, path, w->buf);
 				goto fail;
@@ -220,7 +251,7 @@ int exo_walk(struct exo_fs *fs, struct exo_node *at, const char *path, unsigned 
 {
 	size_t len = path ? strlen(path) : 0, dir_len;
 	struct exo_node *node;
-	struct exo_name last;
+	struct exo_name last = {0};
 	struct exo_walk w;
 	int err;
 
@@ -231,7 +262,7 @@ int exo_walk(struct exo_fs *fs, struct exo_node *at, const char *path, unsigned 
 			*out = fs->type->top(fs);
 		return 0;
 	}
-	if (!len || !fs->type->known)
+	if (!len || !fs->type->known || fs->confine)
 		return walk(fs, at, path, false, !(flags & EXO_WALK_NOFOLLOW), 0, &w, out, NULL);
 	node = fs->type->known(fs, at, path, len);
 	if (node) {
@@ -261,8 +292,8 @@ int exo_walk(struct exo_fs *fs, struct exo_node *at, const char *path, unsigned 
 int exo_walk_last(struct exo_fs *fs, struct exo_node *at, const char *path, int dots, struct exo_walk *w,
 		  struct exo_node **dir)
 {
-	struct exo_name last;
-	size_t len = fs->type->known ? before_last(path, &last) : 0;
+	struct exo_name last = {0};
+	size_t len = fs->type->known && !fs->confine ? before_last(path, &last) : 0;
 	int err;
 
 	if (know_dir(fs, at, path, len, &last, w, dir))
@@ -276,8 +307,8 @@ int exo_walk_last(struct exo_fs *fs, struct exo_node *at, const char *path, int 
 int exo_walk_create(struct exo_fs *fs, struct exo_node *at, const char *path, struct exo_walk *w, struct exo_node **dir,
 		    struct exo_node **node)
 {
-	struct exo_name last;
-	size_t len = fs->type->known ? before_last(path, &last) : 0;
+	struct exo_name last = {0};
+	size_t len = fs->type->known && !fs->confine ? before_last(path, &last) : 0;
 	int err;
 
 	if (know_dir(fs, at, path, len, &last, w, dir)) {

@@ -32,6 +32,11 @@ struct exo_escape {
 	char rest[2 * PATH_MAX];
 };
 
+struct exo_confine {
+	unsigned how; /* EXO_RESOLVE_* */
+	struct exo_node *top;
+};
+
 struct exo_space {
 	uint64_t quota_left; /* blocks, when it was asked for last; UINT64_MAX without a quota */
 	uint32_t wait;	     /* looks until it is asked for again */
@@ -52,6 +57,7 @@ struct exo_fs {
 	struct exo_space space;	   /* space.c */
 	struct exo_opens opens;	   /* opens.c; the type calls it */
 	struct exo_escape *escape; /* EXO_FS_HOST: where the last path that led out goes on */
+	const struct exo_confine *confine; /* path.c: the walk under way may not go everywhere; NULL: it may */
 	struct exo_cred_fs cred;   /* of the process, when the tree was opened; exo_cred() says who acts now */
 };
 

@@ -16,7 +16,7 @@
 	PATH(open, open, -1, 0, 0)                                                                                     \
 	PATH(creat, creat, -1, 0, 0)                                                                                   \
 	PATH(openat, openat, 0, 1, 0)                                                                                  \
-	PATH(openat2, openat2, 0, 1, 0)                                                                                \
+	X(openat2, out_openat2, in_openat2, 0, 1, -1, -1, -1, 0)                                                       \
 	PATH(stat, stat, -1, 0, 0)                                                                                     \
 	PATH(lstat, lstat, -1, 0, 0)                                                                                   \
 	PATH(newfstatat, newfstatat, 0, 1, C_EMPTY)                                                                    \
@@ -110,6 +110,7 @@
 	OWN(mmap, mmap)                                                                                                \
 	OWN(munmap, munmap)                                                                                            \
 	OWN(mremap, munmap)                                                                                            \
+	OWN(mprotect, mprotect)                                                                                        \
 	OWN(msync, msync)                                                                                              \
 	OWN(fork, clone)                                                                                               \
 	OWN(vfork, clone)                                                                                              \
@@ -128,6 +129,12 @@
 	OWN(setfsuid, identity)                                                                                        \
 	OWN(setfsgid, identity)                                                                                        \
 	OWN(exit_group, exit)                                                                                          \
+	OWN(setrlimit, rlimit)                                                                                         \
+	OWN(prlimit64, rlimit)                                                                                         \
+	OWN(bind, bind)                                                                                                \
+	OWN(connect, connect)                                                                                          \
+	OWN(sendto, sendto)                                                                                            \
+	OWN(sendmsg, sendmsg)                                                                                          \
 	OWN(sync, sync)
 
 struct op;

@@ -380,8 +380,12 @@ int out_execve(struct regs *r, const struct call *c)
 {
 	struct op op = {r->rax, {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9}, .c = c, .ret = -1};
 	struct run run = {.program = -1};
-	long p = raw6(SYS_mmap, 0, ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), err;
+	const char *path = (const char *)(r->rax == SYS_execve ? r->rdi : r->rsi);
+	long p, err;
 
+	if (!posix_string(path))
+		return posix_done(r, -EFAULT);
+	p = raw6(SYS_mmap, 0, ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p < 0 && p > -4096)
 		return posix_done(r, p);
 	run.b = (struct block){(char *)p, (char *)p + ROOM};

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /* io.c: the calls on open files: bytes, offsets, sizes, directory entries. */
 #include <dirent.h>
-#include <stdlib.h>
-#include <sys/sendfile.h>
 #include <sys/statfs.h>
 #include <sys/uio.h>
 #include "posix.h"
 
+#ifndef RWF_NOAPPEND
+#define RWF_NOAPPEND 0x20
+#endif
 #define IO_MAX 0x7ffff000l
 
 static long by_fd(struct op *op)
@@ -29,6 +30,8 @@ int posix_by_fd(struct regs *r, const struct call *c)
 
 	if (!posix_ofd(op.a[(int)c->fd]))
 		return 0;
+	if (!posix_pointers(&op))
+		return posix_done(r, -EFAULT);
 	return posix_done(r, posix_enter(&op, by_fd));
 }
 
@@ -36,18 +39,27 @@ int posix_by_fd(struct regs *r, const struct call *c)
 
 /* ---- bytes ---- */
 
-static long read_at(struct ofd *o, void *buf, size_t n, int64_t off)
+long posix_read_at(struct ofd *o, void *buf, size_t n, int64_t off)
 {
 	if (o->oflags & O_PATH)
 		return -EBADF;
 	if (o->type == S_IFDIR)
 		return o->oflags & O_WRONLY ? -EBADF : -EISDIR;
+	if (n && !posix_memory(buf, 1, true)) {
+		struct stat st;
+		int err = exo_file_stat(o->f, &st);
+
+		return err ? err : o->oflags & O_WRONLY ? -EBADF : off < st.st_size ? -EFAULT : 0;
+	}
 	return exo_file_pread(o->f, buf, n < IO_MAX ? n : IO_MAX, off);
 }
 
 /* Whoever reads after a write has returned sees it, in any process. */
-static long write_at(struct ofd *o, const void *buf, size_t n, int64_t off)
+long posix_write_at(struct ofd *o, const void *buf, size_t n, int64_t off)
 {
+	n = posix_fits(off, n);
+	if ((long)n < 0)
+		return n;
 	return exo_file_pwrite(o->f, buf, n < IO_MAX ? n : IO_MAX, off);
 }
 
@@ -63,7 +75,7 @@ static long written(struct ofd *o, long n)
 long in_read(struct op *op)
 {
 	int64_t off = posix_offset(op->o, FD);
-	long n = read_at(op->o, (void *)op->a[1], op->a[2], off);
+	long n = posix_read_at(op->o, (void *)op->a[1], op->a[2], off);
 
 	if (n > 0)
 		posix_set_offset(op->o, FD, off + n);
@@ -73,9 +85,17 @@ long in_read(struct op *op)
 static long append(struct ofd *o, int fd, const void *buf, size_t n)
 {
 	off_t end = 0;
+	struct stat st;
 	long put, err;
 
 	posix_append_lock(o);
+	if (posix_limited() && !exo_file_stat(o->f, &st)) {
+		n = posix_fits(st.st_size, n);
+		if ((long)n < 0) {
+			posix_append_unlock(o);
+			return n;
+		}
+	}
 	put = exo_file_append(o->f, buf, n < IO_MAX ? n : IO_MAX, &end);
 	err = put > 0 ? exo_file_flush(o->f) : 0;
 	posix_append_unlock(o);
@@ -92,7 +112,7 @@ static long put(struct op *op, const void *buf, size_t n)
 	if (op->o->oflags & O_APPEND)
 		return append(op->o, FD, buf, n);
 	off = posix_offset(op->o, FD);
-	done = write_at(op->o, buf, n, off);
+	done = posix_write_at(op->o, buf, n, off);
 	if (done > 0)
 		posix_set_offset(op->o, FD, off + done);
 	return done;
@@ -104,11 +124,11 @@ long in_write(struct op *op)
 }
 long in_pread(struct op *op)
 {
-	return op->a[3] < 0 ? -EINVAL : read_at(op->o, (void *)op->a[1], op->a[2], op->a[3]);
+	return op->a[3] < 0 ? -EINVAL : posix_read_at(op->o, (void *)op->a[1], op->a[2], op->a[3]);
 }
 long in_pwrite(struct op *op)
 {
-	return op->a[3] < 0 ? -EINVAL : written(op->o, write_at(op->o, (void *)op->a[1], op->a[2], op->a[3]));
+	return op->a[3] < 0 ? -EINVAL : written(op->o, posix_write_at(op->o, (void *)op->a[1], op->a[2], op->a[3]));
 }
 
 static long check_vector(const struct iovec *v, long n)
@@ -136,9 +156,9 @@ static long read_vector(struct op *op, int64_t off)
 	if (own)
 		off = posix_offset(op->o, FD);
 	if (!op->a[2])
-		return read_at(op->o, NULL, 0, off);
+		return posix_read_at(op->o, NULL, 0, off);
 	for (i = 0; i < op->a[2]; i++) {
-		got = read_at(op->o, v[i].iov_base, v[i].iov_len, off + done);
+		got = posix_read_at(op->o, v[i].iov_base, v[i].iov_len, off + done);
 		if (got < 0 && !done)
 			return got;
 		if (got > 0)
@@ -161,7 +181,7 @@ static long write_vector(struct op *op, int64_t off, bool appending)
 	for (i = 0; i < op->a[2]; i++) {
 		got = off == -1 ? appending ? append(op->o, FD, v[i].iov_base, v[i].iov_len)
 					    : put(op, v[i].iov_base, v[i].iov_len)
-				: write_at(op->o, v[i].iov_base, v[i].iov_len, off + done);
+				: posix_write_at(op->o, v[i].iov_base, v[i].iov_len, off + done);
 		if (got < 0 && !done)
 			return got;
 		if (got > 0)
@@ -190,7 +210,7 @@ long in_pwritev(struct op *op)
 }
 long in_preadv2(struct op *op)
 {
-	if (op->a[5] & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT))
+	if (op->a[5] & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND | RWF_NOAPPEND))
 		return -EOPNOTSUPP;
 	return op->a[3] < -1 ? -EINVAL : read_vector(op, op->a[3]);
 }
@@ -198,8 +218,11 @@ long in_pwritev2(struct op *op)
 {
 	long n;
 
-	if (op->a[5] & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND))
+	if (op->a[5] & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND | RWF_NOAPPEND) ||
+	    (op->a[5] & RWF_NOAPPEND && op->o->oflags & O_APPEND))
 		return -EOPNOTSUPP;
+	if (op->a[5] & RWF_APPEND && op->a[5] & RWF_NOAPPEND)
+		return -EINVAL;
 	if (op->a[3] < -1)
 		return -EINVAL;
 	n = write_vector(op, op->a[5] & RWF_APPEND ? -1 : op->a[3], op->a[5] & RWF_APPEND);
@@ -230,6 +253,8 @@ long in_lseek(struct op *op)
 		if (err)
 			return err;
 		base = op->o->type == S_IFDIR ? INT64_MAX : st.st_size;
+		if (off > INT64_MAX - base)
+			return -EINVAL;
 		break;
 	case SEEK_DATA:
 	case SEEK_HOLE:
@@ -252,7 +277,10 @@ long in_lseek(struct op *op)
 
 long in_ftruncate(struct op *op)
 {
-	int err = op->o->oflags & O_PATH ? -EBADF : exo_file_truncate(op->o->f, op->a[1]);
+	int err = op->o->oflags & O_PATH ? -EBADF : posix_grows(op->o, op->a[1]);
+
+	if (!err)
+		err = exo_file_truncate(op->o->f, op->a[1]);
 
 	if (!err)
 		posix_maps_resized(op->o);
@@ -260,7 +288,11 @@ long in_ftruncate(struct op *op)
 }
 long in_fallocate(struct op *op)
 {
-	return exo_file_fallocate(op->o->f, op->a[1], op->a[2], op->a[3]);
+	int err = op->a[1] & FALLOC_FL_KEEP_SIZE || op->a[2] < 0 || op->a[3] < 0 || op->a[2] > INT64_MAX - op->a[3]
+			  ? 0
+			  : posix_grows(op->o, op->a[2] + op->a[3]);
+
+	return err ? err : exo_file_fallocate(op->o->f, op->a[1], op->a[2], op->a[3]);
 }
 long in_fsync(struct op *op)
 {
@@ -424,127 +456,4 @@ long in_getdents64(struct op *op)
 long in_getdents(struct op *op)
 {
 	return list(op, true);
-}
-
-/* ---- between two files: by way of memory ---- */
-
-#define PIECE (64ul << 10)
-
-/* Reading from or writing to a descriptor that need not be ours; off NULL: its own offset. */
-static long from_fd(int fd, void *buf, size_t n, int64_t *off)
-{
-	struct ofd *o = posix_ofd(fd);
-	int64_t at;
-	long got;
-
-	if (!o)
-		return off ? raw4(SYS_pread64, fd, buf, n, *off) : raw3(SYS_read, fd, buf, n);
-	at = off ? *off : posix_offset(o, fd);
-	got = read_at(o, buf, n, at);
-	if (got > 0 && !off)
-		posix_set_offset(o, fd, at + got);
-	return got;
-}
-
-static long to_fd(int fd, const void *buf, size_t n, int64_t *off)
-{
-	struct ofd *o = posix_ofd(fd);
-	int64_t at;
-	long put_;
-
-	if (!o)
-		return off ? raw4(SYS_pwrite64, fd, buf, n, *off) : raw3(SYS_write, fd, buf, n);
-	at = off ? *off : posix_offset(o, fd);
-	put_ = !off && o->oflags & O_APPEND ? append(o, fd, buf, n) : write_at(o, buf, n, at);
-	if (put_ > 0 && !off && !(o->oflags & O_APPEND))
-		posix_set_offset(o, fd, at + put_);
-	return put_;
-}
-
-struct copying {
-	int in, out;
-	int64_t *in_off, *out_off;
-	size_t n;
-};
-
-static long copy(const struct copying *c)
-{
-	static char buf[PIECE];
-	struct ofd *o = posix_ofd(c->out);
-	size_t done = 0;
-	long got = 0, put_;
-
-	while (done < c->n) {
-		size_t want = c->n - done < PIECE ? c->n - done : PIECE;
-		int64_t in_at = c->in_off ? 0 : posix_ofd(c->in) ? posix_offset(posix_ofd(c->in), c->in) : -1;
-
-		got = from_fd(c->in, buf, want, c->in_off);
-		if (got <= 0)
-			break;
-		put_ = to_fd(c->out, buf, got, c->out_off);
-		if (c->in_off)
-			*c->in_off += put_ > 0 ? put_ : 0;
-		else if (put_ < got && in_at >= 0)
-			posix_set_offset(posix_ofd(c->in), c->in, in_at + (put_ > 0 ? put_ : 0));
-		if (c->out_off && put_ > 0)
-			*c->out_off += put_;
-		if (put_ <= 0) {
-			got = put_;
-			break;
-		}
-		done += put_;
-		if (put_ < got)
-			break;
-	}
-	if (done && o) {
-		int err = exo_file_flush(o->f);
-
-		if (err)
-			return err;
-	}
-	return done ? (long)done : got;
-}
-
-static long do_copy(struct op *op)
-{
-	struct copying c;
-
-	if (op->nr == SYS_sendfile) {
-		c = (struct copying){op->a[1], op->a[0], (int64_t *)op->a[2], NULL, op->a[3]};
-	} else {
-		if (op->a[5])
-			return -EINVAL;
-		c = (struct copying){op->a[0], op->a[2], (int64_t *)op->a[1], (int64_t *)op->a[3], op->a[4]};
-	}
-	if (c.in_off && *c.in_off < 0)
-		return -EINVAL;
-	if (op->nr == SYS_copy_file_range) {
-		struct ofd *in = posix_ofd(c.in), *out = posix_ofd(c.out);
-		int64_t from, to;
-
-		if (!in || !out)
-			return -EBADF;
-		from = c.in_off ? *c.in_off : posix_offset(in, c.in);
-		to = c.out_off ? *c.out_off : posix_offset(out, c.out);
-		if (out->oflags & O_APPEND)
-			return -EBADF;
-		if (in->t == out->t && in->ino == out->ino && from < to + (int64_t)c.n && to < from + (int64_t)c.n)
-			return -EINVAL;
-	}
-	return copy(&c);
-}
-
-int out_copy(struct regs *r, const struct call *c)
-{
-	struct op op = {r->rax, {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9}, .c = c};
-	int a = op.a[0], b = r->rax == SYS_sendfile ? op.a[1] : op.a[2];
-
-	if (!posix_ofd(a) && !posix_ofd(b))
-		return 0;
-	/* A pipe may block while the lock is held; who asks knows how to do without these calls. */
-	if (r->rax == SYS_splice || (r->rax == SYS_sendfile && !posix_ofd(a)))
-		return posix_done(r, -EINVAL);
-	if (r->rax == SYS_copy_file_range && (!posix_ofd(a) || !posix_ofd(b)))
-		return posix_done(r, -EXDEV);
-	return posix_done(r, posix_enter(&op, do_copy));
 }

@@ -109,6 +109,8 @@ int out_mmap(struct regs *r, const struct call *c)
 {
 	struct op op = {r->rax, {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9}, .c = c};
 
+	if (r->r10 & MAP_FIXED)
+		posix_unmapped(r->rdi, r->rsi);
 	if (r->r10 & MAP_ANONYMOUS || !posix_ofd((int)r->r8))
 		return 0;
 	return posix_done(r, posix_enter(&op, do_mmap));
@@ -173,11 +175,18 @@ int out_munmap(struct regs *r, const struct call *c)
 {
 	struct op op = {r->rax, {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9}, .c = c};
 
+	posix_unmapped(r->rdi, r->rsi);
 	if (!maps || !any(r->rdi, r->rsi))
 		return 0;
 	if (r->rax == SYS_mremap)
 		return posix_done(r, -ENOMEM);
 	return posix_done(r, posix_enter(&op, do_munmap));
+}
+
+int out_mprotect(struct regs *r, const struct call *c)
+{
+	posix_unmapped(r->rdi, r->rsi);
+	return 0;
 }
 
 static long do_msync(struct op *op)

@@ -23,17 +23,31 @@ static unsigned at_flags(long flags)
 
 /* ---- opening ---- */
 
-/* A fifo or socket is the kernel's; only its name is here. */
-static long open_path(struct op *op, int oflags, mode_t mode)
+/* A socket or device is the kernel's; only its name is here. So is a fifo, but there is one (special.c). */
+static long open_within(struct op *op, int oflags, mode_t mode, unsigned resolve)
 {
 	struct exo_file *f;
+	struct stat st;
 	struct ofd *o;
 	int err;
 
 	if (oflags & (O_CREAT | __O_TMPFILE))
 		mode &= ~posix_umask();
 	err = op->w[0].self ? exo_file_reopen(AT(0), oflags & ~(O_CLOEXEC | O_CREAT | O_EXCL | O_NOCTTY), &f)
+	      : resolve	    ? exo_at_open_within(FS(0), AT(0), PATH(0), oflags & ~O_CLOEXEC, mode, resolve, &f)
 			    : exo_at_open(FS(0), AT(0), PATH(0), oflags & ~O_CLOEXEC, mode, &f);
+	if (err == -ENXIO && !op->w[0].self &&
+	    !exo_at_stat(FS(0), AT(0), PATH(0), oflags & O_NOFOLLOW ? EXO_FS_NOFOLLOW : 0, &st) &&
+	    S_ISFIFO(st.st_mode)) {
+		posix_shadow_name("fifo-", &st, op->outside);
+		op->outside_flags = oflags & (O_ACCMODE | O_NONBLOCK | O_CLOEXEC | O_ASYNC);
+		return -OUTSIDE;
+	}
+	/* As on a mount without devices. */
+	if (err == -ENXIO && !op->w[0].self &&
+	    !exo_at_stat(FS(0), AT(0), PATH(0), oflags & O_NOFOLLOW ? EXO_FS_NOFOLLOW : 0, &st) &&
+	    (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)))
+		return -EACCES;
 	if (err)
 		return err;
 	o = posix_new(op->w[0].t, f, oflags);
@@ -47,6 +61,11 @@ static long open_path(struct op *op, int oflags, mode_t mode)
 		return err;
 	}
 	return posix_install(o, oflags & O_CLOEXEC);
+}
+
+static long open_path(struct op *op, int oflags, mode_t mode)
+{
+	return open_within(op, oflags, mode, 0);
 }
 
 long in_open(struct op *op)
@@ -84,12 +103,26 @@ long in_openat2(struct op *op)
 	if (how->flags & ~flags || how->resolve & ~(uint64_t)KNOWN_RESOLVE || how->mode & ~(uint64_t)07777 ||
 	    (how->mode && !(how->flags & (O_CREAT | __O_TMPFILE))))
 		return -EINVAL;
-	/* Confinements that the walk does not know are refused rather than overlooked. */
-	if (how->resolve & ~(RESOLVE_NO_MAGICLINKS | RESOLVE_CACHED))
-		return -EOPNOTSUPP;
 	if (how->resolve & RESOLVE_CACHED)
 		return -EAGAIN;
-	return open_path(op, how->flags, how->mode);
+	return open_within(op, how->flags, how->mode, how->resolve & ~(uint64_t)RESOLVE_NO_MAGICLINKS);
+}
+
+/* Where the descriptor is the top or the limit, an absolute path is not the host's. */
+int out_openat2(struct regs *r, const struct call *c)
+{
+	const struct open_how *how = (const void *)r->rdx;
+	struct op op = {r->rax, {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9}, .c = c};
+	struct ofd *at = (int)r->rdi == AT_FDCWD ? posix_proc()->cwd : posix_ofd(r->rdi);
+	const char *path = (const char *)r->rsi;
+
+	if (r->r10 < (long)sizeof(*how) || !posix_string(path) || *path != '/' ||
+	    !posix_memory(how, sizeof(*how), false) || !(how->resolve & (RESOLVE_IN_ROOT | RESOLVE_BENEATH)))
+		return posix_by_path(r, c);
+	if (!at)
+		return 0;
+	op.w[0] = (struct where){.t = at->t, .at = at, .path = path};
+	return posix_finish(r, &op);
 }
 
 /* ---- attributes ---- */
@@ -266,6 +299,13 @@ long in_utimensat(struct op *op)
 
 long in_truncate(struct op *op)
 {
+	struct stat st;
+
+	/* The limit counts where the file grows; who has one asks. */
+	if (posix_limited() && !exo_at_stat(FS(0), AT(0), PATH(0), SELF(0), &st) && op->a[1] > st.st_size &&
+	    S_ISREG(st.st_mode) && !exo_at_access(FS(0), AT(0), PATH(0), W_OK, SELF(0)) &&
+	    posix_fits(op->a[1], 0) == (size_t)-EFBIG)
+		return -EFBIG;
 	return exo_at_truncate(FS(0), AT(0), PATH(0), op->a[1], SELF(0));
 }
 

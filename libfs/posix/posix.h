@@ -82,7 +82,10 @@ struct op {
 	struct where w[2];
 	struct ofd *o;
 	long ret;
+	char outside[64]; /* -OUTSIDE: what is to be opened in the user's folder, and how */
+	int outside_flags;
 };
+#define OUTSIDE 4094
 
 /* Which arguments of a call are what; -1: none. */
 struct call {
@@ -119,6 +122,8 @@ int posix_folder(void); /* the user's own, for what processes share; -1: there i
 /* resolve.c */
 bool posix_resolve(int dirfd, const char *path, struct where *w);
 int posix_by_path(struct regs *r, const struct call *c);
+int posix_finish(struct regs *r, struct op *op); /* the call, with w filled in */
+long posix_at_paths(struct op *op); /* inside: where the paths are is said in w */
 int posix_escaped(struct where *w, char *buf);
 const char *posix_prefixed(const char *path, struct tree **t);
 /* A path of the host that symbolic links may lead into a tree: 0 and the path in `out`, or -ENOENT. */
@@ -152,6 +157,9 @@ void posix_child(long pid);
 int posix_parse(const char *config);
 
 /* process.c */
+bool posix_limited(void); /* by RLIMIT_FSIZE */
+size_t posix_fits(uint64_t off, size_t n);
+int posix_grows(struct ofd *o, int64_t size);
 void posix_append_lock(struct ofd *o);
 void posix_append_unlock(struct ofd *o);
 
@@ -165,13 +173,27 @@ void posix_inherit(const char *state);
 int posix_ready(struct ofd *o);
 void posix_arrived(struct tree *t); /* just attached */
 
+/* special.c */
+void posix_shadow_name(const char *kind, const struct stat *st, char name[64]);
+long posix_open_fifo(const struct op *op);
+
+/* memory.c: can it be read or written? */
+bool posix_memory(const void *at, size_t len, bool write);
+bool posix_string(const char *s);
+bool posix_pointers(const struct op *op); /* what a call points at, but for its paths */
+void posix_unmapped(uintptr_t at, size_t len);
+
 /* alloc.c */
 void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t n, size_t m);
 void *__wrap_realloc(void *p, size_t n);
 void __wrap_free(void *p);
 
-int posix_by_fd(struct regs *r, const struct call *c); /* io.c */
+/* io.c */
+int posix_by_fd(struct regs *r, const struct call *c);
+long posix_read_at(struct ofd *o, void *buf, size_t n, int64_t off);
+long posix_write_at(struct ofd *o, const void *buf, size_t n, int64_t off);
+
 struct statfs;
 long posix_statfs(struct tree *t, struct statfs *to); /* names.c */
 void posix_vforked(void);			      /* fds.c: the tables of a child of vfork begin */

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /* process.c: descriptors as numbers, fork, identity, the current directory, locks. */
 #include <linux/sched.h>
+#include <signal.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include "posix.h"
 
 #define OP(r, c)                                                                                                       \
@@ -148,10 +150,9 @@ int out_dup(struct regs *r, const struct call *c)
 /* The file that stands for an inode where locks are concerned; each kind of lock has its own. */
 static long shadow(struct ofd *o, const char *kind)
 {
-	char name[64], *at = stpcpy(name, kind);
-	uint64_t parts[2];
+	char name[64];
 	struct stat st;
-	int folder, i;
+	int folder;
 	long fd;
 
 	fd = posix_ready(o);
@@ -159,20 +160,7 @@ static long shadow(struct ofd *o, const char *kind)
 		fd = exo_file_stat(o->f, &st);
 	if (fd)
 		return fd;
-	parts[0] = st.st_dev;
-	parts[1] = st.st_ino;
-	for (i = 0; i < 2; i++) {
-		char digits[24];
-		int n = 0;
-
-		do {
-			digits[n++] = '0' + parts[i] % 10;
-			parts[i] /= 10;
-		} while (parts[i]);
-		while (n)
-			*at++ = digits[--n];
-		*at++ = i ? 0 : '-';
-	}
+	posix_shadow_name(kind, &st, name);
 	folder = posix_folder();
 	if (folder < 0)
 		return -ENOLCK;
@@ -269,7 +257,7 @@ static int fcntl_lock(struct regs *r, struct op *op)
 	struct flock mine, *theirs = (void *)r->rdx;
 	long fd;
 
-	if (!theirs)
+	if (!posix_memory(theirs, sizeof(*theirs), r->rsi == F_GETLK || r->rsi == F_OFD_GETLK))
 		return posix_done(r, -EFAULT);
 	mine = *theirs;
 	op->a[2] = (long)&mine;
@@ -314,7 +302,7 @@ int out_fcntl(struct regs *r, const struct call *c)
 	case F_DUPFD_CLOEXEC:
 		return posix_done(r, posix_enter(&op, do_dup));
 	case F_GETFL:
-		return posix_done(r, (o->oflags & ~(O_DIRECTORY | O_EXCL)) |
+		return posix_done(r, (o->oflags & ~O_EXCL) |
 					     (o->oflags & O_PATH ? 0 : 0100000 /* O_LARGEFILE */));
 	case F_SETFL:
 		return posix_done(r, o->oflags & O_PATH ? -EBADF : posix_enter(&op, set_flags));
@@ -397,7 +385,11 @@ int out_getcwd(struct regs *r, const struct call *c)
 {
 	struct op op = OP(r, c);
 
-	return posix_proc()->cwd ? posix_done(r, posix_enter(&op, do_getcwd)) : 0;
+	if (!posix_proc()->cwd)
+		return 0;
+	if (r->rsi && !posix_memory((void *)r->rdi, 1, true))
+		return posix_done(r, -EFAULT);
+	return posix_done(r, posix_enter(&op, do_getcwd));
 }
 
 /* ---- fork ---- */
@@ -498,6 +490,43 @@ int out_sync(struct regs *r, const struct call *c)
 	struct op op = OP(r, c);
 
 	return posix_done(r, posix_enter(&op, do_sync));
+}
+
+/* ---- the largest file that the process may write ---- */
+
+static uint64_t limit; /* 0: to be asked for */
+
+bool posix_limited(void)
+{
+	uint64_t is[2];
+
+	if (!limit)
+		limit = raw2(SYS_getrlimit, RLIMIT_FSIZE, is) ? UINT64_MAX : is[0] ? is[0] : 1;
+	return limit != UINT64_MAX;
+}
+
+/* Bytes of n that may be written at off, or -EFBIG and the signal. n 0: may the file reach to off? */
+size_t posix_fits(uint64_t off, size_t n)
+{
+	if (!posix_limited() || (n ? off < limit : off <= limit))
+		return n && limit != UINT64_MAX && n > limit - off ? limit - off : n;
+	raw2(SYS_tkill, raw1(SYS_gettid, 0), SIGXFSZ);
+	return -EFBIG;
+}
+
+int posix_grows(struct ofd *o, int64_t size)
+{
+	struct stat st;
+
+	if (!posix_limited() || size < 0 || !(o->oflags & O_ACCMODE) || exo_file_stat(o->f, &st) || size <= st.st_size)
+		return 0;
+	return (int)posix_fits(size, 0);
+}
+
+int out_rlimit(struct regs *r, const struct call *c)
+{
+	limit = 0;
+	return 0;
 }
 
 /* ---- signals and identity ---- */

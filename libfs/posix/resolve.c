@@ -82,12 +82,6 @@ const char *posix_prefixed(const char *path, struct tree **t)
 	return NULL;
 }
 
-/* An address that cannot be a path: the kernel says EFAULT. */
-static bool readable(const char *path)
-{
-	return (unsigned long)path >= 4096 && (unsigned long)path < 1ul << 47;
-}
-
 /* A descriptor of ours, by one of the names that it has as a file. */
 static bool by_number(const char *path, struct where *w)
 {
@@ -125,7 +119,8 @@ static bool by_number(const char *path, struct where *w)
 bool posix_resolve(int dirfd, const char *path, struct where *w)
 {
 	*w = (struct where){.path = path};
-	if (!readable(path))
+	/* The kernel says EFAULT. */
+	if (!posix_string(path))
 		return false;
 	if (*path == '/') {
 		w->path = posix_prefixed(path, &w->t);
@@ -306,7 +301,21 @@ int posix_escaped(struct where *w, char *buf)
 	return 0;
 }
 
-static long at_paths(struct op *op)
+/* Of two paths the host's: does its descriptor name a directory? */
+static int host_place(const struct op *op)
+{
+	const struct call *c = op->c;
+	int i = op->w[0].t ? 1 : 0, dir = i ? c->dirfd2 : c->dirfd1;
+	struct stat st;
+	long err;
+
+	if (op->w[i].t || dir < 0 || *op->w[i].path == '/' || (int)op->a[dir] == AT_FDCWD)
+		return 0;
+	err = raw2(SYS_fstat, (int)op->a[dir], &st);
+	return err ? err : S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+}
+
+long posix_at_paths(struct op *op)
 {
 	static char buf[2][PATH_MAX];
 	const struct call *c = op->c;
@@ -325,6 +334,8 @@ static long at_paths(struct op *op)
 			}
 		if (!op->w[0].t && (n == 1 || !op->w[1].t)) {
 			/* Both ended up on the host. */
+			if (c->path1 < 0)
+				return -ENOENT;
 			op->a[c->path1] = (long)op->w[0].path;
 			if (n == 2)
 				op->a[c->path2] = (long)op->w[1].path;
@@ -333,8 +344,10 @@ static long at_paths(struct op *op)
 				go_to(NULL);
 			return ret;
 		}
-		if (n == 2 && op->w[0].t != op->w[1].t)
-			return -EXDEV;
+		if (n == 2 && op->w[0].t != op->w[1].t) {
+			err = host_place(op);
+			return err ? err : -EXDEV;
+		}
 		ret = c->inner(op);
 		if (ret != -EXO_ESCAPED)
 			return ret;
@@ -362,7 +375,7 @@ static long by_link(struct op *op)
 			continue;
 		any |= posix_resolve(AT_FDCWD, buf[i], &op->w[i]);
 	}
-	return any ? at_paths(op) : op->ret;
+	return any ? posix_at_paths(op) : op->ret;
 }
 
 /* Can a link be at work? Only where a directory is missing, or the last component is a link to nowhere. */
@@ -400,7 +413,7 @@ static bool from_above(int dirfd, const char *path)
 
 static bool try_again(int dirfd, const char *path)
 {
-	return readable(path) && *path && (from_above(dirfd, path) || worth_following(dirfd, path));
+	return posix_string(path) && *path && (from_above(dirfd, path) || worth_following(dirfd, path));
 }
 
 static int host(struct regs *r, struct op *op)
@@ -414,7 +427,14 @@ static int host(struct regs *r, struct op *op)
 	    (try_again(dir, path) ||
 	     (c->path2 >= 0 && try_again(c->dirfd2 >= 0 ? op->a[c->dirfd2] : AT_FDCWD, (const char *)op->a[c->path2]))))
 		op->ret = posix_enter(op, by_link);
-	return posix_done(r, op->ret);
+	return posix_done(r, op->ret == -OUTSIDE ? posix_open_fifo(op) : op->ret);
+}
+
+int posix_finish(struct regs *r, struct op *op)
+{
+	long ret = posix_enter(op, posix_at_paths);
+
+	return posix_done(r, ret == -OUTSIDE ? posix_open_fifo(op) : ret);
 }
 
 int posix_by_path(struct regs *r, const struct call *c)
@@ -429,7 +449,7 @@ int posix_by_path(struct regs *r, const struct call *c)
 	if (c->flags & C_EMPTY && !path && c->dirfd1 >= 0 && posix_ofd(op.a[c->dirfd1]))
 		path = none;
 	ours = posix_resolve(c->dirfd1 >= 0 ? op.a[c->dirfd1] : AT_FDCWD, path, &op.w[0]);
-	if (!ours && readable(path) && *path == '/' && strstr(path, "/..") && without_dots(path, plain) &&
+	if (!ours && posix_string(path) && *path == '/' && strstr(path, "/..") && without_dots(path, plain) &&
 	    posix_resolve(AT_FDCWD, plain, &op.w[0]))
 		ours = true;
 	if (c->path2 >= 0)
@@ -437,5 +457,11 @@ int posix_by_path(struct regs *r, const struct call *c)
 				      &op.w[1]);
 	if (!ours)
 		return host(r, &op);
-	return posix_done(r, posix_enter(&op, at_paths));
+	if (!posix_pointers(&op) || (c->path2 >= 0 && !posix_string((const char *)op.a[c->path2])) ||
+	    (path != none && !posix_string(path)))
+		return posix_done(r, -EFAULT);
+	if (c->path2 >= 0 && (strnlen(path, PATH_MAX) == PATH_MAX ||
+			      strnlen((const char *)op.a[c->path2], PATH_MAX) == PATH_MAX))
+		return posix_done(r, -ENAMETOOLONG);
+	return posix_finish(r, &op);
 }
