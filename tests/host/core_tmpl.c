@@ -224,6 +224,52 @@ static void devices(void)
 	kit_stop(&k);
 }
 
+/* Called while a header is written, and so without the lock: somebody else deletes the template. */
+static struct {
+	struct kit *u;
+	u32 id;
+	int err;
+	u32 reason, calls;
+	u64 detail;
+} other;
+
+static void deletes(void *ctx, struct sim_disk *d, int op)
+{
+	if (op != EXO_OP_WRITE || other.calls)
+		return;
+	other.calls++;
+	other.err = del(other.u, other.id);
+	other.reason = other.u->reason;
+	other.detail = other.u->detail;
+}
+
+static void meanwhile(void)
+{
+	struct kit u, o;
+	u32 a, b;
+
+	kit_start(&k, FRAMES, BLOCKS, SIM_VOLATILE);
+	u = kit_as(&k, &kit_user);
+	o = kit_as(&k, &kit_user);
+	NEED(!add(&u, "a", 0, &a));
+	other.u = &o;
+	other.id = a;
+	/* one that names it is being installed */
+	sim_disk_hook(k.disk, deletes, NULL);
+	CHECK(!add(&u, "b", a, &b) && known(&u, b) == 1 && known(&u, a) == 1);
+	CHECK(other.calls == 1 && other.err == -EBUSY && other.reason == EXO_R_TEMPLATE_USED && EXO_USED_NUMBER(other.detail) == b);
+	/* it is being deleted already */
+	sim_disk_hook(k.disk, NULL, NULL);
+	NEED(!del(&u, b));
+	other.calls = 0;
+	sim_disk_hook(k.disk, deletes, NULL);
+	CHECK(!del(&u, a) && other.calls == 1 && other.err == -ENOENT && other.reason == EXO_R_NO_TEMPLATE);
+	sim_disk_hook(k.disk, NULL, NULL);
+	sim_env_close(u.senv);
+	sim_env_close(o.senv);
+	kit_stop(&k);
+}
+
 /* Catalogue entries that cannot be read may use a template; who wants to delete it removes them first. */
 static void damage(void)
 {
@@ -267,6 +313,7 @@ int main(void)
 	cuts(0);
 	cuts(SIM_VOLATILE);
 	devices();
+	meanwhile();
 	damage();
 	memory();
 	return check_done();
