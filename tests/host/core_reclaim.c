@@ -55,6 +55,19 @@ static void fill(struct kit *u, u32 root, u64 start)
 	}
 }
 
+/* Dirties buffers of the volume until fewer than `n` frames can be had without a write. */
+static u64 short_of(struct kit *u, u32 root, u64 start, u32 n)
+{
+	u32 i, frame;
+
+	for (i = 0; k.core->nlru + stats()->frames_free >= n; i++) {
+		NEED(i < MANY && !bind(u, root, start, i, 1, 0, &frame));
+		CHECK(sim_poke(sim_pool(u->senv) + frame * 4096ul, &i, 4));
+		NEED(!kit_unbind(u, frame));
+	}
+	return stats()->writebacks;
+}
+
 static void check_fill(struct kit *u, u32 root, u64 start)
 {
 	u32 i, frame, is;
@@ -71,7 +84,7 @@ static void dirty(u32 flags)
 {
 	struct kit a, b;
 	u32 root, other, frames[FRAMES], n;
-	u64 at, its;
+	u64 at, its, was;
 	struct exo_frame_alloc fa = {.head.flags = EXO_FRAME_ANY, .frames = (uintptr_t)frames, .count = FRAMES / 2};
 	struct exo_frame_free ff = {.frames = (uintptr_t)frames, .count = FRAMES / 2};
 
@@ -82,16 +95,17 @@ static void dirty(u32 flags)
 	fill(&a, root, at);
 	CHECK(stats()->writebacks > MANY / 2 && sim_said(SIM_SAID_WRITEBACK));
 	/* each call that needs frames finds them */
-	CHECK(!CALL(&b, EXO_NR_FRAME_ALLOC, fa) && !CALL(&b, EXO_NR_FRAME_FREE, ff));
-	fill(&a, root, at);
+	was = short_of(&a, root, at, FRAMES / 2);
+	CHECK(!CALL(&b, EXO_NR_FRAME_ALLOC, fa) && stats()->writebacks > was && !CALL(&b, EXO_NR_FRAME_FREE, ff));
 	n = FRAMES / 2;
-	CHECK(!bind(&b, other, its, 0, n, 0, frames));
+	was = short_of(&a, root, at, n);
+	CHECK(!bind(&b, other, its, 0, n, 0, frames) && stats()->writebacks > was);
 	while (n--)
 		NEED(!kit_unbind(&b, frames[n]));
-	fill(&a, root, at);
-	CHECK(!kit_read(&b, its + 100, FRAMES - 8));
-	fill(&a, root, at);
-	CHECK(!kit_root_add(&b, "tree", k.tmpl, EXO_NOBLOCK, 8, 0, &other, &its));
+	was = short_of(&a, root, at, 8);
+	CHECK(!kit_read(&b, 3000, FRAMES - 8) && stats()->writebacks > was);
+	was = short_of(&a, root, at, 8);
+	CHECK(!kit_root_add(&b, "tree", k.tmpl, EXO_NOBLOCK, 8, 0, &other, &its) && stats()->writebacks > was);
 	check_fill(&a, root, at);
 	sim_env_close(b.senv);
 	sim_env_close(a.senv);
