@@ -191,12 +191,17 @@ static int do_txn_free(void)
 
 static int do_txns_alloc(void)
 {
-	return txn_by(volume.out_start + volume.count + 100, 4, true);
+	return txn_by(volume.out_start + volume.count + 100, 4, TXN_MANY);
+}
+
+static int do_txn_content(void)
+{
+	return txn_by(volume.out_start + volume.count + 100, 4, TXN_CONTENT);
 }
 
 static int do_txns_free(void)
 {
-	return txn_by(0, 0, true);
+	return txn_by(0, 0, TXN_MANY);
 }
 
 static int do_txn_move(void)
@@ -390,6 +395,7 @@ static const struct op ops[] = {
 	{"TXN that allocates", before_txn_alloc, do_txn_alloc, NULL, 0},
 	{"TXN that frees", before_txn_free, do_txn_free, NULL, 0},
 	{"TXNS that allocates", before_txn_alloc, do_txns_alloc, NULL, 0},
+	{"TXN that allocates with content", before_txn_alloc, do_txn_content, NULL, 0},
 	{"TXNS that frees", before_txn_free, do_txns_free, NULL, 0},
 	{"TXN that moves", before_txn_free, do_txn_move, undo_txn_move, 0},
 	{"BIND of metadata", cold, bind_tree, NULL, IO},

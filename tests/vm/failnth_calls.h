@@ -255,21 +255,24 @@ static int txn_move(uint32_t from, uint32_t to)
 	return txn_call(&t, false);
 }
 
+#define TXN_MANY 1u    /* by TXNS */
+#define TXN_CONTENT 2u /* and says what the first of the blocks holds */
+
 /* Points the tree's first partition at `count` blocks from `start`, or at nothing. */
-static int txn_by(uint64_t start, uint32_t count, bool many)
+static int txn_by(uint64_t start, uint32_t count, unsigned int how)
 {
 	unsigned char bytes[12];
-	struct exo_edit e = {.block = tree.out_start,
-			     .version = bufs[tree_frame].version,
-			     .len = sizeof(bytes),
-			     .bytes = vm_ptr(bytes)};
+	struct exo_edit e[2] = {
+		{.block = tree.out_start, .version = bufs[tree_frame].version, .len = sizeof(bytes), .bytes = vm_ptr(bytes)},
+		{.block = start, .version = EXO_VERSION_DATA, .offset = 100, .len = sizeof(bytes), .bytes = vm_ptr(bytes)},
+	};
 	struct exo_decl d = {
 		.op = count ? EXO_DECL_ALLOC : EXO_DECL_FREE, .start = count ? start : claimed, .count = 4};
 	struct exo_range ranges[4];
 	struct exo_txn t = {.disk = disk,
-			    .nedits = 1,
+			    .nedits = how & TXN_CONTENT ? 2 : 1,
 			    .ndecls = 1,
-			    .edits = vm_ptr(&e),
+			    .edits = vm_ptr(e),
 			    .decls = vm_ptr(&d),
 			    .ranges = vm_ptr(ranges),
 			    .ranges_room = 4};
@@ -280,7 +283,7 @@ static int txn_by(uint64_t start, uint32_t count, bool many)
 		memcpy(bytes, &start, 8);
 		memcpy(bytes + 8, &count, 4);
 	}
-	err = txn_call(&t, many);
+	err = txn_call(&t, how & TXN_MANY);
 	if (!err)
 		claimed = count ? start : 0;
 	return err;
@@ -288,7 +291,7 @@ static int txn_by(uint64_t start, uint32_t count, bool many)
 
 static int txn(uint64_t start, uint32_t count)
 {
-	return txn_by(start, count, false);
+	return txn_by(start, count, 0);
 }
 
 static struct exo_io transfer_of(uint32_t flags)
