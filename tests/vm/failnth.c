@@ -209,10 +209,10 @@ static int do_txn_move(void)
 	return txn_move(0, 1);
 }
 
-/* Where txn_free looks for it. */
+/* Back to where txn_free looks for it; but not before the way there is durable. */
 static void undo_txn_move(void)
 {
-	need(!txn_move(1, 0) && !sync_disk(), "TXN");
+	need(!sync_disk() && !txn_move(1, 0) && !sync_disk(), "TXN");
 }
 
 static int do_bind(void)
