@@ -269,7 +269,7 @@ static int sync_volume(uint32_t flags)
 	struct exo_range ranges[4];
 	struct exo_sync s = {.head.flags = flags,
 			     .disk = disk,
-			     .root = volume.out_root,
+			     .root = EXO_NOROOT,
 			     .nruns = 1,
 			     .runs = vm_ptr(&run),
 			     .ranges = vm_ptr(ranges),
