@@ -110,6 +110,7 @@
 	OWN(mmap, mmap)                                                                                                \
 	OWN(munmap, munmap)                                                                                            \
 	OWN(mremap, munmap)                                                                                            \
+	OWN(madvise, madvise)                                                                                          \
 	OWN(mprotect, mprotect)                                                                                        \
 	OWN(msync, msync)                                                                                              \
 	OWN(fork, clone)                                                                                               \

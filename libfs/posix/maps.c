@@ -63,6 +63,18 @@ static long map_shared(struct op *op, struct ofd *o, size_t len)
 	return p;
 }
 
+/* Pages of which every touch is SIGBUS: those of a file without a byte. */
+static long nothing(long at, size_t len, int prot)
+{
+	long fd = raw2(SYS_memfd_create, "exo-end", 0), p;
+
+	if (fd < 0)
+		return fd;
+	p = raw6(SYS_mmap, at, len, prot, MAP_PRIVATE | MAP_FIXED, fd, 0);
+	raw1(SYS_close, fd);
+	return p < 0 && p > -4096 ? p : 0;
+}
+
 static long map_private(struct op *op, struct ofd *o, size_t len)
 {
 	long p = reserve(op, PROT_READ | PROT_WRITE), got = 0;
@@ -82,6 +94,14 @@ static long map_private(struct op *op, struct ofd *o, size_t len)
 	}
 	if (op->a[2] != (PROT_READ | PROT_WRITE))
 		raw3(SYS_mprotect, p, len, op->a[2]);
+	/* What lies wholly behind the end. */
+	done = (done + PAGE - 1) & ~(PAGE - 1);
+	if (done < len)
+		got = nothing(p + done, len - done, op->a[2]);
+	if (got < 0) {
+		raw2(SYS_munmap, p, len);
+		return got;
+	}
 	return p;
 }
 
@@ -185,8 +205,21 @@ int out_munmap(struct regs *r, const struct call *c)
 
 int out_mprotect(struct regs *r, const struct call *c)
 {
+	const struct shared *s;
+
 	posix_unmapped(r->rdi, r->rsi);
+	for (s = maps; s && r->rdx & PROT_WRITE; s = s->next)
+		if (touches(s, r->rdi, r->rsi) && (s->o->oflags & O_ACCMODE) != O_RDWR)
+			return posix_done(r, -EACCES);
 	return 0;
+}
+
+/* The pages are the file's whatever is advised; the kernel does not take advice about memory of a device. */
+int out_madvise(struct regs *r, const struct call *c)
+{
+	if (!maps || !any(r->rdi, r->rsi) || r->rdi & (PAGE - 1) || r->rdx > MADV_DONTNEED)
+		return 0;
+	return posix_done(r, 0);
 }
 
 static long do_msync(struct op *op)
