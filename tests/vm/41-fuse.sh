@@ -4,7 +4,7 @@
 # vm: --disk 512M --mem 1536
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/sub.sh"
-plan 70
+plan 141
 load_module pool_mb=128
 { exoctl format /dev/vda && exoctl attach /dev/vda && exoctl mkfs 0 home; } || exit 1
 m=/tmp/m
@@ -44,7 +44,7 @@ same "SIGTERM: nothing is lost" "$(exoctl cat 0:home/late)" late
 # Conformance, by programs that know only a directory. -s: nothing that they ask for may be missing.
 exoctl mount 0 home $m || exit 1
 chmod 777 $m
-for area in names links rename perm times open data fsx; do
+for area in names paths kinds links rename perm times open handles data io maps locks xattrs gone pipes fsx stress; do
 	program "$tests/posix/$area" -s $m
 done
 works "umount after it" exoctl umount $m
