@@ -17,7 +17,7 @@ endif
 CC := gcc
 CLANG := clang
 OPT ?= -O2 -g
-WARN := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wvla -Wno-unused-parameter -Wno-sign-compare
+WARN := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wvla -Wno-unused-parameter -Wno-sign-compare -Werror=implicit-function-declaration
 INC := -Ilibexo -Ilibfs
 CFLAGS_ALL = -std=gnu11 $(OPT) $(WARN) $(INC) -fPIC -fvisibility=hidden -MMD -MP $(CFLAGS)
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer

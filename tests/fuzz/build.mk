@@ -3,8 +3,8 @@
 # build/fuzz, and so does what libFuzzer found. A short, bounded part of each is one of the host tests.
 FUZZ_SECONDS ?= 30
 FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
-FUZZ_CFLAGS := -std=gnu11 -O1 -g $(INC) -MMD -MP
-FUZZ_CC := $(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+FUZZ_CFLAGS := -std=gnu11 -O1 -g -Werror=implicit-function-declaration $(INC) -MMD -MP
+FUZZ_CC = $(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 # Debian has libFuzzer in a package of its own; without it the tests are skipped, in words.
 FUZZ_HAVE = [ -e "$$($(CLANG) -print-resource-dir 2>/dev/null)/lib/linux/libclang_rt.fuzzer-$$(uname -m).a" ]
 
@@ -41,6 +41,7 @@ $(eval $(call fuzz_target,txn,tests/fuzz/txn.c $(FUZZ_MODEL) $(FUZZ_CORE),2048,3
 $(eval $(call fuzz_target,history,tests/fuzz/history.c $(FUZZ_MODEL) $(FUZZ_CORE),8192,200))
 $(eval $(call fuzz_target,http,tests/fuzz/http.c $(CHEETAH_HTTP) $(filter-out cheetah/store/%,$(CHEETAH_SITE)),4096,3000))
 $(B)/fuzz/udf-scan $(B)/fuzz/udf-read: | $(UDFS)
+$(B)/fuzz/udf-read: FUZZ_CFLAGS += -D_GNU_SOURCE
 $(B)/fuzz/http: $(wildcard tests/host/http_*.h cheetah/*/*.h)
 
 -include $(wildcard $(B)/fuzz/*.d) $(shell find $(B)/obj/fuzz -name '*.d' 2>/dev/null)
