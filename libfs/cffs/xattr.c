@@ -265,6 +265,16 @@ static int fill(struct cffs *fs, struct node *n, const struct extent *e, const u
 	return err;
 }
 
+/* On the disk before the inode has them for its list: somebody may have had the zeroes written that they came with. */
+static int settle_next(struct cffs *fs, const struct extent *e)
+{
+	struct exo_run run = {e->start, e->count};
+	struct exo_why *why = exo_fs_why_here();
+	int err = exo_sync_runs(fs->fs.x, fs->fs.disk, 1, &run, why);
+
+	return err < 0 ? err_retry(fs, err, why) : 0;
+}
+
 static int take_next(struct cffs *fs, struct node *n, const struct list *l, const struct extent *e, size_t len)
 {
 	struct extent next;
@@ -312,6 +322,8 @@ static int store(struct cffs *fs, struct node *n, const struct list *l, const u8
 	if (err || len <= CFFS_X_SMALL_MAX)
 		return err;
 	err = fill(fs, n, &e, bytes, len);
+	if (!err)
+		err = settle_next(fs, &e);
 	return err ? err : take_next(fs, n, l, &e, len);
 }
 
