@@ -198,6 +198,91 @@ static void same(void)
 	kit_stop(&k);
 }
 
+/* A user's share of the catalogue is small; root's is what there is. */
+static void shares(void)
+{
+	struct exo_template_add a;
+	struct kit u, o;
+	char name[16];
+	u32 i;
+
+	kit_start(&k, FRAMES, BLOCKS, 0);
+	u = kit_as(&k, &kit_user);
+	o = kit_as(&k, &kit_other);
+	for (i = 0; i <= 16; i++) {
+		snprintf(name, sizeof(name), "u%u", i);
+		a = ASK(name, good);
+		a.cap = u.cap;
+		CHECK(CALL(&u, EXO_NR_TEMPLATE_ADD, a) == (i == 16 ? -ENOSPC : 0));
+	}
+	CHECK(u.reason == EXO_R_TEMPLATES_FULL && u.detail == 16);
+	a = ASK("o", good);
+	a.cap = o.cap;
+	CHECK(!CALL(&o, EXO_NR_TEMPLATE_ADD, a));
+	for (i = 18; i < EXO_MAX_TEMPLATES - 1; i++) {
+		snprintf(name, sizeof(name), "k%u", i);
+		CHECK(id_of(ASK(name, good)));
+	}
+	a = ASK("one more", good);
+	REFUSED(a, -ENOSPC, EXO_R_TEMPLATES_FULL, EXO_MAX_TEMPLATES - 1);
+	CHECK(CALL(&o, EXO_NR_TEMPLATE_ADD, a) == -ENOSPC && o.detail == EXO_MAX_TEMPLATES - 1);
+	/* What is there is found all the same. */
+	CHECK(id_of(ASK("o", good)) && id_of(ASK("u3", good)));
+	sim_env_close(u.senv);
+	sim_env_close(o.senv);
+	kit_stop(&k);
+}
+
+/* The code is given as far as there is room, and not a word further. */
+static void given(void)
+{
+	enum { N = sizeof(good) / 8 };
+	static const u64 acl[] = {REGION(1, 0, 0), MOV(0, 0), EXIT};
+	struct exo_template_add a = ASK("t", good);
+	struct exo_template_get g;
+	u64 out[N + 1], also[5];
+	static const u32 none[] = {0, EXO_MAX_TEMPLATES - 1, EXO_MAX_TEMPLATES, 1u << 20, ~0u};
+	u32 id, i, j;
+
+	kit_start(&k, FRAMES, BLOCKS, 0);
+	a = ASK("t", good);
+	a.acl_insns = (uintptr_t)acl;
+	a.acl_ninsns = 4;
+	id = id_of(a);
+	for (i = 0; i < sizeof(none) / 4; i++) {
+		g = (struct exo_template_get){.disk = k.d, .template_id = none[i], .insns = (uintptr_t)out, .max_insns = N};
+		CHECK(CALL(&k, EXO_NR_TEMPLATE_GET, g) == -ENOENT && k.reason == EXO_R_NO_TEMPLATE && k.detail == none[i]);
+	}
+	for (i = 0; i <= N + 1; i++) {
+		u32 want = i < N ? i : N, acls = i < 4 ? i : 4;
+
+		memset(out, 0x5a, sizeof(out));
+		memset(also, 0x5a, sizeof(also));
+		g = (struct exo_template_get){.disk = k.d,
+					      .template_id = id,
+					      .insns = (uintptr_t)out,
+					      .max_insns = i,
+					      .acl_insns = (uintptr_t)also,
+					      .max_acl_insns = i < 5 ? i : 5};
+		CHECK(!CALL(&k, EXO_NR_TEMPLATE_GET, g) && g.out_ninsns == N && g.out_acl_ninsns == 4 && g.out_partition == PART &&
+		      !g.out_flags && !strcmp(g.out_name, "t"));
+		CHECK(!memcmp(out, good, want * 8) && !memcmp(also, acl, acls * 8));
+		for (j = want; j < N + 1; j++)
+			CHECK(out[j] == 0x5a5a5a5a5a5a5a5aull);
+		for (j = acls; j < 5; j++)
+			CHECK(also[j] == 0x5a5a5a5a5a5a5a5aull);
+	}
+	sim_user_bad(out, sizeof(out));
+	CHECK(CALL(&k, EXO_NR_TEMPLATE_GET, g) == -EFAULT && k.reason == EXO_R_POINTER);
+	g.insns = 0;
+	CHECK(!CALL(&k, EXO_NR_TEMPLATE_GET, g));
+	sim_user_clear();
+	sim_user_bad(also, sizeof(also));
+	CHECK(CALL(&k, EXO_NR_TEMPLATE_GET, g) == -EFAULT && k.reason == EXO_R_POINTER);
+	sim_user_clear();
+	kit_stop(&k);
+}
+
 static u32 flags_of(u32 id)
 {
 	struct exo_template_get g = {.disk = k.d, .template_id = id};
@@ -320,6 +405,8 @@ int main(void)
 	form();
 	gates();
 	same();
+	shares();
+	given();
 	for (what = NONE; what <= ZERO; what++) {
 		at_attach(what, 0);
 		at_attach(what, EXO_ATTACH_WALK);
