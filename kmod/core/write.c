@@ -323,8 +323,9 @@ int exo_flush_disk(struct exo_disk *d)
 	/* Another one that failed meanwhile may have been told of what this one was for. */
 	if (!err && d->failed)
 		err = -EIO;
+	/* Blocks that were durable before and were written anew are on no list: this alone keeps SYNC from calling them durable. */
 	if (err)
-		d->failed = true;
+		d->failed = d->unflushed = true;
 	else if (number > d->flush_done)
 		d->flush_done = number;
 	while ((done = list)) {

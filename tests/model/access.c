@@ -76,6 +76,8 @@ void m_bind_check(const struct model *m, const struct m_want *w, struct m_verdic
 		claim_check(m, w, v);
 	if (v->refuse)
 		return;
+	if (!(w->flags & EXO_BIND_OVERWRITE) && (m_to_read(m, m_mask(w->first, w->n)) & m->badr))
+		m_no(v, EXO_R_IO);
 	for (i = w->first; i < w->first + w->n; i++)
 		if ((w->flags & EXO_BIND_NO_READ) && !m->b[i - M_BASE].core)
 			m_no(v, EXO_R_NOT_IN_CORE);
@@ -162,11 +164,43 @@ void m_io_check(const struct model *m, const struct m_want *w, struct m_verdict 
 		return;
 	}
 	claim_check(m, w, v);
-	if (v->refuse || !(w->rights & EXO_RIGHT_WRITE))
+	if (v->refuse)
+		return;
+	if ((w->rights & EXO_RIGHT_WRITE ? m_mask(w->first, w->n) & m->badw : m_to_read(m, m_mask(w->first, w->n)) & m->badr))
+		m_no(v, EXO_R_IO);
+	if (!(w->rights & EXO_RIGHT_WRITE))
 		return;
 	for (i = w->first; i < w->first + w->n; i++)
 		if (m_refs(m, (u32)(i - M_BASE)))
 			m_no(v, EXO_R_CACHED);
+}
+
+u64 m_to_read(const struct model *m, u64 blocks)
+{
+	u32 x;
+
+	for (x = 0; x < M_BLOCKS; x++)
+		if (m->b[x].core || (m->b[x].state == M_OWNED && m->b[x].blank))
+			blocks &= ~m_bit(x);
+	return blocks;
+}
+
+void m_read_failed(struct model *m, u64 blocks, bool bind)
+{
+	u64 read = m_to_read(m, blocks) & ~m->badr;
+	u32 x;
+
+	for (x = 0; x < M_BLOCKS; x++) {
+		struct m_block *b = &m->b[x];
+		bool zero = bind && !b->core && (blocks & m_bit(x)) && b->blank;
+
+		if (!(read & m_bit(x)) && !zero)
+			continue;
+		b->core = true;
+		b->known = zero;
+		b->dirty = false;
+		b->version = 0;
+	}
 }
 
 void m_write_check(const struct model *m, u64 blocks, struct m_verdict *v)
@@ -177,4 +211,7 @@ void m_write_check(const struct model *m, u64 blocks, struct m_verdict *v)
 	for (x = 0; x < M_BLOCKS; x++)
 		if ((blocks & m_bit(x)) && m->b[x].dirty && !m_write_must(m, x))
 			v->legal[EXO_R_TAINTED] = true;
+	for (x = 0; x < M_BLOCKS; x++)
+		if ((blocks & m->badw & m_bit(x)) && m->b[x].dirty)
+			m_no(v, EXO_R_IO);
 }

@@ -8,10 +8,15 @@
 static void draw_want(struct world *w, struct m_want *q)
 {
 	struct world_claim c;
-	u32 r = world_rnd(w, M_ROOTS);
+	u32 r = world_rnd(w, M_ROOTS), i;
+	bool some;
 
 	memset(q, 0, sizeof(*q));
-	if (world_rnd(w, 4) && world_claim(w, &c)) {
+	some = world_rnd(w, 4) && world_claim(w, &c);
+	/* What the device fails for, when there is something. */
+	for (i = 0; i < 40 && some && !(m_mask(c.s.start, c.s.count) & (w->m.badr | w->m.badw)) && (w->m.badr | w->m.badw); i++)
+		some = world_claim(w, &c);
+	if (some) {
 		q->parent = c.node + M_BASE;
 		q->index = c.part;
 		q->start = c.s.start;
@@ -97,6 +102,8 @@ static void bind_it(struct world *w, const struct m_want *q)
 	m_bind_check(&w->m, q, &v);
 	if (world_judge(w, "BIND", err, b.head.out_reason, &v) && !v.refuse)
 		m_bind_done(&w->m, q, frames);
+	else if (b.head.out_reason == EXO_R_IO)
+		m_read_failed(&w->m, m_mask(q->first, q->n), true);
 }
 
 static void do_bind(struct world *w)
@@ -233,6 +240,34 @@ static void io_moved(struct world *w, const struct m_want *q, const u32 *frames)
 	}
 }
 
+/*
+ * A transfer to the disk that failed: what of it reached the disk is there, but none of it counts. A clean copy in core went when it
+ * began; a dirty one stays. What was never written stays zeroes, whatever the disk has.
+ */
+static void io_failed(struct world *w, const struct m_want *q)
+{
+	u64 was = w->m.badw, mask = m_mask(q->first, q->n), i;
+	const struct sim_log *l;
+	size_t at;
+
+	for (i = q->first; i < q->first + q->n; i++) {
+		struct m_block *b = &w->m.b[i - M_BASE];
+
+		b->core = b->core && b->dirty;
+		b->known = b->known && b->core;
+	}
+	for (at = w->log; (l = sim_log_at(w->k[0].disk, at)); at++)
+		if ((m_mask(l->block, 1) & mask) && l->op != SIM_LOG_FLUSH && !w->m.b[l->block - M_BASE].core &&
+		    !w->m.b[l->block - M_BASE].blank)
+			memcpy(w->m.b[l->block - M_BASE].mem, l->data, EXO_BLOCK_SIZE);
+	w->m.badw |= mask;
+	world_learn(w, OP_OTHER);
+	w->m.badw = was;
+	for (i = 0; i < M_BLOCKS; i++)
+		if (mask & ~was & m_bit((u32)i))
+			w->m.b[i].error = false;
+}
+
 static void do_io(struct world *w)
 {
 	u32 frames[64] = {0}, i;
@@ -244,6 +279,12 @@ static void do_io(struct world *w)
 	int err;
 
 	draw_want(w, &q);
+	for (i = 0; i < 12 && q.tmpl && world_rnd(w, 20); i++)
+		draw_want(w, &q);
+	for (i = 0; i < 60 && w->m.badw && (q.tmpl || !(m_mask(q.first, q.n) & w->m.badw)); i++) {
+		draw_want(w, &q);
+		q.rights = q.tmpl ? q.rights : EXO_RIGHT_ALL;
+	}
 	if (!q.n || q.n > 60)
 		return;
 	fa.count = ff.count = (u32)q.n;
@@ -274,6 +315,8 @@ static void do_io(struct world *w)
 	m_io_check(&w->m, &q, &v);
 	if (world_judge(w, "IO", err, io.head.out_reason, &v) && !v.refuse)
 		io_moved(w, &q, frames);
+	else if (io.head.out_reason == EXO_R_IO && (q.rights & EXO_RIGHT_WRITE))
+		io_failed(w, &q);
 	NEED(!CALL(&w->k[q.env], EXO_NR_FRAME_FREE, ff));
 }
 
@@ -288,7 +331,14 @@ static void do_read(struct world *w)
 	err = kit_read(&w->k[env], x + M_BASE, n);
 	world_say(w, "READ %u+%u = %d; ", x + M_BASE, n, err);
 	world_reclaimed(w);
-	if (!world_judge(w, "READ", err, w->k[env].reason, &v) || w->m.tight)
+	if (m_to_read(&w->m, m_mask(x + M_BASE, n)) & w->m.badr)
+		m_no(&v, EXO_R_IO);
+	if (!world_judge(w, "READ", err, w->k[env].reason, &v)) {
+		if (w->k[env].reason == EXO_R_IO)
+			m_read_failed(&w->m, m_mask(x + M_BASE, n), false);
+		return;
+	}
+	if (w->m.tight)
 		return;
 	for (; n; n--, x++) {
 		struct m_block *b = &w->m.b[x];
@@ -315,14 +365,14 @@ static void write_run(struct world *w, u32 x, u32 n)
 	m_write_check(&w->m, mask, &v);
 	err = kit_write(k, x + M_BASE, n);
 	world_say(w, "WRITE %u+%u = %d/%u; ", x + M_BASE, n, err, k->reason);
-	if (!world_judge(w, "WRITE", err, k->reason, &v)) {
+	if (!world_judge(w, "WRITE", err, k->reason, &v) && k->reason != EXO_R_IO) {
 		if (!k->nranges || k->ranges[0].kind != EXO_RANGE_FIRST)
 			m_wrong(&w->m, "WRITE was refused and does not say what goes first");
 		return;
 	}
 	world_learn(w, OP_WRITE);
 	for (i = 0; i < M_BLOCKS; i++)
-		if ((dirty & m_bit(i)) && w->m.b[i].dirty)
+		if ((dirty & ~w->m.badw & m_bit(i)) && w->m.b[i].dirty)
 			m_wrong(&w->m, "WRITE did not write block %u", i + M_BASE);
 }
 
@@ -351,10 +401,12 @@ static void synced(struct world *w, u32 root)
 	u32 i;
 
 	for (i = 0; i < M_BLOCKS; i++) {
-		const struct m_block *b = &w->m.b[i];
+		struct m_block *b = &w->m.b[i];
 
-		if (b->state == M_OWNED && (root == EXO_NOROOT || b->root == root) && (b->dirty || b->pending))
+		if (b->state == M_OWNED && (root == EXO_NOROOT || b->root == root) && (b->dirty || (b->pending && b->counts)))
 			m_wrong(&w->m, "SYNC left block %u", i + M_BASE);
+		if (b->state == M_OWNED && (root == EXO_NOROOT || b->root == root) && b->maybe)
+			b->uninit = b->maybe = b->blank = false;
 		if (b->state == M_OWNED && b->uninit && !w->m.loop && !(w->m.r[b->root].flags & EXO_ROOT_TEMPORARY) &&
 		    (root == EXO_NOROOT || b->root == root))
 			m_wrong(&w->m, "SYNC left block %u uninitialised", i + M_BASE);
@@ -369,20 +421,40 @@ static void synced(struct world *w, u32 root)
 
 static void do_sync(struct world *w, bool all)
 {
-	u32 root = world_rnd(w, M_ROOTS), env = world_rnd(w, M_ENVS);
+	u32 root = world_rnd(w, M_ROOTS), env = world_rnd(w, M_ENVS), i;
 	struct m_verdict v = {0};
+	bool ends = w->m.badcat;
+	static struct model would;
 	int err;
 
 	if (all)
 		root = EXO_NOROOT;
 	else if (!w->m.r[root].used || w->m.r[root].dying)
 		return;
+	if (w->m.badw || w->m.badcat)
+		v.legal[EXO_R_IO] = v.legal[EXO_R_TAINTED] = true;
+	for (i = 0; i < M_BLOCKS; i++)
+		if ((w->m.badw & m_bit(i)) && w->m.b[i].dirty && (all || w->m.b[i].root == root))
+			v.refuse = true;
+	/* These end it at once. */
+	for (i = 0; i < M_BLOCKS; i++)
+		ends |= (w->m.badw & m_bit(i)) && w->m.b[i].uninit && !w->m.b[i].dirty;
 	err = kit_sync(&w->k[env], root);
 	world_say(w, "SYNC of %d = %d/%u; ", (int)root, err, w->k[env].reason);
 	w->m.syncing = root;
 	if (world_judge(w, "SYNC", err, w->k[env].reason, &v)) {
 		world_learn(w, OP_OTHER);
 		synced(w, root);
+	} else {
+		/* One bad block must not keep what is good from the disk: with a flush at the end, nothing more could go. */
+		world_learn(w, OP_OTHER);
+		would = w->m;
+		m_disk_flush(&would, true);
+		m_disk_end(&would);
+		for (i = 0; i < M_BLOCKS; i++)
+			if (!(w->m.badw & m_bit(i)) && w->m.b[i].dirty && (!w->m.b[i].kind || (!ends && m_write_must(&would, i))) &&
+			    (all || w->m.b[i].root == root))
+				m_wrong(&w->m, "SYNC left block %u, which is good", i + M_BASE);
 	}
 	w->m.syncing = M_NO_SYNC;
 }
@@ -464,6 +536,44 @@ static void close_all(struct world *w)
 		reopen(w, i);
 }
 
+static void device_good(struct world *w)
+{
+	sim_disk_fail(w->k[0].disk, 0, 0, 0, 0, 0);
+	w->m.badr = w->m.badw = 0;
+	w->m.badcat = false;
+}
+
+/* A part of the device goes bad, or is good again. */
+static void do_trouble(struct world *w)
+{
+	u32 x = world_rnd(w, M_BLOCKS), n = 1 + world_rnd(w, 6), what = world_rnd(w, 4);
+	u32 ops = what ? SIM_FAIL_WRITE | (world_rnd(w, 3) ? 0 : SIM_FAIL_DONE) : SIM_FAIL_READ;
+
+	if (w->m.badr || w->m.badw || w->m.badcat) {
+		device_good(w);
+		world_say(w, "the device is good again; ");
+		return;
+	}
+	if (what == 1 && world_rnd(w, 2)) {
+		sim_disk_fail(w->k[0].disk, SIM_FAIL_WRITE, M_CATALOGUE, EXO_MAX_ROOTS / 8, 0, 0);
+		w->m.badcat = true;
+		world_say(w, "writes to the catalogue fail; ");
+		return;
+	}
+	if (what > 2)
+		ops |= SIM_FAIL_READ;
+	sim_disk_fail(w->k[0].disk, ops, x + M_BASE, n, 0, 0);
+	w->m.badr = ops & SIM_FAIL_READ ? m_mask(x + M_BASE, n) : 0;
+	w->m.badw = ops & SIM_FAIL_WRITE ? m_mask(x + M_BASE, n) : 0;
+	world_say(w, "blocks %u+%u fail, operations %x; ", x + M_BASE, n, ops);
+}
+
+#define CHECK_DEAD(w, name, call)                                                                                      \
+	do {                                                                                                           \
+		if ((call) != -EIO)                                                                                    \
+			m_wrong(&(w)->m, "%s on a failed disk is not refused", name);                                  \
+	} while (0)
+
 static void do_reattach(struct world *w)
 {
 	struct m_verdict v = {0};
@@ -473,9 +583,16 @@ static void do_reattach(struct world *w)
 
 	if (world_rnd(w, 4))
 		close_all(w);
-	for (i = 0; i < M_BLOCKS; i++)
+	if (world_rnd(w, 2))
+		device_good(w);
+	if (!flags && (w->m.badw || w->m.badcat))
+		v.legal[EXO_R_IO] = v.legal[EXO_R_DIRTY] = true;
+	for (i = 0; i < M_BLOCKS; i++) {
 		if (m_refs(&w->m, i))
 			m_no(&v, EXO_R_IN_USE);
+		if (!flags && (w->m.badw & m_bit(i)) && w->m.b[i].dirty)
+			m_no(&v, EXO_R_DIRTY);
+	}
 	err = kit_detach(k, flags);
 	world_say(w, "DETACH, flags %u = %d/%u; ", flags, err, k->reason);
 	w->m.syncing = EXO_NOROOT;
@@ -483,6 +600,7 @@ static void do_reattach(struct world *w)
 		world_learn(w, OP_OTHER);
 		if (!flags)
 			synced(w, EXO_NOROOT);
+		device_good(w);
 		/* The stored map counts what is out of reach as used. */
 		NEED(!kit_attach(k, world_rnd(w, 3) && !w->m.loop ? 0 : EXO_ATTACH_WALK));
 		world_attached(w);
@@ -502,6 +620,7 @@ static void do_cut(struct world *w)
 	sim_crash_draw(k->disk, cut, sim_random(&w->rng), land, pending);
 	img = sim_crash_image(k->disk, cut, land, pending);
 	NEED(img);
+	device_good(w);
 	close_all(w);
 	NEED(!kit_detach(k, EXO_DETACH_DISCARD));
 	sim_disk_free(k->disk);
@@ -520,6 +639,88 @@ static void do_cut(struct world *w)
 		memcpy(&word, w->m.b[i].mem, 8);
 		if (w->m.b[i].state == M_OWNED && !w->m.b[i].kind && word && word != (STAMP | w->m.b[i].life))
 			m_wrong(&w->m, "block %u has another life's bytes after a power cut", i + M_BASE);
+	}
+}
+
+static void write_dead(struct world *w, struct kit *k, u32 x)
+{
+	int err = kit_write(k, x + M_BASE, 1);
+
+	if (err != -EIO && !(err == -EBUSY && k->reason == EXO_R_TAINTED))
+		m_wrong(&w->m, "WRITE on a failed disk gives %d/%u", err, k->reason);
+}
+
+/* Every call that would change something is refused, whoever makes it, and nothing reaches the disk any more. */
+static void refused_all(struct world *w)
+{
+	size_t log = sim_log_len(w->k[0].disk);
+	struct kit *k = &w->k[world_rnd(w, M_ENVS)];
+	struct exo_root_add q = {.disk = k->d, .start = M_BASE, .count = 1, .name = "late"};
+	static struct txn t;
+	u32 x = world_node(w), i;
+	struct m_slot none = {0};
+
+	CHECK_DEAD(w, "FLUSH", kit_flush(k));
+	CHECK_DEAD(w, "SYNC", kit_sync(k, EXO_NOROOT));
+	for (i = 0; i < M_ROOTS; i++)
+		if (w->m.r[i].used && !w->m.r[i].dying)
+			kit_sync(k, i); /* of one that has nothing to write it may say so */
+	CHECK_DEAD(w, "ROOT_ADD", CALL(k, EXO_NR_ROOT_ADD, q));
+	for (i = 0; i < M_BLOCKS; i++)
+		if (w->m.b[i].dirty)
+			write_dead(w, k, i);
+	if (x != M_BLOCKS) {
+		t.n = t.nd = t.used = 0;
+		txn_bytes(&t, x + M_BASE, w->m.b[x].version, 0, &none, 1);
+		CHECK_DEAD(w, "TXN", txn_go(k, &t));
+	}
+	CHECK_DEAD(w, "DETACH", kit_detach(&w->k[0], 0));
+	if (sim_log_len(w->k[0].disk) != log)
+		m_wrong(&w->m, "block %llu is written after a flush had failed", (unsigned long long)sim_log_at(w->k[0].disk, log)->block);
+}
+
+/* A flush fails: what is on the disk is not known any more, so only a new attach can go on. */
+static void do_flush_fails(struct world *w)
+{
+	struct kit *k = &w->k[world_rnd(w, M_ENVS)];
+	u32 i;
+	int err;
+
+	if (!w->m.vol)
+		return;
+	device_good(w);
+	for (i = 0; i < 4 && !w->m.wrong[0]; i++) {
+		world_inside(w);
+		world_learned(w);
+	}
+	sim_disk_fail(k->disk, SIM_FAIL_FLUSH, 0, 1, 0, 0);
+	switch (world_rnd(w, 3)) {
+	case 0:
+		err = kit_flush(k);
+		break;
+	case 1:
+		err = kit_sync(k, EXO_NOROOT);
+		break;
+	default: /* of the flush between the sectors of a block */
+		for (i = 0, err = 0; i < M_BLOCKS && err != -EIO; i++)
+			err = kit_write(k, i + M_BASE, 1);
+		err = err == -EIO ? err : 0;
+	}
+	world_say(w, "a flush fails: %d/%u; ", err, k->reason);
+	w->m.syncing = EXO_NOROOT;
+	world_learn(w, OP_OTHER);
+	w->m.syncing = M_NO_SYNC;
+	if (err && (err != -EIO || k->reason != EXO_R_IO))
+		m_wrong(&w->m, "a flush failed, and the call says %d/%u", err, k->reason);
+	if (!(kit_info(k).out_flags & EXO_DISK_FAILED) != !err)
+		m_wrong(&w->m, "a flush failed, and the call and the disk do not agree");
+	device_good(w);
+	if (err) {
+		close_all(w);
+		refused_all(w);
+		w->failures++;
+		if (!w->m.wrong[0])
+			do_cut(w);
 	}
 }
 
@@ -646,6 +847,7 @@ static void hunt(struct world *w)
 /* Each step draws from its own number, so that a history with steps left out is still a history. */
 void world_step(struct world *w, u64 step)
 {
+	bool bad = w->m.badr || w->m.badw || w->m.badcat;
 	u32 what;
 
 	w->step = step;
@@ -657,6 +859,8 @@ void world_step(struct world *w, u64 step)
 		do_root_add(w);
 	else if (what < 60)
 		hunt(w);
+	else if (bad ? world_rnd(w, 50) == 0 : what < 68)
+		do_trouble(w);
 	else if (what < 420)
 		world_txn(w);
 	else if (what < 460)
@@ -683,6 +887,8 @@ void world_step(struct world *w, u64 step)
 		do_root_del(w);
 	else if (what < 990)
 		reopen(w, world_rnd(w, M_ENVS));
+	else if (what < 991)
+		do_flush_fails(w);
 	else if (what < 994)
 		do_reattach(w);
 	else if (what < 998)

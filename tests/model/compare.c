@@ -39,6 +39,9 @@ static int errno_of(u32 reason)
 	case EXO_R_QUOTA:
 	case EXO_R_FRAME_LIMIT:
 		return -EDQUOT;
+	case EXO_R_IO:
+	case EXO_R_DIRTY:
+		return -EIO;
 	case EXO_R_NO_FRAMES:
 		return -ENOMEM;
 	case EXO_R_UDF_REJECT:
@@ -57,9 +60,9 @@ static int errno_of(u32 reason)
 
 bool world_judge(struct world *w, const char *call, int err, u32 reason, const struct m_verdict *v)
 {
-	/* Between two of TXNS clean buffers may go unseen. */
+	/* Between two of TXNS, and while BIND looks for frames, clean buffers may go unseen. */
 	bool scarce = w->m.tight && (reason == EXO_R_NO_FRAMES || reason == EXO_R_FRAME_LIMIT ||
-				     (!call && reason == EXO_R_NOT_IN_CORE));
+				     ((!call || !strcmp(call, "BIND")) && reason == EXO_R_NOT_IN_CORE));
 	char legal[120] = "";
 	u32 i, n = 0;
 
@@ -76,6 +79,8 @@ bool world_judge(struct world *w, const char *call, int err, u32 reason, const s
 	}
 	w->refused++;
 	w->why[reason % 128]++;
+	for (i = 0; i < M_BLOCKS; i++) /* whether that one must be read is not known */
+		scarce |= reason == EXO_R_IO && w->m.b[i].maybe && (w->m.badr & m_bit(i));
 	if (scarce)
 		return false;
 	if (reason >= 128 || !v->legal[reason]) {
@@ -105,6 +110,8 @@ void world_learn(struct world *w, enum world_op op)
 			m_disk_write(&w->m, l->request, l->op == EXO_OP_WRITE_FUA, l->block, l->first, l->sectors,
 				     l->data);
 	}
+	if (w->m.badw || w->m.badcat)
+		m_write_failed(&w->m);
 	m_disk_end(&w->m);
 }
 
@@ -219,6 +226,14 @@ static void one_buffer(struct world *w, u32 x, u64 versions)
 		b->dirty = false;
 		b->version = 0;
 	}
+	if (r && !b->core && b->maybe && b->blank) {
+		b->blank = false; /* it did count */
+		b->core = true;
+		b->known = !(r->flags & EXO_BUF_UNKNOWN);
+		b->version = 0;
+	}
+	if (r && b->core && b->blank && !b->dirty && (w->m.badw & m_bit(x)) && (r->flags & EXO_BUF_ERROR))
+		b->dirty = b->error = true; /* zeroes that a SYNC wanted on the disk, and did not get there */
 	if (!r != !b->core) {
 		m_wrong(&w->m, "block %u is%s in core", x + M_BASE, r ? "" : " not");
 		return;
@@ -233,7 +248,8 @@ static void one_buffer(struct world *w, u32 x, u64 versions)
 		w->m.versions = r->version;
 	flags = (b->dirty ? EXO_BUF_DIRTY : 0) | (b->known ? 0 : EXO_BUF_UNKNOWN) |
 		(b->known && b->kind ? EXO_BUF_META : 0);
-	if (r->state != EXO_BUF_VALID || r->flags != flags)
+	b->error &= b->dirty;
+	if (r->state != EXO_BUF_VALID || (r->flags & ~(b->dirty && b->error ? EXO_BUF_ERROR : 0u)) != flags)
 		m_wrong(&w->m, "block %u: state %u, flags %x, should be %x", x + M_BASE, r->state, r->flags, flags);
 	if (b->known && (r->template_id != w->m.tmpl[b->kind] || (r->root != b->root && b->owners < 2)))
 		m_wrong(&w->m, "block %u: template %u, root %u", x + M_BASE, r->template_id, r->root);
@@ -247,7 +263,7 @@ static void one_buffer(struct world *w, u32 x, u64 versions)
 static void info(struct world *w)
 {
 	struct exo_disk_info i = kit_info(&w->k[0]);
-	u32 x, wait = 0, uninit = 0, pending = 0, dirty = 0, contested = 0, more = 0;
+	u32 x, wait = 0, uninit = 0, pending = 0, dirty = 0, contested = 0, more = 0, maybe = 0;
 
 	for (x = 0; x < M_BLOCKS; x++) {
 		const struct m_block *b = &w->m.b[x];
@@ -255,6 +271,7 @@ static void info(struct world *w)
 		wait += b->state == M_WAIT;
 		uninit += b->state == M_OWNED && b->uninit;
 		pending += b->state == M_OWNED;
+		maybe += b->state == M_OWNED && b->uninit && b->maybe;
 		dirty += b->dirty;
 		contested += b->owners > 1;
 	}
@@ -262,7 +279,7 @@ static void info(struct world *w)
 		more = pending;
 	if (i.out_waiting != wait)
 		m_wrong(&w->m, "%llu blocks wait, should be %u", (unsigned long long)i.out_waiting, wait);
-	if (i.out_uninit < uninit || i.out_uninit > uninit + more)
+	if (i.out_uninit + maybe < uninit || i.out_uninit > uninit + more)
 		m_wrong(&w->m, "%llu blocks are uninitialised, should be %u", (unsigned long long)i.out_uninit, uninit);
 	if (i.out_dirty != dirty)
 		m_wrong(&w->m, "%llu buffers are dirty, should be %u", (unsigned long long)i.out_dirty, dirty);

@@ -590,6 +590,19 @@ u32 world_shift(struct world *w)
 	return to;
 }
 
+/* From one partition of a block to another: its sectors must be written in order. */
+void world_inside(struct world *w)
+{
+	static struct draft d;
+	struct world_claim c;
+
+	if (!world_claim(w, &c))
+		return;
+	begin(&d);
+	move_one(w, &d, &c, c.node);
+	send(w, &d);
+}
+
 /* All owners of a contested block let go of it in one transaction, or one of them writes in it. */
 void world_settle(struct world *w)
 {

@@ -146,9 +146,9 @@ int main(int argc, char **argv)
 		if (isatty(1) || life % 40 == 0)
 			printf("%llu steps, %llu disks\n", (unsigned long long)done, (unsigned long long)life);
 	}
-	printf("%llu steps on %llu disks: %llu calls accepted, %llu refused, %llu power cuts, %llu blocks contested "
-	       "after one\n",
+	printf("%llu steps on %llu disks: %llu calls accepted, %llu refused, %llu power cuts, %llu failed flushes, "
+	       "%llu blocks contested\n",
 	       (unsigned long long)done, (unsigned long long)life, (unsigned long long)w.accepted,
-	       (unsigned long long)w.refused, (unsigned long long)w.cuts, (unsigned long long)w.contested);
+	       (unsigned long long)w.refused, (unsigned long long)w.cuts, (unsigned long long)w.failures, (unsigned long long)w.contested);
 	return 0;
 }

@@ -121,10 +121,9 @@ static void look(struct model *m, struct found *f, u64 blocks, bool meta, const 
 		if (b->state == M_FREE || b->life != life[x])
 			m_wrong(m, "rule 2: block %u, %s, may still be pointed at by %u", x + M_BASE,
 				b->state == M_FREE ? "free" : "allocated anew", by);
-		else if (b->state == M_OWNED && b->uninit)
-			m_wrong(m, "rule 1: block %u is not durable and may be pointed at by %u", x + M_BASE, by);
 		else if (b->raw)
-			m_wrong(m, "rule 1: block %u was freed, never durable, and may be pointed at by %u", x + M_BASE, by);
+			m_wrong(m, "rule 1: block %u%s is not durable and may be pointed at by %u", x + M_BASE,
+				b->state == M_OWNED ? "" : ", freed since,", by);
 	}
 }
 
@@ -221,9 +220,11 @@ static void durable(struct model *m)
 
 		if (!b->pending)
 			continue;
-		b->pending = false;
-		b->uninit = b->raw = false;
+		b->pending = b->raw = false;
 		b->old = b->now;
+		if (!b->counts)
+			continue;
+		b->counts = b->uninit = b->maybe = false;
 		b->durable = b->submitted;
 	}
 	for (i = 0; i < M_ROOTS; i++) {
@@ -249,14 +250,17 @@ static void block_written(struct model *m, u32 x, u32 first, u32 sectors, const 
 {
 	struct m_block *b = &m->b[x];
 	u32 p, i, size = m->size[b->kind], why;
+	bool fails = m->badw & m_bit(x), part = m->badw && !b->core && b->uninit && m->syncing != M_NO_SYNC;
 
 	if (b->state != M_OWNED)
 		m_wrong(m, "block %u is written and nobody's", x + M_BASE);
-	else if (memcmp(b->mem + first * EXO_SECTOR_SIZE, data, sectors * EXO_SECTOR_SIZE))
+	else if ((!fails || b->kind) && memcmp(b->mem + first * EXO_SECTOR_SIZE, data, sectors * EXO_SECTOR_SIZE))
 		m_wrong(m, "block %u is written with other bytes than it has in core", x + M_BASE);
 	m_order_written(m, x);
 	b->pending = true;
-	if (sectors == EXO_BLOCK_SIZE / EXO_SECTOR_SIZE) {
+	b->maybe |= part;
+	b->counts |= !fails && !part;
+	if (!fails && !part && sectors == EXO_BLOCK_SIZE / EXO_SECTOR_SIZE) {
 		b->submitted = ++m->clock;
 		b->blank = b->dirty = false;
 	}
@@ -289,8 +293,8 @@ void m_disk_write(struct model *m, u64 request, bool fua, u64 block, u32 first, 
 		u32 x = (u32)(block - M_BASE);
 
 		block_written(m, x, first, sectors, data);
-		if (fua) {
-			m->b[x].pending = m->b[x].uninit = m->b[x].raw = false;
+		if (fua && !(m->badw & m_bit(x))) {
+			m->b[x].pending = m->b[x].counts = m->b[x].uninit = m->b[x].maybe = m->b[x].raw = false;
 			m->b[x].old = m->b[x].now;
 			m->b[x].durable = m->b[x].submitted;
 		}
@@ -304,6 +308,24 @@ void m_disk_write(struct model *m, u64 request, bool fua, u64 block, u32 first, 
 		return;
 	}
 	rules(m);
+}
+
+/*
+ * Whether a write to a bad block was tried is not to be seen, unless it was carried out all the same. What its image names counts as
+ * pointed at.
+ */
+void m_write_failed(struct model *m)
+{
+	u32 x, i, p;
+
+	for (x = 0; x < M_BLOCKS; x++)
+		m->b[x].error |= (m->badw & m_bit(x)) && m->b[x].dirty;
+	for (x = 0; x < M_BLOCKS; x++)
+		for (p = 0; p < M_PARTS; p++)
+			for (i = 0; i < M_BLOCKS; i++)
+				if ((m->badw & m_bit(x)) && m->b[x].dirty && (m_all(&m->b[x].part[p]) & m_bit(i)))
+					m->b[i].pointed = true;
+	m->vague |= m->badcat;
 }
 
 void m_disk_flush(struct model *m, bool counts)
@@ -363,14 +385,15 @@ static void blocks_reset(struct model *m)
 
 		b->state = M_FREE;
 		b->kind = b->root = b->owners = 0;
-		b->uninit = b->blank = b->raw = b->pending = b->attached = false;
+		b->uninit = b->maybe = b->blank = b->raw = b->pending = b->counts = b->attached = false;
 		b->core = b->known = b->dirty = false;
 		b->submitted = b->durable = ++m->clock;
 		b->version = 0;
 		memset(b->part, 0, sizeof(b->part));
 	}
 	m->nwait = m->nleft = m->norder = 0;
-	m->early = m->loop = m->overflow = false;
+	m->early = m->loop = m->overflow = m->vague = m->badcat = false;
+	m->badr = m->badw = 0;
 	memset(m->bind, 0, sizeof(m->bind));
 }
 

@@ -71,14 +71,17 @@ struct m_block {
 	u32 kind, root; /* while owned */
 	u32 life;	/* grows with each ALLOC */
 	u32 owners;	/* over 1: contested */
-	bool uninit;	/* not durably written since ALLOC */
-	bool raw;	/* the same, also when it was freed since: what it holds is another's */
+	bool uninit;	/* not durably written since ALLOC, as far as the core was told */
+	bool maybe;	/* of a request for more, of which a part may have failed: uninit or not */
+	bool raw;	/* never reached the medium since ALLOC, also when it was freed since: what is there is another's */
 	bool blank;	/* not written at all since */
 	bool pointed;	/* an image that claims it was written since */
 	bool attached;	/* found from a root on the medium, come what may */
 	bool pending;	/* written, not flushed */
+	bool counts;	/* of what is pending, the core was told that something is written */
 	/* in core */
 	bool core, known, dirty;
+	bool error; /* its last write may have failed */
 	u64 version;
 	u8 mem[EXO_BLOCK_SIZE];	     /* content: in core, else on the disk */
 	struct m_part part[M_PARTS]; /* of mem, when metadata */
@@ -152,6 +155,9 @@ struct model {
 	bool early;	 /* a write flushed the device without counting as a FLUSH */
 	bool loop;	 /* metadata was hung below itself: it is out of reach */
 	bool overflow;	 /* records ran out: generous answers only */
+	u64 badr, badw;	 /* blocks that the device fails to read, to write */
+	bool badcat;	 /* the same of writes to the root catalogue */
+	bool vague;	 /* an entry may have been written without having counted */
 	bool blind;	 /* the free map was not looked at since the last commit (TXNS) */
 	u32 syncing;	 /* root of the SYNC that runs, EXO_NOROOT for all, else M_NO_SYNC */
 	u64 rng;
@@ -260,6 +266,7 @@ bool m_may_be_free(struct model *m, u32 x);
 void m_disk_write(struct model *m, u64 request, bool fua, u64 block, u32 first, u32 sectors, const u8 *data);
 void m_disk_flush(struct model *m, bool counts);
 void m_disk_end(struct model *m); /* of a call */
+void m_write_failed(struct model *m); /* writes to bad blocks may have been tried */
 void m_attach(struct model *m, void (*read)(void *ctx, u64 block, u8 *to), void *ctx, bool *crossed);
 bool m_entry_get(const u8 *sector, struct m_root *r);
 
@@ -275,6 +282,10 @@ u32 m_refs(const struct model *m, u32 x);
 void m_gone(struct model *m, u32 x);   /* freed: who has it bound keeps the frame */
 void m_revoke(struct model *m, u32 x); /* every binding of it */
 void m_io_check(const struct model *m, const struct m_want *w, struct m_verdict *v);
+/* Blocks that a call which needs them has to read. */
+u64 m_to_read(const struct model *m, u64 blocks);
+/* A READ or BIND of them was refused because of a device error; what could be read is in core. */
+void m_read_failed(struct model *m, u64 blocks, bool bind);
 void m_write_check(const struct model *m, u64 blocks, struct m_verdict *v);
 
 /* roots.c */

@@ -237,7 +237,7 @@ bool m_write_must(const struct model *m, u32 x)
 
 	if (!m->b[x].kind)
 		return true;
-	return !m->early && !m->overflow && !m_waits(m, n) && !missing(m, x);
+	return !m->early && !m->overflow && !m->vague && !m_waits(m, n) && !missing(m, x);
 }
 
 void m_left_add(struct model *m, u32 x, struct m_nodes from)
@@ -261,7 +261,7 @@ bool m_must_be_free(const struct model *m, u32 x)
 {
 	u32 i;
 
-	if (m->b[x].pending || m->early || m->overflow)
+	if (m->b[x].pending || m->early || m->overflow || m->vague)
 		return false;
 	for (i = 0; i < m->nleft; i++)
 		if (m->left[i].block == x)

@@ -517,7 +517,7 @@ void m_take(struct model *m, u32 x, u32 kind, u32 root)
 	b->life = ++m->lives;
 	b->owners = 1;
 	b->uninit = b->blank = b->raw = true;
-	b->pointed = b->attached = b->pending = false;
+	b->pointed = b->attached = b->pending = b->counts = b->maybe = false;
 	b->core = b->known = b->dirty = kind != 0;
 	memset(b->mem, 0, sizeof(b->mem));
 	memset(b->part, 0, sizeof(b->part));
@@ -532,7 +532,7 @@ void m_leave(struct model *m, u32 x, struct m_nodes from)
 	m_left_add(m, x, from);
 	m_gone(m, x);
 	b->state = M_WAIT;
-	b->uninit = b->blank = b->attached = false;
+	b->uninit = b->maybe = b->blank = b->attached = false;
 	b->core = b->known = b->dirty = false;
 	memset(b->part, 0, sizeof(b->part));
 	b->kind = b->owners = 0;

@@ -87,7 +87,7 @@ static u64 below(const struct model *m, u32 root, u32 *claims)
 void m_root_del_check(const struct model *m, u32 env, u32 root, struct m_verdict *v)
 {
 	u32 why, k, x, claims[M_BLOCKS];
-	u64 n = 0;
+	u64 n = 0, seen;
 
 	memset(v, 0, sizeof(*v));
 	if (root >= M_ROOTS || !m->r[root].used || m->r[root].dying) {
@@ -104,9 +104,12 @@ void m_root_del_check(const struct model *m, u32 env, u32 root, struct m_verdict
 		if (g->used && !g->gone && g->env != env && m->b[g->block].root == root)
 			m_no(v, EXO_R_IN_USE);
 	}
-	below(m, root, claims);
-	for (x = 0; x < M_BLOCKS; x++)
+	seen = below(m, root, claims);
+	for (x = 0; x < M_BLOCKS; x++) {
 		n += claims[x];
+		if ((seen & m->badr & m_bit(x)) && m->b[x].kind && !m->b[x].core)
+			m_no(v, EXO_R_IO);
+	}
 	if (n < m->r[root].owns)
 		m_no(v, EXO_R_STILL_OWNS);
 	/* Another root's node waits for one of this root's. */

@@ -19,7 +19,7 @@ struct world {
 	const u8 *choice; /* when not NULL: what world_rnd draws from, two bytes a time, and zeroes behind its end */
 	size_t choices;
 	bool loud;
-	u64 accepted, refused, why[128], calls[32], cuts, contested;
+	u64 accepted, refused, why[128], cuts, contested, failures;
 	char said[256]; /* the step, in words */
 };
 
@@ -46,6 +46,7 @@ void world_invert(struct world *w);
 void world_relay(struct world *w);
 void world_settle(struct world *w);
 u32 world_shift(struct world *w);
+void world_inside(struct world *w);
 void world_txn_raw(struct world *w, const struct txn *t, u32 env, u32 cap); /* this one; its edits' bytes stay where they are */
 
 u32 world_rnd(struct world *w, u32 n);

@@ -247,6 +247,7 @@ static void check_seg(struct exo_dev *dev, int op, const struct exo_seg *s)
 int exo_plat_io(struct exo_dev *dev, int op, const struct exo_seg *seg, u32 n, u64 *bad)
 {
 	struct sim_disk *d = dev->disk;
+	bool fails;
 	u32 i;
 
 	host_unlocked("io");
@@ -262,19 +263,20 @@ int exo_plat_io(struct exo_dev *dev, int op, const struct exo_seg *seg, u32 n, u
 		u32 offset = s->first * 512u, bytes = s->sectors * 512u;
 
 		check_seg(dev, op, s);
-		if (failing(d, 1u << op, s->block)) {
+		fails = failing(d, 1u << op, s->block);
+		if (!fails && op == EXO_OP_READ) {
+			memcpy((u8 *)s->mem + offset, sim_image_block(d->now, s->block) + offset, bytes);
+		} else if (op != EXO_OP_READ && (!fails || d->fail.ops & SIM_FAIL_DONE)) {
+			if (!image_write(d->now, s->block, offset, (u8 *)s->mem + offset, bytes))
+				host_breach("no memory for a simulated disk");
+			log_add(d, op, s->block, s->first, s->sectors, (u8 *)s->mem + offset);
+		}
+		if (fails) {
 			pthread_mutex_unlock(&d->mutex);
 			if (bad)
 				*bad = s->block;
 			return -EIO;
 		}
-		if (op == EXO_OP_READ) {
-			memcpy((u8 *)s->mem + offset, sim_image_block(d->now, s->block) + offset, bytes);
-			continue;
-		}
-		if (!image_write(d->now, s->block, offset, (u8 *)s->mem + offset, bytes))
-			host_breach("no memory for a simulated disk");
-		log_add(d, op, s->block, s->first, s->sectors, (u8 *)s->mem + offset);
 	}
 	pthread_mutex_unlock(&d->mutex);
 	sched_point();

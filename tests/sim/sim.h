@@ -120,11 +120,13 @@ void sim_disk_poke(struct sim_disk *d, u64 block, u32 offset, const void *from, 
 /*
  * I/O errors. Operations (1 << EXO_OP_READ | ... | SIM_FAIL_FLUSH) that touch a block of [first, first + count) fail
  * with -EIO, after `skip` of them passed, `times` times (0: for ever). One rule a disk; count 0 removes it. Segments
- * of a request before the failing one are carried out, later ones are not.
+ * of a request before the failing one are carried out, later ones are not. With SIM_FAIL_DONE in `ops` a write is carried out, and fails
+ * all the same.
  */
 #define SIM_FAIL_READ (1u << EXO_OP_READ)
 #define SIM_FAIL_WRITE (1u << EXO_OP_WRITE | 1u << EXO_OP_WRITE_FUA)
 #define SIM_FAIL_FLUSH 8u
+#define SIM_FAIL_DONE 16u
 void sim_disk_fail(struct sim_disk *d, u32 ops, u64 first, u64 count, u64 skip, u64 times);
 /* Called at the start of each request and flush, without locks: to count, or to run something in between. */
 void sim_disk_hook(struct sim_disk *d, void (*fn)(void *ctx, struct sim_disk *d, int op), void *ctx);
