@@ -3,8 +3,8 @@
 #include <string.h>
 #include "model.h"
 
-/* Does partition `index` of x make exactly this claim, in one slot? */
-static bool claims(const struct model *m, u32 x, const struct m_want *w)
+/* The slot in which partition `index` of x makes exactly this claim, or M_SLOTS. */
+static u32 claims(const struct model *m, u32 x, const struct m_want *w)
 {
 	const struct m_block *b = &m->b[x];
 	u32 i;
@@ -16,15 +16,15 @@ static bool claims(const struct model *m, u32 x, const struct m_want *w)
 		memcpy(&s, b->mem + w->index * m->size[b->kind] + i * sizeof(s), sizeof(s));
 		kind = s.ref == 0 ? 0 : s.ref == 1 ? b->kind : 1;
 		if (s.count && s.start == w->start && s.count == w->count && m->tmpl[kind] == w->tmpl)
-			return true;
+			break;
 	}
-	return false;
+	return i;
 }
 
 /* The claim behind BIND and IO. */
 static void claim_check(const struct model *m, const struct m_want *w, struct m_verdict *v)
 {
-	u32 root = w->root, why, x = 0;
+	u32 root = w->root, why, x = 0, slot, op = w->rights & EXO_RIGHT_WRITE ? EXO_ACL_BIND_WRITE : EXO_ACL_BIND_READ;
 	u64 i;
 
 	if (!w->n || w->first < w->start || w->first - w->start >= w->count || w->n > w->count - (w->first - w->start))
@@ -45,13 +45,15 @@ static void claim_check(const struct model *m, const struct m_want *w, struct m_
 		m_no(v, EXO_R_NO_ROOT);
 		return;
 	}
-	if (!m_may(m, w->env, w->cap, root, w->rights, &why))
+	if (!m_may_below(m, w->env, w->cap, root, w->rights, w->parent != EXO_NOBLOCK ? m->b[x].kind : m->r[root].kind, &why))
 		m_no(v, why);
 	if (w->parent != EXO_NOBLOCK) {
 		if (w->index >= m_parts(m, m->b[x].kind))
 			m_no(v, EXO_R_RANGE);
-		else if (!claims(m, x, w))
+		else if ((slot = claims(m, x, w)) == M_SLOTS)
 			m_no(v, EXO_R_NOT_CLAIMED);
+		else if (!m_acl(m->b[x].kind, op, w->env, w->cap, slot, m->b[x].mem + w->index * m->size[m->b[x].kind], NULL))
+			m_no(v, EXO_R_ACL);
 	} else if (w->index || w->start != m->r[root].start || w->count != m->r[root].count ||
 		   w->tmpl != m->tmpl[m->r[root].kind]) {
 		m_no(v, EXO_R_NOT_CLAIMED);

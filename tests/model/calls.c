@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /* calls.c: every other call of a history, drawn, made, and held against the model. */
+#include "../udf/insn.h"
 #include "world.h"
 
 #define STAMP 0x5354414d50000000ull
@@ -451,6 +452,7 @@ static void do_sync(struct world *w, bool all)
 		would = w->m;
 		m_disk_flush(&would, true);
 		m_disk_end(&would);
+		w->m.early |= w->m.vol; /* its last flush may have been one between the sectors of a block */
 		for (i = 0; i < M_BLOCKS; i++)
 			if (!(w->m.badw & m_bit(i)) && w->m.b[i].dirty && (!w->m.b[i].kind || (!ends && m_write_must(&would, i))) &&
 			    (all || w->m.b[i].root == root))
@@ -480,7 +482,8 @@ static void do_root_add(struct world *w)
 	snprintf(q.name, sizeof(q.name), "r%u", world_rnd(w, 6));
 	q.template_id = w->m.tmpl[world_rnd(w, 5) ? 1 + world_rnd(w, 2) : 0];
 	q.quota = world_rnd(w, 3) ? 0 : 1 + world_rnd(w, 24);
-	q.root_flags = (world_rnd(w, 4) ? 0 : EXO_ROOT_PUBLIC_READ) | (world_rnd(w, 6) ? 0 : EXO_ROOT_TEMPORARY);
+	q.root_flags = (world_rnd(w, 4) ? 0 : EXO_ROOT_PUBLIC_READ) | (world_rnd(w, 6) ? 0 : EXO_ROOT_TEMPORARY) |
+		       (world_rnd(w, 3) ? 0 : EXO_ROOT_SHARED);
 	q.cap = world_rnd(w, 30) ? 0 : 3;
 	if (q.cap && !env)
 		q.cap = 40; /* the administrator has the capability of uid 0, too */
@@ -604,6 +607,9 @@ static void do_reattach(struct world *w)
 		/* The stored map counts what is out of reach as used. */
 		NEED(!kit_attach(k, world_rnd(w, 3) && !w->m.loop ? 0 : EXO_ATTACH_WALK));
 		world_attached(w);
+	} else {
+		world_learn(w, OP_OTHER);
+		w->m.early |= w->m.vol && err == -EIO; /* as after a SYNC */
 	}
 	w->m.syncing = M_NO_SYNC;
 }
@@ -724,11 +730,70 @@ static void do_flush_fails(struct world *w)
 	}
 }
 
+#define JEQ(dst, imm, off) INSN(0x15, dst, 0, off, imm)
+#define JNE(dst, imm, off) INSN(0x55, dst, 0, off, imm)
+#define JSET(dst, imm, off) INSN(0x45, dst, 0, off, imm)
+#define JEQR(dst, src, off) INSN(0x1d, dst, src, off, 0)
+#define JNER(dst, src, off) INSN(0x5d, dst, src, off, 0)
+#define SAY(n) MOV(0, n), EXIT
+
+/* What m_acl says, as a program. */
+static u32 acl_program(u64 *insns, u32 partition)
+{
+	const u32 in = 2 * partition;
+	const u64 p[] = {
+		REGION(1, 0, 0),
+		LDX_(SZ_W, 6, 1, in + offsetof(struct exo_acl_in, admin)),
+		JNE(6, 1, 2),
+		SAY(0),
+		LDX_(SZ_W, 3, 1, M_ACL_AT), /* owner and mode before */
+		LDX_(SZ_W, 8, 1, M_ACL_AT + 4),
+		LDX_(SZ_W, 7, 1, partition + M_ACL_AT), /* and after */
+		LDX_(SZ_W, 9, 1, partition + M_ACL_AT + 4),
+		LDX_(SZ_W, 4, 1, in + offsetof(struct exo_acl_in, uid)),
+		LDX_(SZ_W, 2, 1, in + offsetof(struct exo_acl_in, claim_slot)),
+		LDX_(SZ_W, 5, 1, in + offsetof(struct exo_acl_in, op)),
+		JNE(5, EXO_ACL_BIND_WRITE, 3),
+		JNE(2, M_ACL_SLOT, 2),
+		SAY(4),
+		JEQ(3, 0, 2),
+		JEQR(3, 4, 1),
+		JA_TO(7),
+		JNE(5, EXO_ACL_EDIT, 4), /* one's own */
+		JEQ(7, 0, 3),
+		JEQR(7, 4, 2),
+		SAY(2),
+		SAY(0),
+		JNE(5, EXO_ACL_EDIT, 9), /* another's */
+		JSET(8, 4, 2),
+		SAY(1),
+		JNER(7, 3, 3),
+		JNER(9, 8, 2),
+		SAY(0),
+		SAY(3),
+		JNE(5, EXO_ACL_BIND_READ, 5),
+		JSET(8, 1, 2),
+		SAY(1),
+		SAY(0),
+		JSET(8, 2, 2),
+		SAY(1),
+		SAY(0),
+	};
+
+	memcpy(insns, p, sizeof(p));
+	return sizeof(p) / sizeof(p[0]);
+}
+
 static u32 program2(struct world *w, u32 partition)
 {
-	u64 insns[256];
-	struct exo_template_add t = {
-		.disk = w->k[0].d, .name = "fan", .partition = partition, .insns = (uintptr_t)insns};
+	u64 insns[256], acl[64];
+	struct exo_template_add t = {.disk = w->k[0].d,
+				     .name = "fan",
+				     .partition = partition,
+				     .insns = (uintptr_t)insns,
+				     .acl_insns = (uintptr_t)acl};
+
+	t.acl_ninsns = acl_program(acl, partition);
 
 	t.ninsns = kit_program(insns);
 	t.nrefs = 1;

@@ -52,6 +52,7 @@ static int errno_of(u32 reason)
 	case EXO_R_STILL_OWNS:
 	case EXO_R_NOT_CLAIMED:
 	case EXO_R_META_WRITE:
+	case EXO_R_ACL:
 		return -EPERM;
 	default:
 		return -EBUSY;
@@ -60,9 +61,10 @@ static int errno_of(u32 reason)
 
 bool world_judge(struct world *w, const char *call, int err, u32 reason, const struct m_verdict *v)
 {
-	/* Between two of TXNS, and while BIND looks for frames, clean buffers may go unseen. */
+	/* Between two of TXNS, and while BIND and IO look for frames, clean buffers may go unseen. */
 	bool scarce = w->m.tight && (reason == EXO_R_NO_FRAMES || reason == EXO_R_FRAME_LIMIT ||
-				     ((!call || !strcmp(call, "BIND")) && reason == EXO_R_NOT_IN_CORE));
+				     ((!call || !strcmp(call, "BIND") || !strcmp(call, "IO")) &&
+				      reason == EXO_R_NOT_IN_CORE));
 	char legal[120] = "";
 	u32 i, n = 0;
 
@@ -216,8 +218,7 @@ static void one_buffer(struct world *w, u32 x, u64 versions)
 
 	if (!r && b->core && w->m.tight && !b->dirty && !m_refs(&w->m, x))
 		b->core = b->known = false; /* reclaimed */
-	if (r && b->core && w->m.tight && !b->dirty && !m_refs(&w->m, x) && (r->flags & EXO_BUF_UNKNOWN) &&
-	    r->version != b->version)
+	if (r && b->core && w->m.tight && !b->dirty && !m_refs(&w->m, x) && b->version && r->version != b->version)
 		b->core = false; /* reclaimed, and read again by the same call */
 	if (r && !b->core && w->m.tight && !(r->flags & EXO_BUF_DIRTY) && !r->refs) {
 		/* Read, or zeroes of a block that was never written, by a call that then found no frames. */

@@ -49,8 +49,9 @@ u32 world_node(struct world *w)
 u32 world_env(struct world *w, u32 root)
 {
 	u32 owner = root < M_ROOTS ? w->m.r[root].owner : 0;
+	bool shared = root < M_ROOTS && (w->m.r[root].flags & EXO_ROOT_SHARED);
 
-	return world_rnd(w, 12) ? owner : world_rnd(w, M_ENVS);
+	return world_rnd(w, shared ? 2 : 12) ? owner : world_rnd(w, M_ENVS);
 }
 
 static u64 version(struct world *w, struct draft *d, u32 x)
@@ -302,6 +303,19 @@ static void spoil(struct world *w, struct draft *d)
 	}
 }
 
+/* Somebody says who may use a partition. */
+static void do_acl(struct world *w, struct draft *d)
+{
+	u32 x = some_node(w, d), who = world_rnd(w, M_ENVS), part;
+	struct m_acl a = {.owner = m_uid(who), .mode = world_rnd(w, 8)};
+	u32 kind = x == M_BLOCKS ? 0 : d->isnew & m_bit(x) ? d->kind[x] : w->m.b[x].kind;
+
+	if (kind != 2 || full(d))
+		return;
+	part = world_rnd(w, m_parts(&w->m, kind));
+	txn_bytes(&d->t, x + M_BASE, version(w, d, x), part * w->m.size[kind] + M_ACL_AT, &a, sizeof(a));
+}
+
 /* An order between two things that are edited anyhow. */
 static void do_order(struct world *w, struct draft *d)
 {
@@ -342,6 +356,8 @@ static void draft(struct world *w, struct draft *d)
 		else
 			do_merge(w, d);
 	}
+	if (world_rnd(w, 8) == 0)
+		do_acl(w, d);
 	if (d->t.n > 1 && world_rnd(w, 6) == 0)
 		do_order(w, d);
 	if (d->t.n && world_rnd(w, 9) == 0)

@@ -7,11 +7,11 @@
  * word. Two templates, both read by the same program (tests/host/core_kit.c), whose answer the model works out from the
  * bytes by itself:
  *
- *	kind 0: plain data	kind 1: "node", may own data and nodes	kind 2: "fan", may own data, fans and nodes
+ *	kind 0: plain data	kind 1: "node", may own data and nodes	kind 2: "fan", may own data, fans and nodes; has an acl
  *
  * Per block, three things are kept apart: what is true in core (own.c), what the medium holds and may hold after a
- *power cut (medium.c), and who may look (access.c, roots.c). A question to the model is answered with a verdict: must
- *the call be refused, and for which reasons may it be.
+ * power cut (medium.c), and who may look (access.c, roots.c). A question to the model is answered with a verdict: must
+ * the call be refused, and for which reasons may it be.
  *
  * Where the contract leaves room, so does the verdict:
  *  - of several things that are wrong with a call, any may be the reason that is given;
@@ -238,9 +238,20 @@ struct m_plan {
 	u8 touched[M_BLOCKS];
 	long long delta[M_ROOTS];
 };
+/* What a partition of a fan says about who may use it, at M_ACL_AT; see m_acl. */
+struct m_acl {
+	u32 owner, mode;
+};
+#define M_ACL_AT 480u
+#define M_ACL_SLOT 13u /* what this slot claims only the administrator writes */
+/* The acl of a kind: may env, by the capability in slot cap, do this? `after` may be NULL. */
+bool m_acl(u32 kind, u32 op, u32 env, u32 cap, u32 slot, const u8 *before, const u8 *after);
+u32 m_uid(u32 env);
 void m_txn_check(struct model *m, const struct m_txn *t, struct m_plan *p, struct m_verdict *v);
 void m_txn_commit(struct model *m, const struct m_plan *p);
 bool m_may(const struct model *m, u32 env, u32 cap, u32 root, u32 rights, u32 *reason);
+/* The same for what an acl is asked about if metadata of this kind has one. */
+bool m_may_below(const struct model *m, u32 env, u32 cap, u32 root, u32 rights, u32 kind, u32 *reason);
 /* Node that claims the block, as a set of one. */
 struct m_nodes m_owner(const struct model *m, u32 x);
 bool m_below(const struct model *m, u32 x, u32 top);

@@ -121,6 +121,41 @@ static bool owned_by(const struct model *m, u32 node, u32 x)
 	return false;
 }
 
+bool m_may_below(const struct model *m, u32 env, u32 cap, u32 root, u32 rights, u32 kind, u32 *reason)
+{
+	const struct m_root *r = &m->r[root];
+
+	if (!(r->flags & EXO_ROOT_SHARED) || kind != 2 || (rights == EXO_RIGHT_READ && (r->flags & EXO_ROOT_PUBLIC_READ)))
+		return m_may(m, env, cap, root, rights, reason);
+	*reason = EXO_R_SLOT;
+	return !cap;
+}
+
+u32 m_uid(u32 env)
+{
+	return env ? 999 + env : 0;
+}
+
+bool m_acl(u32 kind, u32 op, u32 env, u32 cap, u32 slot, const u8 *before, const u8 *after)
+{
+	struct m_acl was = {0, 0}, is = {0, 0};
+	u32 uid = m_uid(env);
+
+	if (kind != 2 || (!env && !cap))
+		return true;
+	if (before)
+		memcpy(&was, before + M_ACL_AT, sizeof(was));
+	if (after)
+		memcpy(&is, after + M_ACL_AT, sizeof(is));
+	if (op == EXO_ACL_BIND_WRITE && slot == M_ACL_SLOT)
+		return false;
+	if (!was.owner || was.owner == uid)
+		return op != EXO_ACL_EDIT || !is.owner || is.owner == uid;
+	if (op == EXO_ACL_EDIT)
+		return (was.mode & 4) && is.owner == was.owner && is.mode == was.mode;
+	return was.mode & (op == EXO_ACL_BIND_READ ? 1 : 2);
+}
+
 struct m_nodes m_owner(const struct model *m, u32 x)
 {
 	struct m_nodes n = {0, 0};
@@ -245,7 +280,7 @@ static void blocks(struct check *c)
 			m_no(c->v, EXO_R_NOT_META);
 			continue;
 		}
-		if (!m_may(m, c->t->env, c->t->cap, b->root, EXO_RIGHT_WRITE, &why))
+		if (!m_may_below(m, c->t->env, c->t->cap, b->root, EXO_RIGHT_WRITE, b->kind, &why))
 			m_no(c->v, why);
 		if (b->owners > 1)
 			m_no(c->v, EXO_R_CONTESTED);
@@ -280,6 +315,9 @@ static void images(struct check *c)
 			why = m_parse(m, c->p->kind[x], c->p->mem[x] + p * size, &c->p->part[x][p]);
 			if (why)
 				m_no(c->v, why);
+			if (!m_acl(c->p->kind[x], EXO_ACL_EDIT, c->t->env, c->t->cap, EXO_ACL_NO_SLOT,
+				   c->p->isnew & m_bit(x) ? NULL : m->b[x].mem + p * size, c->p->mem[x] + p * size))
+				m_no(c->v, EXO_R_ACL);
 		}
 	}
 }

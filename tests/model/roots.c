@@ -27,6 +27,8 @@ void m_root_add_check(const struct model *m, u32 env, const struct exo_root_add 
 		m_no(v, EXO_R_ROOTS_FULL);
 	if (kind == M_KINDS)
 		m_no(v, EXO_R_NO_TEMPLATE);
+	if ((q->root_flags & EXO_ROOT_SHARED) && kind != 2)
+		m_no(v, EXO_R_FLAGS);
 	if (!q->count || (q->template_id && q->count > META_MAX))
 		m_no(v, EXO_R_RANGE);
 	if (q->quota && q->count > q->quota)
