@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * exo's ways: direct I/O between a raw volume and frames of our own: by ioctl, as an io_uring command with the same struct, and
- * as one through a binding, which needs no struct and no second check of the claim.
+ * exo's ways: direct I/O between a raw volume and frames of our own: by ioctl, as an io_uring command with the same
+ * struct, and as one through a binding, which needs no struct and no second check of the claim.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -87,9 +87,16 @@ int raw_exo_finish(const char *target)
 	return err;
 }
 
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
 static int open_volume(struct raw_job *job)
 {
-	uint32_t *frames, count = job->blocks * job->depth, disk, i, done;
+	uint32_t *frames, count = 2 * job->blocks * job->depth, disk, i, done;
 	struct exo_why why = {0};
 	struct exo_root_get root;
 	const struct exo_view *view;
@@ -112,6 +119,10 @@ static int open_volume(struct raw_job *job)
 		if (exo_frame_alloc(exo, i, frames + done, EXO_FRAME_ANY, &why))
 			return say("frames", &why);
 	}
+	/* No two neighbours, as in rawio-linux.c. */
+	qsort(frames, count, sizeof(*frames), by_number);
+	for (i = 0; i < count / 2; i++)
+		frames[i] = frames[2 * i];
 	view = exo_view(exo);
 	bytes = job->blocks * RAW_BLOCK;
 	for (i = 0; i < job->depth; i++) {
