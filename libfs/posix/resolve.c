@@ -309,7 +309,8 @@ static int host_place(const struct op *op)
 	struct stat st;
 	long err;
 
-	if (op->w[i].t || dir < 0 || *op->w[i].path == '/' || (int)op->a[dir] == AT_FDCWD)
+	/* An absolute one has no path in w, unless a walk led there. */
+	if (op->w[i].t || dir < 0 || !op->w[i].path || *op->w[i].path == '/' || (int)op->a[dir] == AT_FDCWD)
 		return 0;
 	err = raw2(SYS_fstat, (int)op->a[dir], &st);
 	return err ? err : S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
