@@ -283,14 +283,12 @@ static int zero_run(struct sync *s, u64 start, u64 count)
 	u32 i;
 	int err = -ENOMEM;
 
-	if (d->failed)
-		err = -EIO;
-	else if (done && seg)
+	if (done && seg)
 		err = exo_hold_reserve(d, start, count);
 	if (err) {
 		exo_plat_free(done);
 		exo_plat_free(seg);
-		return exo_no(s->a, err, err == -EBUSY ? EXO_R_BUSY : err == -EIO ? EXO_R_IO : EXO_R_NOMEM, start);
+		return exo_no(s->a, err, err == -EBUSY ? EXO_R_BUSY : EXO_R_NOMEM, start);
 	}
 	for (i = 0; i < count; i++) {
 		seg[i].block = start + i;
