@@ -29,7 +29,7 @@ judge() {
 simulated() { # STATES
 	local seed=0 left=$1 n trees=("shared,cffs" "cffs,cffs")
 	while [ "$left" -gt 0 ]; do
-		n=$((left < 2500 ? left : 2500))
+		n=$((left < 500 ? 500 : left < 2500 ? left : 2500)) # a few states alone show nothing
 		judge build/tests/crash-sim --trees "${trees[seed % ${#trees[@]}]}" --states $n --steps 100 --seed $((++seed)) \
 			--jobs "$jobs" || return 1
 		left=$((left - got))
@@ -40,7 +40,7 @@ recorded() { # STATES
 	local qemu run=0 left=$1 n at
 	while [ "$left" -gt 0 ]; do
 		run=$((run + 1))
-		n=$((left < 12500 ? left : 12500))
+		n=$((left < 500 ? 500 : left < 12500 ? left : 12500))
 		at=$dir/run$run
 		mkdir $at
 		truncate -s 64M $at/base.img
