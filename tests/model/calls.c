@@ -3,8 +3,6 @@
 #include "../udf/insn.h"
 #include "world.h"
 
-#define STAMP 0x5354414d50000000ull
-
 /* A claim to bind or transfer: mostly one that is made. */
 static void draw_want(struct world *w, struct m_want *q)
 {
@@ -193,7 +191,7 @@ static void do_unbind(struct world *w)
 
 static void stamp(struct world *w, u32 x, u8 *page)
 {
-	u64 word = STAMP | w->m.b[x].life, salt = sim_random(&w->rng);
+	u64 word = WORLD_STAMP | w->m.b[x].life, salt = sim_random(&w->rng);
 
 	memset(page, 0, EXO_BLOCK_SIZE);
 	memcpy(page, &word, 8);
@@ -397,7 +395,7 @@ static void do_flush(struct world *w)
 }
 
 /* Everything of the root, or of the disk, is durable now. */
-static void synced(struct world *w, u32 root)
+void world_synced(struct world *w, u32 root)
 {
 	u32 i;
 
@@ -445,7 +443,7 @@ static void do_sync(struct world *w, bool all)
 	w->m.syncing = root;
 	if (world_judge(w, "SYNC", err, w->k[env].reason, &v)) {
 		world_learn(w, OP_OTHER);
-		synced(w, root);
+		world_synced(w, root);
 	} else {
 		/* One bad block must not keep what is good from the disk: with a flush at the end, nothing more could go. */
 		world_learn(w, OP_OTHER);
@@ -515,219 +513,6 @@ static void do_root_del(struct world *w)
 	for (i = 0; i < M_BLOCKS; i++)
 		w->over |= w->m.b[i].owners > 1;
 	m_root_del_done(&w->m, root);
-}
-
-static const struct exo_cred *const creds[M_ENVS] = {&kit_root, &kit_user, &kit_other};
-
-static void reopen(struct world *w, u32 env)
-{
-	u32 i;
-
-	sim_env_close(w->k[env].senv);
-	NEED(!sim_env_open(w->k[env].core, creds[env], &w->k[env].senv));
-	w->k[env].e = sim_env(w->k[env].senv);
-	for (i = 0; i < M_BINDS; i++)
-		if (w->m.bind[i].used && w->m.bind[i].env == env)
-			memset(&w->m.bind[i], 0, sizeof(w->m.bind[i]));
-}
-
-static void close_all(struct world *w)
-{
-	u32 i;
-
-	for (i = 0; i < M_ENVS; i++)
-		reopen(w, i);
-}
-
-static void device_good(struct world *w)
-{
-	sim_disk_fail(w->k[0].disk, 0, 0, 0, 0, 0);
-	w->m.badr = w->m.badw = 0;
-	w->m.badcat = false;
-}
-
-/* A part of the device goes bad, or is good again. */
-static void do_trouble(struct world *w)
-{
-	u32 x = world_rnd(w, M_BLOCKS), n = 1 + world_rnd(w, 6), what = world_rnd(w, 4);
-	u32 ops = what ? SIM_FAIL_WRITE | (world_rnd(w, 3) ? 0 : SIM_FAIL_DONE) : SIM_FAIL_READ;
-
-	if (w->m.badr || w->m.badw || w->m.badcat) {
-		device_good(w);
-		world_say(w, "the device is good again; ");
-		return;
-	}
-	if (what == 1 && world_rnd(w, 2)) {
-		sim_disk_fail(w->k[0].disk, SIM_FAIL_WRITE, M_CATALOGUE, EXO_MAX_ROOTS / 8, 0, 0);
-		w->m.badcat = true;
-		world_say(w, "writes to the catalogue fail; ");
-		return;
-	}
-	if (what > 2)
-		ops |= SIM_FAIL_READ;
-	sim_disk_fail(w->k[0].disk, ops, x + M_BASE, n, 0, 0);
-	w->m.badr = ops & SIM_FAIL_READ ? m_mask(x + M_BASE, n) : 0;
-	w->m.badw = ops & SIM_FAIL_WRITE ? m_mask(x + M_BASE, n) : 0;
-	world_say(w, "blocks %u+%u fail, operations %x; ", x + M_BASE, n, ops);
-}
-
-#define CHECK_DEAD(w, name, call)                                                                                      \
-	do {                                                                                                           \
-		if ((call) != -EIO)                                                                                    \
-			m_wrong(&(w)->m, "%s on a failed disk is not refused", name);                                  \
-	} while (0)
-
-static void do_reattach(struct world *w)
-{
-	struct m_verdict v = {0};
-	struct kit *k = &w->k[0];
-	u32 flags = world_rnd(w, 4) ? 0 : EXO_DETACH_DISCARD, i;
-	int err;
-
-	if (world_rnd(w, 4))
-		close_all(w);
-	if (world_rnd(w, 2))
-		device_good(w);
-	if (!flags && (w->m.badw || w->m.badcat))
-		v.legal[EXO_R_IO] = v.legal[EXO_R_DIRTY] = true;
-	for (i = 0; i < M_BLOCKS; i++) {
-		if (m_refs(&w->m, i))
-			m_no(&v, EXO_R_IN_USE);
-		if (!flags && (w->m.badw & m_bit(i)) && w->m.b[i].dirty)
-			m_no(&v, EXO_R_DIRTY);
-	}
-	err = kit_detach(k, flags);
-	world_say(w, "DETACH, flags %u = %d/%u; ", flags, err, k->reason);
-	w->m.syncing = EXO_NOROOT;
-	if (world_judge(w, "DETACH", err, k->reason, &v) && !v.refuse) {
-		world_learn(w, OP_OTHER);
-		if (!flags)
-			synced(w, EXO_NOROOT);
-		device_good(w);
-		/* The stored map counts what is out of reach as used. */
-		NEED(!kit_attach(k, world_rnd(w, 3) && !w->m.loop ? 0 : EXO_ATTACH_WALK));
-		world_attached(w);
-	} else {
-		world_learn(w, OP_OTHER);
-		w->m.early |= w->m.vol && err == -EIO; /* as after a SYNC */
-	}
-	w->m.syncing = M_NO_SYNC;
-}
-
-/* Power goes: what was written and not flushed lands, or does not, or is torn. */
-static void do_cut(struct world *w)
-{
-	struct kit *k = &w->k[0];
-	size_t cut = sim_log_len(k->disk), pending = sim_crash_pending(k->disk, cut, NULL, 0);
-	u8 *land = calloc(pending + 1, 1);
-	struct sim_image *img;
-	u32 i;
-
-	sim_crash_draw(k->disk, cut, sim_random(&w->rng), land, pending);
-	img = sim_crash_image(k->disk, cut, land, pending);
-	NEED(img);
-	device_good(w);
-	close_all(w);
-	NEED(!kit_detach(k, EXO_DETACH_DISCARD));
-	sim_disk_free(k->disk);
-	k->disk = sim_disk_from(k->path, img, w->flags);
-	sim_image_free(img);
-	free(land);
-	NEED(k->disk && !kit_attach(k, 0));
-	world_say(w, "power cut, %zu writes pending; ", pending);
-	w->cuts++;
-	world_attached(w);
-	for (i = 0; i < M_BLOCKS; i++)
-		w->contested += w->m.b[i].owners > 1;
-	for (i = 0; i < M_BLOCKS; i++) {
-		u64 word;
-
-		memcpy(&word, w->m.b[i].mem, 8);
-		if (w->m.b[i].state == M_OWNED && !w->m.b[i].kind && word && word != (STAMP | w->m.b[i].life))
-			m_wrong(&w->m, "block %u has another life's bytes after a power cut", i + M_BASE);
-	}
-}
-
-static void write_dead(struct world *w, struct kit *k, u32 x)
-{
-	int err = kit_write(k, x + M_BASE, 1);
-
-	if (err != -EIO && !(err == -EBUSY && k->reason == EXO_R_TAINTED))
-		m_wrong(&w->m, "WRITE on a failed disk gives %d/%u", err, k->reason);
-}
-
-/* Every call that would change something is refused, whoever makes it, and nothing reaches the disk any more. */
-static void refused_all(struct world *w)
-{
-	size_t log = sim_log_len(w->k[0].disk);
-	struct kit *k = &w->k[world_rnd(w, M_ENVS)];
-	struct exo_root_add q = {.disk = k->d, .start = M_BASE, .count = 1, .name = "late"};
-	static struct txn t;
-	u32 x = world_node(w), i;
-	struct m_slot none = {0};
-
-	CHECK_DEAD(w, "FLUSH", kit_flush(k));
-	CHECK_DEAD(w, "SYNC", kit_sync(k, EXO_NOROOT));
-	for (i = 0; i < M_ROOTS; i++)
-		if (w->m.r[i].used && !w->m.r[i].dying)
-			kit_sync(k, i); /* of one that has nothing to write it may say so */
-	CHECK_DEAD(w, "ROOT_ADD", CALL(k, EXO_NR_ROOT_ADD, q));
-	for (i = 0; i < M_BLOCKS; i++)
-		if (w->m.b[i].dirty)
-			write_dead(w, k, i);
-	if (x != M_BLOCKS) {
-		t.n = t.nd = t.used = 0;
-		txn_bytes(&t, x + M_BASE, w->m.b[x].version, 0, &none, 1);
-		CHECK_DEAD(w, "TXN", txn_go(k, &t));
-	}
-	CHECK_DEAD(w, "DETACH", kit_detach(&w->k[0], 0));
-	if (sim_log_len(w->k[0].disk) != log)
-		m_wrong(&w->m, "block %llu is written after a flush had failed", (unsigned long long)sim_log_at(w->k[0].disk, log)->block);
-}
-
-/* A flush fails: what is on the disk is not known any more, so only a new attach can go on. */
-static void do_flush_fails(struct world *w)
-{
-	struct kit *k = &w->k[world_rnd(w, M_ENVS)];
-	u32 i;
-	int err;
-
-	if (!w->m.vol)
-		return;
-	device_good(w);
-	for (i = 0; i < 4 && !w->m.wrong[0]; i++) {
-		world_inside(w);
-		world_learned(w);
-	}
-	sim_disk_fail(k->disk, SIM_FAIL_FLUSH, 0, 1, 0, 0);
-	switch (world_rnd(w, 3)) {
-	case 0:
-		err = kit_flush(k);
-		break;
-	case 1:
-		err = kit_sync(k, EXO_NOROOT);
-		break;
-	default: /* of the flush between the sectors of a block */
-		for (i = 0, err = 0; i < M_BLOCKS && err != -EIO; i++)
-			err = kit_write(k, i + M_BASE, 1);
-		err = err == -EIO ? err : 0;
-	}
-	world_say(w, "a flush fails: %d/%u; ", err, k->reason);
-	w->m.syncing = EXO_NOROOT;
-	world_learn(w, OP_OTHER);
-	w->m.syncing = M_NO_SYNC;
-	if (err && (err != -EIO || k->reason != EXO_R_IO))
-		m_wrong(&w->m, "a flush failed, and the call says %d/%u", err, k->reason);
-	if (!(kit_info(k).out_flags & EXO_DISK_FAILED) != !err)
-		m_wrong(&w->m, "a flush failed, and the call and the disk do not agree");
-	device_good(w);
-	if (err) {
-		close_all(w);
-		refused_all(w);
-		w->failures++;
-		if (!w->m.wrong[0])
-			do_cut(w);
-	}
 }
 
 #define JEQ(dst, imm, off) INSN(0x15, dst, 0, off, imm)
@@ -815,7 +600,7 @@ void world_start(struct world *w, u64 seed)
 	w->m.rng = sim_random(&rng);
 	kit_start(&w->k[0], w->m.tight ? 20 + (u32)(seed % 24) : 256, 4608, w->flags);
 	for (i = 1; i < M_ENVS; i++)
-		w->k[i] = kit_as(&w->k[0], creds[i]);
+		w->k[i] = kit_as(&w->k[0], world_creds[i]);
 	w->m.tmpl[1] = w->k[0].tmpl;
 	w->m.size[0] = w->m.size[1] = PART;
 	w->m.size[2] = w->flags & SIM_SECTOR_4K ? 2048 : PART;
@@ -877,7 +662,7 @@ static void doubled(struct world *w)
 	world_learned(w);
 	if (w->m.wrong[0])
 		return;
-	do_cut(w);
+	world_cut(w);
 	if (!w->over && !w->m.wrong[0] && world_rnd(w, 2))
 		bind_tree(w);
 	for (i = 0; i < 3 && !w->over && !w->m.wrong[0]; i++) {
@@ -925,7 +710,7 @@ void world_step(struct world *w, u64 step)
 	else if (what < 60)
 		hunt(w);
 	else if (bad ? world_rnd(w, 50) == 0 : what < 68)
-		do_trouble(w);
+		world_trouble(w);
 	else if (what < 420)
 		world_txn(w);
 	else if (what < 460)
@@ -951,13 +736,13 @@ void world_step(struct world *w, u64 step)
 	else if (what < 986)
 		do_root_del(w);
 	else if (what < 990)
-		reopen(w, world_rnd(w, M_ENVS));
+		world_reopen(w, world_rnd(w, M_ENVS));
 	else if (what < 991)
-		do_flush_fails(w);
+		world_flush_fails(w);
 	else if (what < 994)
-		do_reattach(w);
+		world_reattach(w);
 	else if (what < 998)
-		do_cut(w);
+		world_cut(w);
 	if (!w->m.wrong[0])
 		world_learn(w, OP_OTHER);
 	if (!w->m.wrong[0] && !(w->over && what >= 979 && what < 986)) /* see do_root_del */

@@ -37,7 +37,18 @@ bool world_judge(struct world *w, const char *call, int err, u32 reason, const s
 void world_attached(struct world *w); /* areas of a new attach, and what the model makes of the disk */
 void world_log(struct world *w);      /* forget the log when nothing of it is pending */
 
-void world_reclaimed(struct world *w); /* calls.c: behind a call that needs frames */
+/* calls.c */
+#define WORLD_STAMP 0x5354414d50000000ull     /* in data, with the life of its block */
+void world_reclaimed(struct world *w);	      /* behind a call that needs frames */
+void world_synced(struct world *w, u32 root); /* behind a SYNC that said that all is durable */
+
+/* troubles.c */
+extern const struct exo_cred *const world_creds[M_ENVS]; /* who the environments are */
+void world_trouble(struct world *w);	 /* the device gets bad places, or good again */
+void world_flush_fails(struct world *w); /* and with it the disk; then a new attach */
+void world_reattach(struct world *w);
+void world_cut(struct world *w);
+void world_reopen(struct world *w, u32 env); /* its process ended */
 
 /* edits.c: transactions. */
 void world_txn(struct world *w);
@@ -47,7 +58,8 @@ void world_relay(struct world *w);
 void world_settle(struct world *w);
 u32 world_shift(struct world *w);
 void world_inside(struct world *w);
-void world_txn_raw(struct world *w, const struct txn *t, u32 env, u32 cap); /* this one; its edits' bytes stay where they are */
+void world_txn_raw(struct world *w, const struct txn *t, u32 env,
+		   u32 cap); /* this one; its edits' bytes stay where they are */
 
 u32 world_rnd(struct world *w, u32 n);
 void world_say(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
