@@ -292,10 +292,14 @@ void exo_opens_leave(struct exo_fs *fs)
 
 /* ---- marks ---- */
 
-static void mark(struct opens_slot *s, uint32_t cell)
+static void mark(struct exo_opens *o, uint32_t cell)
 {
-	if (s->cells[cell] != FULL)
-		__atomic_store_n(&s->cells[cell], s->cells[cell] + 1, __ATOMIC_RELAXED);
+	uint8_t *c = &o->mine->cells[cell];
+
+	if (*c == FULL)
+		return;
+	__atomic_store_n(c, *c + 1, __ATOMIC_RELAXED);
+	o->full |= *c == FULL;
 }
 
 /* Until a removal of that inode is through. A slot whose process ended in the middle is emptied. */
@@ -321,7 +325,7 @@ void exo_opens_hold(struct exo_fs *fs, uint64_t ino)
 
 	if (!exo_opens_join(fs))
 		return;
-	mark(o->mine, cell_of(ino));
+	mark(o, cell_of(ino));
 	o->held++;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	used = __atomic_load_n(&o->area->head.used, __ATOMIC_RELAXED);
@@ -337,10 +341,13 @@ bool exo_opens_drop(struct exo_fs *fs, uint64_t ino)
 
 	if (!o->mine)
 		return false;
-	if (!--o->held)
-		memset(o->mine->cells, 0, sizeof(o->mine->cells));
-	else if (o->mine->cells[cell] != FULL)
+	o->held--;
+	if (o->mine->cells[cell] != FULL)
 		__atomic_store_n(&o->mine->cells[cell], o->mine->cells[cell] - 1, __ATOMIC_RELAXED);
+	if (o->full && !o->held) {
+		memset(o->mine->cells, 0, sizeof(o->mine->cells));
+		o->full = false;
+	}
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!__atomic_load_n(&o->mine->told, __ATOMIC_RELAXED))
 		return false;

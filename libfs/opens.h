@@ -53,6 +53,7 @@ struct exo_opens {
 	uid_t owner;		  /* -1: this tree does without */
 	uint32_t held;		  /* marks that are set */
 	uint32_t parent;	  /* the process that is about to fork */
+	bool full;		  /* a cell is not counted any more, until no mark is set */
 	bool failed;		  /* to join */
 	bool execed;		  /* when joining, an earlier image's slots go */
 };

@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include "../../libfs/type.h"
 #include "world.h"
+#include "../../libfs/opens.h"
 
 #define BLOCK 4096
 
@@ -381,6 +382,26 @@ static void race(void)
 	leave(&b);
 }
 
+/* A cell of more inodes than it can count looks open until nothing is, and counts anew from then on. */
+static void crowded(void)
+{
+	struct user a = user(), b = user();
+	u32 i, round;
+
+	for (round = 0; round < 2; round++) {
+		for (i = 0; i < 300; i++)
+			exo_opens_hold(a.fs, 77);
+		for (i = 0; i < 299; i++) {
+			exo_opens_drop(a.fs, 77);
+			CHECK(exo_opens_elsewhere(b.fs, 77));
+		}
+		exo_opens_drop(a.fs, 77);
+		CHECK(!exo_opens_elsewhere(b.fs, 77));
+	}
+	leave(&a);
+	leave(&b);
+}
+
 int main(void)
 {
 	enum how how;
@@ -394,6 +415,7 @@ int main(void)
 		one_way(how, 0, true);
 		one_way(how, 700, false);
 	}
+	crowded();
 	/* What logfs keeps, it keeps in its own way. */
 	if (cffs) {
 		killed(false);
